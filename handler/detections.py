@@ -1,0 +1,46 @@
+"""Arrays of one picture's detections in; one checked, immutable value out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """What was found in one picture, best first. N may be 0; nothing is ever None.
+
+    boxes: float32 (N, 4), xyxy in pixels. scores: float32 (N,), 0..1. class_ids: int64 (N,), from 0.
+    Raises ValueError on other shapes or dtypes.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    class_ids: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        count = len(self.scores)
+        for name, shape, dtype in (
+            ("boxes", (count, 4), np.float32),
+            ("scores", (count,), np.float32),
+            ("class_ids", (count,), np.int64),
+        ):
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != dtype:
+                raise ValueError(
+                    f"{name} must be {np.dtype(dtype)} {shape}, not {array.dtype} {array.shape}"
+                )
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @classmethod
+    def empty(cls) -> Detections:
+        return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
+
+    def select(self, chosen: NDArray[Any] | slice) -> Detections:
+        """The detections at a boolean mask, an index array or a slice, in that order."""
+        return Detections(self.boxes[chosen], self.scores[chosen], self.class_ids[chosen])

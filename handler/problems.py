@@ -1,0 +1,88 @@
+"""What a client did wrong, in; an RFC 9457 problem out.
+
+Problem
+├── BadRequest            400  malformed request or parameter
+├── NotFound              404  no such route
+├── MethodNotAllowed      405  the route exists, the method does not
+├── NotAcceptable         406  no answer in a form the client accepts
+├── BodyTooLarge          413  more bytes than MAX_BODY_BYTES
+├── UnsupportedImage      415  not a picture, or one of a kind that is not read
+└── Unprocessable         422
+    ├── Undecodable            a picture that is truncated or corrupt
+    └── TooManyPixels          a picture larger than MAX_IMAGE_PIXELS
+
+Only a client's fault is a Problem. A bug or a broken model raises whatever it raises, so that Lambda's Errors metric
+counts it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """A request that cannot be answered, and why.
+
+    detail: what was expected and what came, for the person who sent it. extensions: further members of the problem.
+    """
+
+    status: ClassVar[int]
+    title: ClassVar[str]
+    kind: ClassVar[str]  # last part of the problem's type URI
+
+    def __init__(self, detail: str, extensions: Mapping[str, Any] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extensions = dict(extensions or {})
+
+    @property
+    def type(self) -> str:
+        return f"urn:icebox:problem:{self.kind}"
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        """The problem as RFC 9457 has it; `instance` names the request."""
+        return {
+            "type": self.type,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": f"urn:icebox:request:{request_id}",
+            **self.extensions,
+        }
+
+
+class BadRequest(Problem):
+    status, title, kind = 400, "Bad request", "bad-request"
+
+
+class NotFound(Problem):
+    status, title, kind = 404, "Not found", "not-found"
+
+
+class MethodNotAllowed(Problem):
+    status, title, kind = 405, "Method not allowed", "method-not-allowed"
+
+
+class NotAcceptable(Problem):
+    status, title, kind = 406, "Not acceptable", "not-acceptable"
+
+
+class BodyTooLarge(Problem):
+    status, title, kind = 413, "Body too large", "body-too-large"
+
+
+class UnsupportedImage(Problem):
+    status, title, kind = 415, "Not a supported picture", "unsupported-image"
+
+
+class Unprocessable(Problem):
+    status, title, kind = 422, "Picture cannot be processed", "unprocessable"
+
+
+class Undecodable(Unprocessable):
+    title, kind = "Picture cannot be decoded", "undecodable"
+
+
+class TooManyPixels(Unprocessable):
+    title, kind = "Picture has too many pixels", "too-many-pixels"
