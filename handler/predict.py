@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass
 
 from handler import image
@@ -22,7 +21,7 @@ class Ask:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What the model makes of one picture. Times are of this call alone."""
+    """What the model makes of one picture."""
 
     ask: Ask
     picture: Picture
@@ -34,9 +33,10 @@ class Prediction:
     def detections(self) -> Detections:
         return self.found.detections
 
-    @property
     def counts(self) -> dict[str, int]:
-        return counts(self.detections, self.classes)
+        """How many of each class, zeros included, in the model's order."""
+        ids = self.detections.class_ids.tolist()
+        return {label: ids.count(class_id) for class_id, label in enumerate(self.classes)}
 
 
 def predict(ask: Ask, *, detector: Detector, max_pixels: int) -> Prediction:
@@ -49,9 +49,3 @@ def predict(ask: Ask, *, detector: Detector, max_pixels: int) -> Prediction:
     decode_ms = (time.perf_counter() - started) * 1000
     found = detector.detect(picture, ask.thresholds)
     return Prediction(ask, picture, found, tuple(detector.manifest.classes), decode_ms)
-
-
-def counts(detections: Detections, classes: tuple[str, ...]) -> dict[str, int]:
-    """How many of each class, every class named, in the model's order."""
-    seen = Counter(detections.class_ids.tolist())
-    return {label: seen[class_id] for class_id, label in enumerate(classes)}

@@ -29,7 +29,7 @@ from tqdm import tqdm
 from handler import image, letterbox
 from scripts.model import checkpoint, families
 
-SCALES = (0.8, 1.0, 1.25)  # of the model's input; cells vary in size and microscopes in magnification
+SCALES = (0.85, 1.0, 1.15)  # of the model's input; cells vary in size and microscopes in magnification
 MIN_VISIBILITY = 0.35  # of a box left in a crop for it to count
 FILL = (124, 116, 104)
 
@@ -51,17 +51,14 @@ def prepare(records: Sequence, size: int, folder: Path) -> list[list]:
     prepared = []
     for record in tqdm(records, unit="picture", desc="letterboxing"):
         source = Path(record.filepath)
-        picture = None
         variants = []
         for scale in SCALES:
             side = int(round(size * scale / 32)) * 32
             target = folder / f"{source.stem}-{side}.ppm"
             fit = letterbox.fit(record.width, record.height, side, side)
             if not target.exists():
-                if picture is None:
-                    picture = image.decode(source.read_bytes(), max_pixels=10**9)
-                pixels = letterbox.apply(picture.rgb, fit, rule="antialias", fill=FILL)
-                Image.fromarray(pixels).save(target)
+                picture = image.decode(source.read_bytes(), max_pixels=10**9, at_least=(2 * side, 2 * side))
+                Image.fromarray(letterbox.apply(picture.rgb, fit, rule="antialias", fill=FILL)).save(target)
             variants.append(_letterboxed(record, target, side, fit))
         prepared.append(variants)
     return prepared
@@ -147,7 +144,7 @@ class Trainer(models.ross.efficientdet.lightning.ModelAdapter):
         return -1 if progress >= 1 else None  # Lightning's word for "enough"
 
     def on_train_batch_end(self, outputs, batch, batch_idx) -> None:
-        decay = min(0.9985, (self.global_step + 1) / (self.global_step + 20))
+        decay = min(0.999, (self.global_step + 1) / (self.global_step + 20))
         for key, value in self.model.state_dict().items():
             if value.dtype.is_floating_point:
                 self._averaged[key].lerp_(value, 1 - decay)

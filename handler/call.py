@@ -1,0 +1,31 @@
+"""One invocation: what is known when it starts, and what came of it by the time it is answered."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from handler.predict import Ask, Prediction
+from handler.problems import Problem
+
+
+@dataclass
+class Call:
+    """Filled in on the way: the one value here that changes.
+
+    id: Lambda's request id, which is the prediction's too. route: the detection route taken, empty on all others.
+    total_ms: set once the answer is made.
+    """
+
+    id: str
+    cold_start: bool
+    time: float = field(default_factory=time.time)  # s since the epoch
+    started: float = field(default_factory=time.perf_counter)
+    route: str = ""
+    ask: Ask | None = None
+    prediction: Prediction | None = None
+    problem: Problem | None = None
+    total_ms: float = 0.0
+
+    def elapsed_ms(self) -> float:
+        return (time.perf_counter() - self.started) * 1000

@@ -1,0 +1,158 @@
+"""An HTTP event of any form in (payload 2.0, function URL, payload 1.0, ALB); the answer in the same form out.
+
+The forms differ only here: routes see a Request and give a Response, and every Problem is answered as problem+json.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import parse_qsl, unquote_plus
+
+from aws_lambda_powertools.event_handler import (
+    ALBResolver,
+    APIGatewayHttpResolver,
+    APIGatewayRestResolver,
+    Response,
+)
+from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.router import Router
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from handler import problems
+from handler.call import Call
+from handler.problems import BadRequest, BodyTooLarge, MethodNotAllowed, NotFound, Problem
+
+Event = Mapping[str, Any]
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# Lambda takes 6,291,556 bytes of answer, an ALB 1 MB of it, both after base64: bytes of body that fit with room to spare
+ROOM_BYTES, ALB_ROOM_BYTES = 4_500_000, 700_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client sent. query: (name, value) pairs, decoded. headers: lower-case names. room_bytes: for the answer."""
+
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    body: bytes
+    room_bytes: int = ROOM_BYTES
+
+
+Endpoint = Callable[[Request, Call], Response[Any]]
+
+
+class Gateway:
+    """The routes of the function. `endpoints`: path → method → endpoint."""
+
+    def __init__(self, endpoints: Mapping[str, Mapping[str, Endpoint]], *, max_body_bytes: int) -> None:
+        self._max_body_bytes = max_body_bytes
+        router = Router()
+        for path, methods in endpoints.items():
+            for method in METHODS:
+                endpoint = methods.get(method) or _refuse(method, path, sorted(methods))
+                router.route(path, method=method)(self._route(router, endpoint))
+        self._http, self._rest, self._alb = APIGatewayHttpResolver(), APIGatewayRestResolver(), ALBResolver()
+        for resolver in (self._http, self._rest, self._alb):
+            resolver.include_router(router)
+            resolver.exception_handler(Problem)(lambda problem: _problem(problem, router.context["call"]))
+            resolver.not_found(lambda _: _problem(_no_route(router, endpoints), router.context["call"]))
+
+    def answer(self, event: Event, call: Call) -> dict[str, Any]:
+        """Route an event and fill in the call. Raises ValueError on what is no HTTP event; and whatever a bug raises."""
+        resolver = self._resolver(event)
+        resolver.append_context(call=call)
+        # The runtime's context is not handed on: whoever keeps it holds up after_response.
+        return resolver.resolve(event, _NO_CONTEXT)
+
+    def _resolver(self, event: Event) -> ApiGatewayResolver:
+        if event.get("version") == "2.0":
+            return self._http
+        if "elb" in (event.get("requestContext") or {}):
+            return self._alb
+        if "httpMethod" in event:
+            return self._rest
+        raise ValueError(
+            "this is no HTTP event; expected one of API Gateway (payload 1.0 or 2.0), a function URL or an ALB, "
+            f"as those in events/, not one with the fields {sorted(event)}"
+        )
+
+    def _route(self, router: Router, endpoint: Endpoint) -> Callable[..., Response[Any]]:
+        def route(**_: str) -> Response[Any]:
+            event = router.current_event.raw_event
+            return endpoint(self._request(event), router.context["call"])
+
+        return route
+
+    def _request(self, event: Event) -> Request:
+        is_alb = "elb" in (event.get("requestContext") or {})
+        return Request(
+            query=tuple(_query(event, is_alb)),
+            headers=_headers(event),
+            body=self._body(event),
+            room_bytes=ALB_ROOM_BYTES if is_alb else ROOM_BYTES,
+        )
+
+    def _body(self, event: Event) -> bytes:
+        text: str = event.get("body") or ""
+        is_base64 = bool(event.get("isBase64Encoded"))
+        size = len(text) // 4 * 3 if is_base64 else len(text)
+        if size <= self._max_body_bytes + 3:  # before anything of that size is allocated
+            try:
+                # A text may hold half a surrogate pair, by a client's \ud800: bytes all the same.
+                body = base64.b64decode(text, validate=True) if is_base64 else text.encode(errors="surrogatepass")
+            except (binascii.Error, ValueError) as error:
+                raise BadRequest(f"the event says its body is base64, but it is not ({error})") from None
+            size = len(body)
+        if size > self._max_body_bytes:
+            raise BodyTooLarge(f"the body has {size:,} bytes, at most {self._max_body_bytes:,} are read")
+        return body
+
+
+def json_response(body: Mapping[str, Any], status: int = 200) -> Response[Any]:
+    return Response(status, "application/json", json.dumps(body, ensure_ascii=False))
+
+
+_NO_CONTEXT = LambdaContext()
+
+
+def _query(event: Event, is_alb: bool) -> list[tuple[str, str]]:
+    if "rawQueryString" in event:  # 2.0; its parsed form joins repeated parameters by commas
+        return parse_qsl(event["rawQueryString"] or "", keep_blank_values=True, errors="replace")
+    many = event.get("multiValueQueryStringParameters") or {}
+    one = event.get("queryStringParameters") or {}
+    pairs = [(name, value) for name, values in many.items() for value in values]
+    pairs += [(name, value) for name, value in one.items() if name not in many]
+    return [(unquote_plus(name), unquote_plus(value)) for name, value in pairs] if is_alb else pairs
+
+
+def _headers(event: Event) -> dict[str, str]:
+    many = {name.lower(): ",".join(values) for name, values in (event.get("multiValueHeaders") or {}).items()}
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()} | many
+
+
+def _refuse(method: str, path: str, allowed: list[str]) -> Endpoint:
+    def refuse(_: Request, __: Call) -> Response[Any]:
+        raise MethodNotAllowed(f"{path} answers {' and '.join(allowed)}, not {method}", {"allow": allowed})
+
+    return refuse
+
+
+def _no_route(router: Router, endpoints: Mapping[str, Mapping[str, Endpoint]]) -> NotFound:
+    event = router.current_event
+    known = ", ".join(f"{method} {path}" for path, methods in endpoints.items() for method in methods)
+    return NotFound(f"there is no {event.http_method} {event.path[:200]}; there are {known}")
+
+
+def _problem(problem: Problem, call: Call) -> Response[Any]:
+    headers = {"Allow": ", ".join(problem.extensions["allow"])} if "allow" in problem.extensions else {}
+    body = json.dumps(problem.body(call.id), ensure_ascii=False)
+    return Response(problem.status, problems.MEDIA_TYPE, body, headers=headers)
+
+
+_ = cast, NotFoundError

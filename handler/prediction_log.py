@@ -1,0 +1,160 @@
+"""A PredictionRecord in; an object in S3, a file, or at last one line on stdout, out: a record is never lost.
+
+The sink is chosen by one URL: `s3://bucket[/prefix]` or `file:///folder`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+from urllib.parse import unquote, urlsplit
+
+from handler.record import PredictionRecord
+
+BUDGET_S = 4.0  # for all tries of one record; the last try may end CONNECT_S + READ_S later
+CONNECT_S, READ_S = 1.0, 2.0
+FIRST_PAUSE_S = 0.1
+LAST_WORD_S = 0.5  # before the invocation's end a record still unwritten is printed
+
+Put = Callable[[str, bytes], None]  # key, body; raises Unavailable where another try may help
+
+
+class Unavailable(Exception):
+    """The sink did not take the record, but may take it soon: a timeout, a lost connection, a throttle, a 5xx."""
+
+
+@dataclass
+class PredictionLog:
+    """Writes records. `write` never raises.
+
+    put: the sink. out: where a record goes that the sink does not take (default: stdout).
+    """
+
+    put: Put
+    out: TextIO | None = None
+    failures: int = field(default=0, init=False)  # records in a row that the sink did not take
+
+    def write(self, record: PredictionRecord, *, within_s: float = math.inf) -> None:
+        """Store a record or print it. `within_s`: what is left of the invocation, after which all stops.
+
+        While the sink keeps failing, each record is given half the time of the one before, so that an outage does not
+        bill seconds for every request; each still gets one try.
+        """
+        budget_s = min(within_s, BUDGET_S / 2 ** min(self.failures, 10))
+        last_word = self._last_word(record, within_s - LAST_WORD_S)
+        try:
+            _retry(lambda: self.put(record.key, record.to_bytes()), time.monotonic() + budget_s)
+            self.failures = 0
+        except Exception as error:  # whatever a sink raises, the record must not go with it
+            self.failures += 1
+            if last_word is None or not last_word.finished.is_set():
+                self._keep(record, error)
+        finally:
+            if last_word:
+                last_word.cancel()
+
+    def _last_word(self, record: PredictionRecord, after_s: float) -> threading.Timer | None:
+        """Prints the record while a sink still hangs; one that takes it after all makes a second copy, not a loss."""
+        if after_s > BUDGET_S + CONNECT_S + READ_S:
+            return None
+        timer = threading.Timer(
+            max(0.0, after_s), self._keep, (record, TimeoutError("the invocation is about to end"))
+        )
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _keep(self, record: PredictionRecord, error: Exception) -> None:
+        line = {
+            "level": "ERROR",
+            "message": "the prediction log did not take this record; it is kept here",
+            "reason": f"{type(error).__name__}: {error}"[:500],
+            "prediction_record": json.loads(record.to_json()),
+        }
+        out = self.out or sys.stdout
+        out.write(json.dumps(line) + "\n")  # one write: two could be parted by another thread's
+        out.flush()
+
+
+def open_log(url: str) -> PredictionLog | None:
+    """The log a URL names, None for an empty one. Raises ValueError where the URL names none."""
+    if not url:
+        return None
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and path.startswith("/"):
+        return PredictionLog(folder(Path(path)))
+    if parts.scheme == "s3" and parts.netloc and not parts.query:
+        return PredictionLog(s3(parts.netloc, path.strip("/")))
+    raise ValueError(f"PREDICTION_LOG={url!r}: expected s3://bucket, s3://bucket/prefix or file:///folder")
+
+
+def folder(root: Path) -> Put:
+    """A sink of files under a folder, each there whole or not at all."""
+
+    def put(key: str, body: bytes) -> None:
+        path = root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_bytes(body)
+        partial.replace(path)
+
+    return put
+
+
+def s3(bucket: str, prefix: str) -> Put:
+    """A sink of objects in a bucket. boto3 is imported, and its client made, with the first record."""
+    client: Any = None
+
+    def put(key: str, body: bytes) -> None:
+        nonlocal client
+        # A quarter of a second on a cold start, so not at the top; and all inside Lambda need not have it.
+        from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+        client = client or _s3_client()
+        try:
+            client.put_object(
+                Bucket=bucket,
+                Key=f"{prefix}/{key}" if prefix else key,
+                Body=body,
+                ContentType="application/gzip",
+            )
+        except (ConnectionError, HTTPClientError) as error:  # no answer: DNS, connection, timeout
+            raise Unavailable(str(error)) from error
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            code = error.response.get("Error", {}).get("Code")
+            if status >= 500 or status in (408, 409, 429) or code == "RequestTimeout":
+                raise Unavailable(str(error)) from error
+            raise  # forbidden, no such bucket: another try would be told the same
+
+    return put
+
+
+def _s3_client() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    # The retries are ours, one bound over all of them.
+    config = Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": 1})
+    return boto3.client("s3", config=config)
+
+
+def _retry(attempt: Callable[[], None], deadline: float) -> None:
+    pause_s = FIRST_PAUSE_S
+    while True:
+        try:
+            return attempt()
+        except Unavailable:
+            if time.monotonic() + pause_s >= deadline:
+                raise
+        time.sleep(pause_s * random.uniform(0.5, 1.0))  # apart, where many environments fail at once
+        pause_s *= 2
