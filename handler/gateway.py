@@ -8,9 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from aws_lambda_powertools.event_handler import (
@@ -20,8 +20,6 @@ from aws_lambda_powertools.event_handler import (
     Response,
 )
 from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.router import Router
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from handler import problems
@@ -52,16 +50,16 @@ class Gateway:
 
     def __init__(self, endpoints: Mapping[str, Mapping[str, Endpoint]], *, max_body_bytes: int) -> None:
         self._max_body_bytes = max_body_bytes
-        router = Router()
-        for path, methods in endpoints.items():
-            for method in METHODS:
-                endpoint = methods.get(method) or _refuse(method, path, sorted(methods))
-                router.route(path, method=method)(self._route(router, endpoint))
         self._http, self._rest, self._alb = APIGatewayHttpResolver(), APIGatewayRestResolver(), ALBResolver()
+        known = ", ".join(f"{method} {path}" for path, methods in endpoints.items() for method in methods)
         for resolver in (self._http, self._rest, self._alb):
-            resolver.include_router(router)
-            resolver.exception_handler(Problem)(lambda problem: _problem(problem, router.context["call"]))
-            resolver.not_found(lambda _: _problem(_no_route(router, endpoints), router.context["call"]))
+            for path, methods in endpoints.items():
+                for method in METHODS:
+                    endpoint = methods.get(method)
+                    route = self._route(resolver, endpoint) if endpoint else _refuse(method, path, methods)
+                    resolver.route(path, method=method)(route)
+            resolver.not_found(_no_route(known))
+            resolver.exception_handler(Problem)(_answer_problem(resolver))
 
     def answer(self, event: Event, call: Call) -> dict[str, Any]:
         """Route an event and fill in the call. Raises ValueError on what is no HTTP event; and whatever a bug raises."""
@@ -82,10 +80,9 @@ class Gateway:
             f"as those in events/, not one with the fields {sorted(event)}"
         )
 
-    def _route(self, router: Router, endpoint: Endpoint) -> Callable[..., Response[Any]]:
-        def route(**_: str) -> Response[Any]:
-            event = router.current_event.raw_event
-            return endpoint(self._request(event), router.context["call"])
+    def _route(self, resolver: ApiGatewayResolver, endpoint: Endpoint) -> Callable[..., Response[Any]]:
+        def route(*_: object) -> Response[Any]:
+            return endpoint(self._request(resolver.current_event.raw_event), resolver.context["call"])
 
         return route
 
@@ -136,23 +133,30 @@ def _headers(event: Event) -> dict[str, str]:
     return {name.lower(): value for name, value in (event.get("headers") or {}).items()} | many
 
 
-def _refuse(method: str, path: str, allowed: list[str]) -> Endpoint:
-    def refuse(_: Request, __: Call) -> Response[Any]:
-        raise MethodNotAllowed(f"{path} answers {' and '.join(allowed)}, not {method}", {"allow": allowed})
+def _refuse(method: str, path: str, allowed: Iterable[str]) -> Callable[..., Response[Any]]:
+    def refuse(*_: object) -> Response[Any]:
+        raise MethodNotAllowed(f"{path} answers {', '.join(allowed)}, not {method}", {"allow": list(allowed)})
 
     return refuse
 
 
-def _no_route(router: Router, endpoints: Mapping[str, Mapping[str, Endpoint]]) -> NotFound:
-    event = router.current_event
-    known = ", ".join(f"{method} {path}" for path, methods in endpoints.items() for method in methods)
-    return NotFound(f"there is no {event.http_method} {event.path[:200]}; there are {known}")
+def _no_route(known: str) -> Callable[..., Response[Any]]:
+    def no_route(*_: object) -> Response[Any]:
+        raise NotFound(f"there is no such path; there are {known}")
+
+    return no_route
 
 
-def _problem(problem: Problem, call: Call) -> Response[Any]:
-    headers = {"Allow": ", ".join(problem.extensions["allow"])} if "allow" in problem.extensions else {}
-    body = json.dumps(problem.body(call.id), ensure_ascii=False)
-    return Response(problem.status, problems.MEDIA_TYPE, body, headers=headers)
+def _answer_problem(resolver: ApiGatewayResolver) -> Callable[[Problem], Response[Any]]:
+    def answer(problem: Problem) -> Response[Any]:
+        call: Call = resolver.context["call"]
+        call.problem = problem
+        allow = problem.extensions.get("allow")
+        return Response(
+            problem.status,
+            problems.MEDIA_TYPE,
+            json.dumps(problem.body(call.id)),  # ASCII: a detail may quote half a surrogate pair
+            headers={"Allow": ", ".join(allow)} if allow else {},
+        )
 
-
-_ = cast, NotFoundError
+    return answer

@@ -51,15 +51,16 @@ def _constant(name: str, value: object, dtype: type) -> onnx.TensorProto:
 
 
 def _front(width: int, height: int, mean: Sequence[float], std: Sequence[float]) -> onnx.GraphProto:
-    # The same float32 steps as albumentations' Normalize: subtract, then multiply by the reciprocal.
-    offset = np.asarray(mean, np.float32) * np.float32(255)
-    factor = np.reciprocal(np.asarray(std, np.float32) * np.float32(255), dtype=np.float32)
+    # The same float32 steps as albumentations' Normalize: subtract, then multiply by the reciprocal. Channels first:
+    # over an innermost axis of three, ONNX Runtime takes ten times as long (9.4 ms of 46 at 640 px).
+    offset = (np.asarray(mean, np.float32) * np.float32(255)).reshape(1, 3, 1, 1)
+    factor = np.reciprocal(np.asarray(std, np.float32) * np.float32(255), dtype=np.float32).reshape(1, 3, 1, 1)
     return helper.make_graph(
         [
-            helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+            helper.make_node("Transpose", ["image"], ["planes"], perm=[0, 3, 1, 2]),
+            helper.make_node("Cast", ["planes"], ["float"], to=TensorProto.FLOAT),
             helper.make_node("Sub", ["float", "offset"], ["centred"]),
-            helper.make_node("Mul", ["centred", "factor"], ["scaled"]),
-            helper.make_node("Transpose", ["scaled"], ["normalised"], perm=[0, 3, 1, 2]),
+            helper.make_node("Mul", ["centred", "factor"], ["normalised"]),
         ],
         "front",
         [helper.make_tensor_value_info("image", TensorProto.UINT8, [1, height, width, 3])],
