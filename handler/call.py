@@ -19,7 +19,7 @@ class Call:
 
     id: str
     cold_start: bool
-    time: float = field(default_factory=time.time)  # s since the epoch
+    received_s: float = field(default_factory=time.time)  # since the epoch
     started: float = field(default_factory=time.perf_counter)
     route: str = ""
     ask: Ask | None = None

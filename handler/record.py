@@ -101,16 +101,9 @@ class PredictionRecord:
 def of_call(call: Call, manifest: Manifest) -> PredictionRecord:
     """The record of an answered call on a detection route."""
     prediction, ask = call.prediction, call.ask
-    timing = {"total": round(call.total_ms, 1)}
-    if prediction:
-        timing = {
-            "decode": round(prediction.decode_ms, 1),
-            "inference": round(prediction.found.inference_ms, 1),
-            **timing,
-        }
     return PredictionRecord(
         prediction_id=call.id,
-        time=datetime.fromtimestamp(call.time, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+        time=datetime.fromtimestamp(call.received_s, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
         route=call.route,
         model=Model(manifest.name, manifest.version, manifest.sha256),
         image=_image(call),
@@ -119,11 +112,19 @@ def of_call(call: Call, manifest: Manifest) -> PredictionRecord:
         counts=prediction.counts() if prediction else None,
         detections=listing(prediction.detections, prediction.classes) if prediction else [],
         near_misses=listing(prediction.found.near_misses, prediction.classes) if prediction else [],
-        timing_ms=timing,
+        timing_ms=timing(call),
         cold_start=call.cold_start,
         outcome="ok" if prediction else "rejected",
         problem=call.problem.type if call.problem else None,
     )
+
+
+def timing(call: Call) -> dict[str, float]:
+    """What an answered call took in ms; of a rejected one only the total is known."""
+    times = {"total": call.total_ms}
+    if call.prediction:
+        times = {"decode": call.prediction.decode_ms, "inference": call.prediction.found.inference_ms, **times}
+    return {name: round(milliseconds, 1) for name, milliseconds in times.items()}
 
 
 def listing(detections: Detections, classes: Sequence[str]) -> list[dict[str, Any]]:

@@ -55,14 +55,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell to draw: place and length in px of the picture, angles in radians, the rest relative."""
+    """One cell to draw: its middle in px of the picture, length and blur in px of a 2,800 px picture."""
 
     x: float
     y: float
-    angle: float
+    angle: float  # radians
     length: float
-    slimness: float
-    blur: float  # Gaussian sigma, px of a 2,800 px picture
+    slimness: float  # length by width
+    blur: float  # Gaussian sigma
     contrast: float
     kind: str  # "cell", "beads", "ghost"
     labelled: bool
@@ -214,7 +214,7 @@ def _population(s: Scene) -> list[Cell]:
         blur_ = abs(rng.normal(blur, 1.1)) + 0.4 if blur_ is None else blur_
         contrast = faint * rng.uniform(0.7, 1.15) if contrast is None else contrast
         seen = blur_ < SHARPEST_UNLABELLED and kind == "cell" if labelled is None else labelled
-        cells.append(Cell(x, y, angle, length * k, slim, blur_, contrast, kind, seen))
+        cells.append(Cell(x, y, angle, length, slim, blur_, contrast, kind, seen))
 
     def spot(margin: float = -10.0) -> tuple[float, float]:
         while True:
@@ -292,7 +292,7 @@ def _draw_cells(s: Scene, light: np.ndarray, cells: list[Cell]) -> np.ndarray:
     for cell in cells:
         shape = _cell_shape(rng, cell)
         depth = rng.uniform(0.8, 1.15) * cell.contrast
-        half = cell.length / s.scale / 2
+        half = cell.length / 2
         reach = half * 1.1 + 4 * cell.blur + 25
 
         def absorb(u, v, cell=cell, shape=shape, depth=depth, half=half):
@@ -320,7 +320,7 @@ def _draw_cells(s: Scene, light: np.ndarray, cells: list[Cell]) -> np.ndarray:
 
 def _cell_shape(rng: np.random.Generator, cell: Cell):
     """A function of (u, v), px at 2,800 from the cell's middle, to body, rim, glow and solid, each float (h, w)."""
-    half = cell.length * 1.0
+    long = cell.length / 2
     plump, taper = rng.uniform(1.5, 2.6), rng.uniform(0.75, 1.25)
     lean = rng.normal(0, 0.12)
     bow = rng.normal(0, 0.035) if rng.random() < 0.9 else rng.normal(0, 0.14)
@@ -330,11 +330,9 @@ def _cell_shape(rng: np.random.Generator, cell: Cell):
     tips = rng.uniform(0.0, 0.7)
     cos, sin = math.cos(cell.angle), math.sin(cell.angle)
     soft = math.hypot(cell.blur, 1.6) * 1.1
-    fade = 1.0
+    wide = long / cell.slimness  # half the width
 
     def shape(u: np.ndarray, v: np.ndarray):
-        long = shape.half
-        wide = long / cell.slimness
         p = (u * cos + v * sin) / long
         q = -u * sin + v * cos - long * (bow * (p**2 - 0.4) + wave * np.sin(p * 3.1))
         inside = np.clip(1 - np.abs(p + lean * (1 - p**2)) ** plump, 0, None) ** taper
@@ -347,13 +345,12 @@ def _cell_shape(rng: np.random.Generator, cell: Cell):
         thin = np.minimum(1, (width + 1.5) / (soft * 1.15))  # blur thins what is thinner than itself
         texture = 1 + sum(a * np.exp(-(((p - at) / w) ** 2)) for at, w, a in lumps)
         texture = texture + tips * np.clip(np.abs(p) - 0.6, 0, 0.4) * 2.5
-        body = solid * thin * np.clip(texture, 0.4, 1.8) * fade
+        body = solid * thin * np.clip(texture, 0.4, 1.8)
         edge = 3.0 + 0.8 * soft
         rim = np.exp(-(((gap + 0.4 * edge) / edge) ** 2)) * end * thin * 2.6 / (1 + 0.4 * soft)
         glow = np.exp(-(((gap - 2.1 * edge) / (1.2 * edge)) ** 2)) * _sigmoid((1.06 - np.abs(p)) * long / soft)
         return body, rim, glow, solid
 
-    shape.half = half
     return shape
 
 

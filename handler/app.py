@@ -1,0 +1,89 @@
+"""The composition root: the environment in, `lambda_handler` out. It only wires.
+
+All that lasts is made here once per execution environment, at INIT: the session is loaded and has run once before the
+first request. What fails here fails the INIT, with a text that says what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from functools import partial
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
+from handler import bundle, prediction_log, record
+from handler.after_response import AfterResponse
+from handler.call import Call
+from handler.detector import Detector
+from handler.gateway import Gateway
+from handler.routes import native, ops
+from handler.settings import Settings
+
+SERVICE = "icebox"
+
+settings = Settings.from_env(os.environ, cpus=os.cpu_count() or 1)
+logger = Logger(service=SERVICE, level=settings.log_level)
+metrics = Metrics(namespace="Icebox", service=SERVICE)
+log = prediction_log.open_log(settings.prediction_log)
+after_response = AfterResponse.start(settings.runtime_api if log else None)
+detector = Detector.load(bundle.load(settings.model_dir), threads=settings.ort_threads)
+gateway = Gateway(
+    {
+        native.PATH: {"POST": native.endpoint(detector, max_pixels=settings.max_image_pixels)},
+        "/health": {"GET": ops.health(detector.manifest)},
+        "/v1/model": {"GET": ops.model(detector.manifest)},
+    },
+    max_body_bytes=settings.max_body_bytes,
+)
+cold = True
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one HTTP event. Raises what a bug raises: a client's fault is an answer, never an error."""
+    global cold
+    call = Call(getattr(context, "aws_request_id", None) or str(uuid.uuid4()), cold_start=cold)
+    cold = False
+    try:
+        response = gateway.answer(event, call)
+        call.total_ms = call.total_ms or call.elapsed_ms()
+        report(call, response["statusCode"])
+    except BaseException:
+        after_response.finish(context, None)
+        raise
+    after_response.finish(context, partial(write_record, call) if log and call.route else None)
+    return response
+
+
+def report(call: Call, status: int) -> None:
+    """One log line and, for a prediction or a rejection, its metrics."""
+    said = {"problem": call.problem.type, "detail": call.problem.detail} if call.problem else {}
+    if call.prediction:
+        said = {"count": len(call.prediction.detections)}
+    logger.info(
+        "answered",
+        extra={
+            "prediction_id": call.id,
+            "route": call.route or None,
+            "status": status,
+            "timing_ms": record.timing(call),
+            **said,
+        },
+    )
+    if not call.route:
+        return
+    metrics.add_metric("Rejected", MetricUnit.Count, int(call.problem is not None))
+    if call.prediction:
+        metrics.add_metric("Detections", MetricUnit.Count, len(call.prediction.detections))
+        for name, milliseconds in record.timing(call).items():
+            metrics.add_metric(f"{name.capitalize()}Time", MetricUnit.Milliseconds, milliseconds)
+    if call.cold_start:
+        metrics.add_metric("ColdStart", MetricUnit.Count, 1)
+    metrics.flush_metrics()
+
+
+def write_record(call: Call, remaining_s: float) -> None:
+    assert log
+    log.write(record.of_call(call, detector.manifest), within_s=remaining_s)

@@ -1,0 +1,29 @@
+"""`GET /health` and `GET /v1/model`: that the function is ready, and what it serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from handler.bundle import Manifest
+from handler.call import Call
+from handler.gateway import Endpoint, Request, json_response
+
+
+def health(manifest: Manifest) -> Endpoint:
+    """The session was made and ran once at INIT, or there would be no answer at all."""
+
+    def answer(_: Request, __: Call) -> Response[Any]:
+        return json_response({"status": "ok", "model": {"name": manifest.name, "version": manifest.version}})
+
+    return answer
+
+
+def model(manifest: Manifest) -> Endpoint:
+    """The manifest, as it lies beside the model."""
+
+    def answer(_: Request, __: Call) -> Response[Any]:
+        return Response(200, "application/json", manifest.to_json())
+
+    return answer
