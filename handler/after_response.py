@@ -61,7 +61,9 @@ class AfterResponse:
             _log(f"no work after the response, it is done before: {type(error).__name__}: {error}")
             return self
         self._listening = True
-        threading.Thread(target=self._listen, args=(runtime_api, identifier), name=NAME, daemon=True).start()
+        threading.Thread(
+            target=self._listen, args=(runtime_api, identifier), name=NAME, daemon=True
+        ).start()
         return self
 
     def finish(self, context: Any, work: Work | None) -> None:
@@ -127,7 +129,10 @@ def _register(runtime_api: str) -> str:
     connection = HTTPConnection(runtime_api, timeout=REGISTER_S)
     try:
         connection.request(
-            "POST", f"{API}/register", json.dumps({"events": ["INVOKE"]}), {"Lambda-Extension-Name": NAME}
+            "POST",
+            f"{API}/register",
+            json.dumps({"events": ["INVOKE"]}),
+            {"Lambda-Extension-Name": NAME},
         )
         response = connection.getresponse()
         body = response.read()
@@ -143,7 +148,9 @@ def _next(runtime_api: str, identifier: str) -> dict[str, Any]:
     """Wait, frozen or not, for the next invocation. A connection of its own: one kept over a freeze may be dead."""
     connection = HTTPConnection(runtime_api)
     try:
-        connection.request("GET", f"{API}/event/next", headers={"Lambda-Extension-Identifier": identifier})
+        connection.request(
+            "GET", f"{API}/event/next", headers={"Lambda-Extension-Identifier": identifier}
+        )
         response = connection.getresponse()
         body = response.read()
     finally:

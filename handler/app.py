@@ -59,9 +59,11 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def report(call: Call, status: int) -> None:
     """One log line and, for a prediction or a rejection, its metrics."""
-    said = {"problem": call.problem.type, "detail": call.problem.detail} if call.problem else {}
+    said: dict[str, object] = {}
     if call.prediction:
         said = {"count": len(call.prediction.detections)}
+    if call.problem:
+        said = dict(zip(("problem", "detail"), call.problem, strict=True))
     logger.info(
         "answered",
         extra={

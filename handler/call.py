@@ -6,15 +6,15 @@ import time
 from dataclasses import dataclass, field
 
 from handler.predict import Ask, Prediction
-from handler.problems import Problem
 
 
 @dataclass
 class Call:
     """Filled in on the way: the one value here that changes.
 
-    id: Lambda's request id, which is the prediction's too. route: the detection route taken, empty on all others.
-    total_ms: set once the answer is made.
+    id: Lambda's request id, which is the prediction's too. route: the detection route taken, empty
+    on all others. problem: type and detail of what was wrong with the request. total_ms: set once
+    the answer is made.
     """
 
     id: str
@@ -24,7 +24,7 @@ class Call:
     route: str = ""
     ask: Ask | None = None
     prediction: Prediction | None = None
-    problem: Problem | None = None
+    problem: tuple[str, str] | None = None  # no exception: its traceback would keep the frames
     total_ms: float = 0.0
 
     def elapsed_ms(self) -> float:

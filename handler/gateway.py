@@ -48,15 +48,27 @@ Endpoint = Callable[[Request, Call], Response[Any]]
 class Gateway:
     """The routes of the function. `endpoints`: path → method → endpoint."""
 
-    def __init__(self, endpoints: Mapping[str, Mapping[str, Endpoint]], *, max_body_bytes: int) -> None:
+    def __init__(
+        self, endpoints: Mapping[str, Mapping[str, Endpoint]], *, max_body_bytes: int
+    ) -> None:
         self._max_body_bytes = max_body_bytes
-        self._http, self._rest, self._alb = APIGatewayHttpResolver(), APIGatewayRestResolver(), ALBResolver()
-        known = ", ".join(f"{method} {path}" for path, methods in endpoints.items() for method in methods)
+        self._http, self._rest, self._alb = (
+            APIGatewayHttpResolver(),
+            APIGatewayRestResolver(),
+            ALBResolver(),
+        )
+        known = ", ".join(
+            f"{method} {path}" for path, methods in endpoints.items() for method in methods
+        )
         for resolver in (self._http, self._rest, self._alb):
             for path, methods in endpoints.items():
                 for method in METHODS:
                     endpoint = methods.get(method)
-                    route = self._route(resolver, endpoint) if endpoint else _refuse(method, path, methods)
+                    route = (
+                        self._route(resolver, endpoint)
+                        if endpoint
+                        else _refuse(method, path, methods)
+                    )
                     resolver.route(path, method=method)(route)
             resolver.not_found(_no_route(known))
             resolver.exception_handler(Problem)(_answer_problem(resolver))
@@ -64,7 +76,7 @@ class Gateway:
     def answer(self, event: Event, call: Call) -> dict[str, Any]:
         """Route an event and fill in the call. Raises ValueError on what is no HTTP event; and whatever a bug raises."""
         resolver = self._resolver(event)
-        resolver.append_context(call=call)
+        resolver.append_context(call=call)  # type: ignore[no-untyped-call]
         # The runtime's context is not handed on: whoever keeps it holds up after_response.
         return resolver.resolve(event, _NO_CONTEXT)
 
@@ -80,9 +92,13 @@ class Gateway:
             f"as those in events/, not one with the fields {sorted(event)}"
         )
 
-    def _route(self, resolver: ApiGatewayResolver, endpoint: Endpoint) -> Callable[..., Response[Any]]:
+    def _route(
+        self, resolver: ApiGatewayResolver, endpoint: Endpoint
+    ) -> Callable[..., Response[Any]]:
         def route(*_: object) -> Response[Any]:
-            return endpoint(self._request(resolver.current_event.raw_event), resolver.context["call"])
+            return endpoint(
+                self._request(resolver.current_event.raw_event), resolver.context["call"]
+            )
 
         return route
 
@@ -102,12 +118,20 @@ class Gateway:
         if size <= self._max_body_bytes + 3:  # before anything of that size is allocated
             try:
                 # A text may hold half a surrogate pair, by a client's \ud800: bytes all the same.
-                body = base64.b64decode(text, validate=True) if is_base64 else text.encode(errors="surrogatepass")
+                body = (
+                    base64.b64decode(text, validate=True)
+                    if is_base64
+                    else text.encode(errors="surrogatepass")
+                )
             except (binascii.Error, ValueError) as error:
-                raise BadRequest(f"the event says its body is base64, but it is not ({error})") from None
+                raise BadRequest(
+                    f"the event says its body is base64, but it is not ({error})"
+                ) from None
             size = len(body)
         if size > self._max_body_bytes:
-            raise BodyTooLarge(f"the body has {size:,} bytes, at most {self._max_body_bytes:,} are read")
+            raise BodyTooLarge(
+                f"the body has {size:,} bytes, at most {self._max_body_bytes:,} are read"
+            )
         return body
 
 
@@ -129,13 +153,18 @@ def _query(event: Event, is_alb: bool) -> list[tuple[str, str]]:
 
 
 def _headers(event: Event) -> dict[str, str]:
-    many = {name.lower(): ",".join(values) for name, values in (event.get("multiValueHeaders") or {}).items()}
+    many = {
+        name.lower(): ",".join(values)
+        for name, values in (event.get("multiValueHeaders") or {}).items()
+    }
     return {name.lower(): value for name, value in (event.get("headers") or {}).items()} | many
 
 
 def _refuse(method: str, path: str, allowed: Iterable[str]) -> Callable[..., Response[Any]]:
     def refuse(*_: object) -> Response[Any]:
-        raise MethodNotAllowed(f"{path} answers {', '.join(allowed)}, not {method}", {"allow": list(allowed)})
+        raise MethodNotAllowed(
+            f"{path} answers {', '.join(allowed)}, not {method}", {"allow": list(allowed)}
+        )
 
     return refuse
 
@@ -150,7 +179,7 @@ def _no_route(known: str) -> Callable[..., Response[Any]]:
 def _answer_problem(resolver: ApiGatewayResolver) -> Callable[[Problem], Response[Any]]:
     def answer(problem: Problem) -> Response[Any]:
         call: Call = resolver.context["call"]
-        call.problem = problem
+        call.problem = (problem.type, problem.detail)
         allow = problem.extensions.get("allow")
         return Response(
             problem.status,

@@ -24,10 +24,10 @@ CONNECT_S, READ_S = 1.0, 2.0
 FIRST_PAUSE_S = 0.1
 LAST_WORD_S = 0.5  # before the invocation's end a record still unwritten is printed
 
-Put = Callable[[str, bytes], None]  # key, body; raises Unavailable where another try may help
+Put = Callable[[str, bytes], None]  # key, body; raises UnavailableError where another try may help
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """The sink did not take the record, but may take it soon: a timeout, a lost connection, a throttle, a 5xx."""
 
 
@@ -94,7 +94,9 @@ def open_log(url: str) -> PredictionLog | None:
         return PredictionLog(folder(Path(path)))
     if parts.scheme == "s3" and parts.netloc and not parts.query:
         return PredictionLog(s3(parts.netloc, path.strip("/")))
-    raise ValueError(f"PREDICTION_LOG={url!r}: expected s3://bucket, s3://bucket/prefix or file:///folder")
+    raise ValueError(
+        f"PREDICTION_LOG={url!r}: expected s3://bucket, s3://bucket/prefix or file:///folder"
+    )
 
 
 def folder(root: Path) -> Put:
@@ -128,12 +130,12 @@ def s3(bucket: str, prefix: str) -> Put:
                 ContentType="application/gzip",
             )
         except (ConnectionError, HTTPClientError) as error:  # no answer: DNS, connection, timeout
-            raise Unavailable(str(error)) from error
+            raise UnavailableError(str(error)) from error
         except ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             code = error.response.get("Error", {}).get("Code")
             if status >= 500 or status in (408, 409, 429) or code == "RequestTimeout":
-                raise Unavailable(str(error)) from error
+                raise UnavailableError(str(error)) from error
             raise  # forbidden, no such bucket: another try would be told the same
 
     return put
@@ -144,7 +146,9 @@ def _s3_client() -> Any:
     from botocore.config import Config
 
     # The retries are ours, one bound over all of them.
-    config = Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": 1})
+    config = Config(
+        connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": 1}
+    )
     return boto3.client("s3", config=config)
 
 
@@ -153,8 +157,10 @@ def _retry(attempt: Callable[[], None], deadline: float) -> None:
     while True:
         try:
             return attempt()
-        except Unavailable:
+        except UnavailableError:
             if time.monotonic() + pause_s >= deadline:
                 raise
-        time.sleep(pause_s * random.uniform(0.5, 1.0))  # apart, where many environments fail at once
+        time.sleep(
+            pause_s * random.uniform(0.5, 1.0)
+        )  # apart, where many environments fail at once
         pause_s *= 2

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 MEDIA_TYPE = "application/problem+json"
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - the RFC's word
     """A request that cannot be answered, and why.
 
     detail: what was expected and what came, for the person who sent it. extensions: further members of the problem.

@@ -79,7 +79,9 @@ class PredictionRecord:
         )
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return json.dumps(
+            dataclasses.asdict(self), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
 
     def to_bytes(self) -> bytes:
         """The gzipped JSON, the same bytes for the same record, so that a repeated write changes nothing."""
@@ -95,7 +97,9 @@ class PredictionRecord:
             image = None if raw["image"] is None else Image(**raw["image"])
             return cls(**{**raw, "model": Model(**raw["model"]), "image": image})
         except (KeyError, TypeError) as error:
-            raise ValueError(f"a prediction record with missing or unknown fields: {error}") from None
+            raise ValueError(
+                f"a prediction record with missing or unknown fields: {error}"
+            ) from None
 
 
 def of_call(call: Call, manifest: Manifest) -> PredictionRecord:
@@ -103,7 +107,8 @@ def of_call(call: Call, manifest: Manifest) -> PredictionRecord:
     prediction, ask = call.prediction, call.ask
     return PredictionRecord(
         prediction_id=call.id,
-        time=datetime.fromtimestamp(call.received_s, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+        time=datetime.fromtimestamp(call.received_s, UTC).isoformat(timespec="milliseconds")[:-6]
+        + "Z",
         route=call.route,
         model=Model(manifest.name, manifest.version, manifest.sha256),
         image=_image(call),
@@ -115,7 +120,7 @@ def of_call(call: Call, manifest: Manifest) -> PredictionRecord:
         timing_ms=timing(call),
         cold_start=call.cold_start,
         outcome="ok" if prediction else "rejected",
-        problem=call.problem.type if call.problem else None,
+        problem=call.problem[0] if call.problem else None,
     )
 
 
@@ -123,7 +128,11 @@ def timing(call: Call) -> dict[str, float]:
     """What an answered call took in ms; of a rejected one only the total is known."""
     times = {"total": call.total_ms}
     if call.prediction:
-        times = {"decode": call.prediction.decode_ms, "inference": call.prediction.found.inference_ms, **times}
+        times = {
+            "decode": call.prediction.decode_ms,
+            "inference": call.prediction.found.inference_ms,
+            **times,
+        }
     return {name: round(milliseconds, 1) for name, milliseconds in times.items()}
 
 
@@ -147,7 +156,9 @@ def statistics(content: NDArray[np.uint8]) -> tuple[float, float, float]:
 
     content: uint8 (h, w, 3) RGB at the model's scale, without padding: so a large and a small photo compare.
     """
-    luma = content.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
+    luma = (
+        content.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
+    )
     laplacian = (
         luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * luma[1:-1, 1:-1]
     )  # empty where a side is below 3 px

@@ -43,7 +43,9 @@ class Settings:
             raise SettingsError(f"LOG_LEVEL={log_level!r}: expected one of {', '.join(LOG_LEVELS)}")
         model_dir = Path(env.get("MODEL_DIR") or Path(__file__).parent / "model")
         if not model_dir.is_dir():
-            raise SettingsError(f"MODEL_DIR={str(model_dir)!r}: expected a folder with model.onnx and model.json")
+            raise SettingsError(
+                f"MODEL_DIR={str(model_dir)!r}: expected a folder with model.onnx and model.json"
+            )
         return cls(
             model_dir=model_dir,
             prediction_log=env.get("PREDICTION_LOG") or "",

@@ -27,7 +27,12 @@ PARAMETERS = ("score_threshold", "iou_threshold", "max_detections", "labels")
 MAX_DETECTIONS = 1000  # keeps the answer, and the record as one log line, well within their limits
 MEDIA = ("application/json", "image/jpeg", "image/png")  # the first is preferred
 MAX_PARTS = 32
-SIDES_PX = (1280, 960, 640, 480)  # of the annotated picture: the first whose file fits; noise as PNG fits at the last
+SIDES_PX = (
+    1280,
+    960,
+    640,
+    480,
+)  # of the annotated picture: the first whose file fits; noise as PNG fits at the last
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,11 @@ def endpoint(detector: Detector, *, max_pixels: int) -> Endpoint:
             call.total_ms = call.elapsed_ms()
             return json_response(_answer(call, call.prediction, shown, options, detector.manifest))
         body = _annotated(call.prediction, shown, options.media, request.room_bytes)
-        headers = {"X-Prediction-Id": call.id, "X-Detection-Count": str(len(shown)), "Vary": "Accept"}
+        headers = {
+            "X-Prediction-Id": call.id,
+            "X-Detection-Count": str(len(shown)),
+            "Vary": "Accept",
+        }
         return Response(200, options.media, body, headers=headers)
 
     return detect
@@ -77,7 +86,9 @@ def read_options(request: Request, manifest: Manifest) -> Options:
             iou=_share(once, "iou_threshold", defaults.iou),
             max_detections=_count(once, "max_detections", defaults.max_detections),
         ),
-        class_ids=tuple(classes.index(label) for label in labels) if labels else tuple(range(len(classes))),
+        class_ids=tuple(classes.index(label) for label in labels)
+        if labels
+        else tuple(range(len(classes))),
         media=choose_media(request.headers.get("accept", "")),
     )
 
@@ -87,8 +98,12 @@ def read_picture(request: Request) -> bytes:
     body, content_type = request.body, request.headers.get("content-type", "")
     media = content_type.partition(";")[0].strip().lower()
     if not body:
-        raise BadRequest("the body is empty; send a picture's bytes, a form with a file, or JSON with an image")
-    if media == "multipart/form-data" and ("boundary" in content_type.lower() or body.startswith(b"--")):
+        raise BadRequest(
+            "the body is empty; send a picture's bytes, a form with a file, or JSON with an image"
+        )
+    if media == "multipart/form-data" and (
+        "boundary" in content_type.lower() or body.startswith(b"--")
+    ):
         return _from_form(body, content_type)
     # JSON is text that starts with a brace, which no picture does; its label is believed only for other text.
     if body.lstrip()[:1] == b"{" or (media == "application/json" and _is_text(body)):
@@ -100,7 +115,11 @@ def choose_media(accept: str) -> str:
     """The media type to answer with, by an Accept header. Raises NotAcceptable."""
     ranked = []
     for order, offer in enumerate(MEDIA):
-        weights = [(_closeness(offer, name), weight) for name, weight in _accepted(accept) if _closeness(offer, name)]
+        weights = [
+            (_closeness(offer, name), weight)
+            for name, weight in _accepted(accept)
+            if _closeness(offer, name)
+        ]
         # An offer's weight is what its closest range says; of equal weights the closer range wins, then our order.
         closeness, weight = max(weights, default=(0, 0.0))
         if weight > 0:
@@ -137,7 +156,9 @@ def _annotated(prediction: Prediction, shown: Detections, media: str, room_bytes
     size = (prediction.picture.width, prediction.picture.height)
     body = b""
     for side in SIDES_PX:
-        drawn = annotate.draw(prediction.picture.rgb, shown, size, prediction.classes, max_side=side)
+        drawn = annotate.draw(
+            prediction.picture.rgb, shown, size, prediction.classes, max_side=side
+        )
         body = annotate.encode(drawn, "PNG" if media == "image/png" else "JPEG")
         if len(body) <= room_bytes:
             break
@@ -145,26 +166,30 @@ def _annotated(prediction: Prediction, shown: Detections, media: str, room_bytes
 
 
 def _from_form(body: bytes, content_type: str) -> bytes:
-    import multipart  # 20 ms that only forms pay
+    import multipart  # type: ignore[import-untyped, unused-ignore]  # 20 ms that only forms pay
 
-    fields = []
+    parts: list[tuple[str, bool, bytearray]] = []  # name, whether it is a file, content
     try:
         boundary = multipart.parse_options_header(content_type)[1].get("boundary", "")
         with multipart.PushMultipartParser(boundary, max_segment_count=MAX_PARTS) as parser:
-            part, data = None, bytearray()
             for event in parser.parse(body):
                 if isinstance(event, multipart.MultipartSegment):
-                    part, data = event, bytearray()
-                    fields.append(event.name)
+                    parts.append((event.name, event.filename is not None, bytearray()))
                 elif event:
-                    data += event
-                elif part and part.filename is not None:
-                    if not data:
-                        raise BadRequest(f"the form's file {part.name!r} is empty; choose a picture")
-                    return bytes(data)
-    except ValueError as error:  # the library's own errors are such, and bad encodings in a part's header
+                    parts[-1][2].extend(event)
+    except (
+        ValueError
+    ) as error:  # the library's own errors are such, and bad encodings in a part's header
         raise BadRequest(f"the body is no well-formed multipart/form-data ({error})") from None
-    raise BadRequest(f"the form has no file; expected a part with a filename, its fields are {fields}")
+    for name, is_file, data in parts:
+        if is_file and data:
+            return bytes(data)
+        if is_file:
+            raise BadRequest(f"the form's file {name!r} is empty; choose a picture")
+    names = [name for name, _, _ in parts]
+    raise BadRequest(
+        f"the form has no file; expected a part with a filename, its fields are {names}"
+    )
 
 
 def _from_json(body: bytes) -> bytes:
@@ -172,7 +197,11 @@ def _from_json(body: bytes) -> bytes:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is no well-formed JSON ({str(error)[:200]})") from None
-    if not isinstance(document, dict) or set(document) != {"image"} or not isinstance(document["image"], str):
+    if (
+        not isinstance(document, dict)
+        or set(document) != {"image"}
+        or not isinstance(document["image"], str)
+    ):
         raise BadRequest(
             'expected JSON like {"image": "<base64 or data URI>"} and nothing else in it; '
             "thresholds and labels go into the query"
@@ -181,9 +210,13 @@ def _from_json(body: bytes) -> bytes:
     if text[:5].lower() == "data:":
         head, _, text = text.partition(",")
         if not head.lower().endswith(";base64"):
-            raise BadRequest(f"expected a data URI like data:image/jpeg;base64,…, not {head[:60]!r}…")
+            raise BadRequest(
+                f"expected a data URI like data:image/jpeg;base64,…, not {head[:60]!r}…"
+            )
     try:
-        if any(space in text for space in " \r\n\t"):  # folded lines, as mail and some tools write them
+        if any(
+            space in text for space in " \r\n\t"
+        ):  # folded lines, as mail and some tools write them
             text = "".join(text.split())
         data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:

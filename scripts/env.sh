@@ -1,0 +1,54 @@
+# Sourced by the other scripts, which are sh: makes the virtual environments they need, once.
+# A stamp in each holds the checksum of the requirements that were installed, so that a second run only compares.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+python="$root/.venv/bin/python"
+verb=$(basename "$0")
+
+fail() {
+    echo "$verb: $*" >&2
+    exit 1
+}
+
+base_python() {
+    for name in ${PYTHON:-} python3.13 python3.12 python3.11 python3; do
+        if "$name" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+            echo "$name"
+            return
+        fi
+    done
+    fail "no Python 3.11 to 3.13 with venv was found. On Debian and Ubuntu: sudo apt-get install python3-venv." \
+        "Elsewhere: PYTHON=/path/to/python3 $0"
+}
+
+checksum() { (cd "$root/requirements" && cat "$@") | sha256sum; }
+
+made_of() { # DIR REQUIREMENTS...: is the environment there, and made of just these?
+    [ -x "$root/$1/bin/python" ] && [ "$(cat "$root/$1/stamp" 2>/dev/null)" = "$(shift && checksum "$@")" ]
+}
+
+ensure() { # DIR REQUIREMENTS...
+    if made_of "$@"; then return; fi
+    folder=$1
+    shift
+    base=$(base_python)
+    echo "$verb: making $folder from $*, once; about a minute" >&2
+    log="$root/out/install$folder.log"
+    mkdir -p "$root/out"
+    rm -rf "${root:?}/$folder"
+    # --no-deps: the locks are whole, and every file in them has its hash
+    if ! { "$base" -m venv "$root/$folder" && cd "$root/requirements" && "$root/$folder/bin/python" -m pip install \
+        --disable-pip-version-check --no-deps --require-hashes $(printf ' -r %s' "$@") && cd - >/dev/null; } >"$log" 2>&1
+    then
+        tail -n 20 "$log" >&2
+        rm -rf "${root:?}/$folder"
+        fail "installing failed; the whole log is $log"
+    fi
+    checksum "$@" >"$root/$folder/stamp"
+}
+
+ensure_dev_env() { ensure .venv handler.txt dev.txt; }
+ensure_handler_env() { # enough to run the function; the larger environment serves as well
+    made_of .venv handler.txt dev.txt || ensure .venv handler.txt
+}
+ensure_sam_env() { ensure .venv-sam sam.txt; }

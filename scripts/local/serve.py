@@ -1,0 +1,110 @@
+"""HTTP requests on loopback in, answers out: each becomes an HTTP API event for the handler, as in the cloud."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import traceback
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from scripts.local import invoke
+from scripts.local.http_event import HttpAnswer, HttpRequest, to_answer, to_http_api
+from scripts.local.invoke import Function
+
+MAX_BODY_BYTES = 10 * 1024 * 1024  # an HTTP API's
+IDLE_S = 30.0
+
+
+def make_server(function: Function, port: int) -> ThreadingHTTPServer:
+    """A server on 127.0.0.1; port 0 takes a free one."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = IDLE_S
+
+        def _answer(self) -> None:
+            answer = self._read_and_invoke()
+            body = b"" if self.command == "HEAD" else answer.body
+            self.send_response(answer.status)
+            for name, value in answer.headers:
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def _read_and_invoke(self) -> HttpAnswer:
+            length = self.headers.get("Content-Length", "0")
+            if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
+                self.close_connection = True  # what follows cannot be told from a next request
+                return message(411, "Length Required")
+            if int(length) > MAX_BODY_BYTES:
+                self.close_connection = True
+                return message(413, "Request Entity Too Large")
+            body = self.rfile.read(int(length))
+            request = HttpRequest(
+                self.command,
+                self.path,
+                self.headers.items(),
+                body,
+                id=str(uuid.uuid4()),
+                time_s=time.time(),
+            )
+            return answer_http(function, request)
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
+
+    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+
+
+def answer_http(function: Function, request: HttpRequest) -> HttpAnswer:
+    """What API Gateway would answer, its own errors included."""
+    try:
+        return to_answer(function(to_http_api(request)))
+    except invoke.EventTooLargeError as error:
+        print(error, file=sys.stderr)
+        return message(413, "Request Too Long")
+    except Exception:
+        traceback.print_exc()
+        return message(500, "Internal Server Error")
+
+
+def message(status: int, text: str) -> HttpAnswer:
+    return HttpAnswer(
+        status, [("Content-Type", "application/json")], json.dumps({"message": text}).encode()
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="scripts/serve", description="The function as a local HTTP server."
+    )
+    parser.add_argument(
+        "--port", type=int, default=8080, help="on 127.0.0.1 (default 8080; 0: a free one)"
+    )
+    port = parser.parse_args(arguments).port
+    invoke.log_to_folder(invoke.ROOT / "out")
+    function = invoke.load()
+    try:
+        server = make_server(function, port)
+    except OSError as error:
+        print(
+            f"port {port} cannot be opened ({error.strerror}); try another: scripts/serve --port N",
+            file=sys.stderr,
+        )
+        return 1
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    print(f"serving {url}; try: curl --data-binary @events/sample.jpg {url}/v1/detect", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print("stopped")
+    finally:
+        server.server_close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

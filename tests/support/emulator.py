@@ -1,0 +1,138 @@
+"""The Lambda runtime interface emulator with the real runtime client in it, one environment to a block."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SAM_ENVIRONMENT = ROOT / ".venv-sam"
+MACHINES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+START_S, INVOKE_S = 30.0, 60.0
+
+
+def find() -> Path | None:
+    """The emulator's binary, out of the wheel of aws-sam-cli."""
+    name = f"aws-lambda-rie-{MACHINES.get(platform.machine(), 'none')}"
+    found = SAM_ENVIRONMENT.glob(f"lib/python*/site-packages/samcli/local/rapid/{name}")
+    return next(iter(sorted(found)), None)
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A running emulator. It takes one request at a time."""
+
+    port: int
+    log_path: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    def invoke(self, event: Any) -> tuple[int, Any]:
+        """The status of the emulator and what the function returned. Returns when the extension is done, too."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=INVOKE_S)
+        try:
+            body = event if isinstance(event, bytes) else json.dumps(event).encode()
+            connection.request("POST", "/2015-03-31/functions/function/invocations", body)
+            response = connection.getresponse()
+            text = response.read().decode()
+        finally:
+            connection.close()
+        try:
+            return response.status, json.loads(text)
+        except ValueError:
+            return response.status, text
+
+    def lines(self, marker: str) -> list[dict[str, Any]]:
+        """The JSON lines of the log that have a field named `marker`."""
+        found = []
+        for line in self.log.splitlines():
+            start = line.find("{")
+            if start >= 0 and f'"{marker}"' in line:
+                found.append(json.loads(line[start:]))
+        return found
+
+
+@contextmanager
+def emulator(folder: Path, env: dict[str, str]) -> Iterator[Emulator]:
+    """Run handler.app in the emulator, `env` on top of a bare environment; ends it, and its child, by their ids."""
+    binary = find()
+    assert binary
+    port, api_port = _free_ports(2)
+    log_path = folder / f"emulator-{port}.log"
+    command = [
+        str(binary),
+        *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
+        *("--runtime-api-address", f"127.0.0.1:{api_port}"),
+        *(sys.executable, "-m", "awslambdaric", "handler.app.lambda_handler"),
+    ]
+    bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    bare |= {"AWS_LAMBDA_FUNCTION_TIMEOUT": "30", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}
+    bare |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "eu-central-1"}
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=bare | env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        running = Emulator(port, log_path, process)
+        try:
+            _wait_for(port, process)
+            yield running
+        except BaseException:
+            sys.stderr.write(f"--- {log_path.name}\n{running.log[-8000:]}\n")  # pytest shows it with the failure
+            raise
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """The emulator leads a session of its own, so its group holds it and its runtime, and nobody else."""
+    if process.poll() is None or _alive(process.pid):
+        try:
+            os.killpg(process.pid, 9)
+        except ProcessLookupError:
+            pass
+    process.wait()
+
+
+def _alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the emulator ended before it listened"
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError("the emulator does not listen")

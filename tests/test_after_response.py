@@ -1,0 +1,233 @@
+"""Work waits for the response to leave: against a fake Extensions API, and without one."""
+
+from __future__ import annotations
+
+import gc
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from queue import Queue
+
+import pytest
+
+from handler import after_response
+from handler.after_response import AfterResponse
+from tests.support.http import FakeServer, Reply, Seen, fake_server
+
+WAIT_S = 10.0
+
+
+class Context:
+    """The runtime's, as far as it is used."""
+
+    def __init__(self, request_id: str) -> None:
+        self.aws_request_id = request_id
+
+
+@dataclass
+class Extensions:
+    """Lambda's side: `invoke` starts an invocation, `idle` waits until the extension asks for its next."""
+
+    server: FakeServer
+    events: Queue[str | None]
+    asked: threading.Semaphore
+    done: list[str] = field(default_factory=list)
+
+    def invoke(self, request_id: str) -> Context:
+        self.idle()
+        self.events.put(request_id)
+        return Context(request_id)
+
+    def idle(self) -> None:
+        assert self.asked.acquire(timeout=WAIT_S), "the extension does not ask for its next event"
+
+    def work(self, name: str):
+        return lambda _: self.done.append(name)
+
+
+@contextmanager
+def extensions(register: Reply | None = None, *, deadline_s: float = 60.0) -> Iterator[Extensions]:
+    events: Queue[str | None] = Queue()
+    asked = threading.Semaphore(0)
+
+    def answer(seen: Seen) -> Reply:
+        if seen.path.endswith("/register"):
+            return register or Reply(headers={"Lambda-Extension-Identifier": "id-1"})
+        asked.release()
+        request_id = events.get()
+        if request_id is None:
+            return Reply(500)
+        event = {
+            "eventType": "INVOKE",
+            "requestId": request_id,
+            "deadlineMs": int((time.time() + deadline_s) * 1000),
+        }
+        return Reply(body=json.dumps(event).encode())
+
+    with fake_server(answer) as server:
+        yield Extensions(server, events, asked)
+        events.put(None)  # ends the thread
+
+
+def test_nothing_to_do_is_done_at_once() -> None:
+    with extensions() as lambda_:
+        after = AfterResponse.start(lambda_.server.address)
+        context = lambda_.invoke("1")
+        after.finish(context, None)
+        lambda_.idle()  # though the context is alive
+
+
+def test_it_registers_for_invocations_during_init() -> None:
+    with extensions() as lambda_:
+        AfterResponse.start(lambda_.server.address)
+        registration = lambda_.server.seen[0]
+        lambda_.idle()
+    assert registration.path == "/2020-01-01/extension/register"
+    assert json.loads(registration.body) == {"events": ["INVOKE"]}
+    assert lambda_.server.seen[1].headers["lambda-extension-identifier"] == "id-1"
+
+
+def test_work_begins_when_the_runtime_lets_go_of_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(after_response, "LEAVE_S", WAIT_S)
+    with extensions() as lambda_:
+        after = AfterResponse.start(lambda_.server.address)
+        context = lambda_.invoke("1")
+        after.finish(context, lambda_.work("1"))
+        assert not lambda_.asked.acquire(timeout=0.2)
+        assert lambda_.done == []  # the response is still being sent
+        del context
+        lambda_.idle()
+        assert lambda_.done == ["1"]
+
+
+def test_a_context_that_somebody_keeps_does_not_hold_the_work_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(after_response, "LEAVE_S", 0.05)
+    with extensions() as lambda_:
+        after = AfterResponse.start(lambda_.server.address)
+        context = lambda_.invoke("1")
+        after.finish(context, lambda_.work("1"))
+        lambda_.idle()
+        assert lambda_.done == ["1"]
+        del context
+
+
+def test_many_invocations_each_have_their_work_in_order() -> None:
+    with extensions() as lambda_:
+        after = AfterResponse.start(lambda_.server.address)
+        for name in "12345":
+            context = lambda_.invoke(name)
+            after.finish(context, lambda_.work(name) if name != "3" else None)
+            del context
+        lambda_.idle()
+        assert lambda_.done == ["1", "2", "4", "5"]
+
+
+def test_a_handler_that_ends_before_the_event_arrives_loses_nothing() -> None:
+    with extensions() as lambda_:
+        after = AfterResponse.start(lambda_.server.address)
+        lambda_.idle()
+        after.finish(Context("1"), lambda_.work("1"))
+        lambda_.events.put("1")
+        lambda_.idle()
+        assert lambda_.done == ["1"]
+
+
+def test_work_left_by_one_invocation_is_done_in_the_next() -> None:
+    with extensions() as lambda_:
+        after = AfterResponse.start(lambda_.server.address)
+        lambda_.idle()
+        after.finish(Context("1"), lambda_.work("1"))
+        after.finish(Context("2"), lambda_.work("2"))
+        lambda_.events.put("2")
+        lambda_.idle()
+        assert lambda_.done == ["1", "2"]
+
+
+def test_a_handler_that_never_ends_holds_the_thread_only_until_its_deadline() -> None:
+    with extensions(deadline_s=0.1) as lambda_:
+        AfterResponse.start(lambda_.server.address)
+        lambda_.invoke("1")
+        lambda_.idle()
+
+
+def test_a_bug_in_the_work_is_logged_and_the_thread_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(_: float) -> None:
+        raise RuntimeError("broken sink")
+
+    with extensions() as lambda_:
+        after = AfterResponse.start(lambda_.server.address)
+        for name, work in (("1", broken), ("2", lambda_.work("2"))):
+            context = lambda_.invoke(name)
+            after.finish(context, work)
+            del context
+        lambda_.idle()
+        assert lambda_.done == ["2"]
+        assert "broken sink" in json.loads(capsys.readouterr().out)["message"]
+
+
+def test_a_refused_registration_leaves_the_work_before_the_return(capsys: pytest.CaptureFixture[str]) -> None:
+    with extensions(Reply(403, b"no")) as lambda_:
+        after = AfterResponse.start(lambda_.server.address)
+        after.finish(Context("1"), lambda_.work("1"))
+        assert lambda_.done == ["1"]
+    assert "403" in json.loads(capsys.readouterr().out)["message"]
+
+
+def test_no_answer_to_the_registration_leaves_the_work_before_the_return(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    after = AfterResponse.start("127.0.0.1:1")  # nobody listens there
+    done: list[float] = []
+    after.finish(Context("1"), done.append)
+    assert len(done) == 1
+    assert "Refused" in json.loads(capsys.readouterr().out)["message"]
+
+
+def test_a_lost_extensions_api_leaves_the_work_before_the_return(capsys: pytest.CaptureFixture[str]) -> None:
+    with extensions() as lambda_:
+        after = AfterResponse.start(lambda_.server.address)
+        lambda_.idle()
+        lambda_.events.put(None)
+        _wait_until(lambda: not after._listening)
+        after.finish(Context("1"), lambda_.work("1"))
+        assert lambda_.done == ["1"]
+    assert "lost" in json.loads(capsys.readouterr().out)["message"]
+
+
+def test_outside_lambda_work_is_done_before_returning() -> None:
+    done: list[float] = []
+    AfterResponse.start(None).finish(object(), done.append)
+    assert done == [float("inf")]
+
+
+def test_the_work_knows_what_is_left_of_the_invocation() -> None:
+    left: list[float] = []
+    with extensions(deadline_s=60) as lambda_:
+        after = AfterResponse.start(lambda_.server.address)
+        after.finish(lambda_.invoke("1"), left.append)
+        lambda_.idle()
+    assert 0 < left[0] <= 60
+
+
+def test_no_reference_cycle_keeps_a_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reference counting alone frees it: the collector may not come by for minutes."""
+    monkeypatch.setattr(after_response, "LEAVE_S", WAIT_S)
+    gc.disable()
+    try:
+        with extensions() as lambda_:
+            after = AfterResponse.start(lambda_.server.address)
+            after.finish(lambda_.invoke("1"), lambda_.work("1"))
+            lambda_.idle()
+            assert lambda_.done == ["1"]
+    finally:
+        gc.enable()
+
+
+def _wait_until(condition) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
