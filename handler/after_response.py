@@ -1,9 +1,10 @@
 """Work of an invocation in; it is done after the response has left, before Lambda freezes the environment.
 
-This is an internal extension: a thread of the function that registers with the Lambda Extensions API during INIT. Lambda
-keeps the environment running, and sends it no other request, until the thread asks for its next event.
-When the response has left: the runtime client holds the invocation's context in the frame that posts the response, so
-the context dies, and a weak reference's callback is called, just after the post and before the runtime's next poll.
+This is an internal extension: a thread of the function that registers with the Lambda Extensions API during
+INIT. Lambda keeps the environment running, and sends it no other request, until the thread asks for its next
+event. When the response has left: the runtime client holds the invocation's context in the frame that posts
+the response, so the context dies, and a weak reference's callback is called, just after the post and before
+the runtime's next poll.
 """
 
 from __future__ import annotations
@@ -61,9 +62,7 @@ class AfterResponse:
             _log(f"no work after the response, it is done before: {type(error).__name__}: {error}")
             return self
         self._listening = True
-        threading.Thread(
-            target=self._listen, args=(runtime_api, identifier), name=NAME, daemon=True
-        ).start()
+        threading.Thread(target=self._listen, args=(runtime_api, identifier), name=NAME, daemon=True).start()
         return self
 
     def finish(self, context: Any, work: Work | None) -> None:
@@ -145,12 +144,10 @@ def _register(runtime_api: str) -> str:
 
 
 def _next(runtime_api: str, identifier: str) -> dict[str, Any]:
-    """Wait, frozen or not, for the next invocation. A connection of its own: one kept over a freeze may be dead."""
+    """Wait for the next invocation, on a connection of its own: one kept over a freeze may be dead."""
     connection = HTTPConnection(runtime_api)
     try:
-        connection.request(
-            "GET", f"{API}/event/next", headers={"Lambda-Extension-Identifier": identifier}
-        )
+        connection.request("GET", f"{API}/event/next", headers={"Lambda-Extension-Identifier": identifier})
         response = connection.getresponse()
         body = response.read()
     finally:

@@ -1,7 +1,7 @@
 """The composition root: the environment in, `lambda_handler` out. It only wires.
 
-All that lasts is made here once per execution environment, at INIT: the session is loaded and has run once before the
-first request. What fails here fails the INIT, with a text that says what to do.
+All that lasts is made here once per execution environment, at INIT: the session is loaded and has run once
+before the first request. What fails here fails the INIT, with a text that says what to do.
 """
 
 from __future__ import annotations

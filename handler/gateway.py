@@ -1,15 +1,16 @@
-"""An HTTP event of any form in (payload 2.0, function URL, payload 1.0, ALB); the answer in the same form out.
+"""An HTTP event in, of API Gateway (payload 2.0 or 1.0), a function URL or an ALB; its answer out.
 
-The forms differ only here: routes see a Request and give a Response, and every Problem is answered as problem+json.
+The forms differ only here: routes see a Request and give a Response, and every Problem is answered as
+problem+json.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -28,17 +29,22 @@ from handler.problems import BadRequest, BodyTooLarge, MethodNotAllowed, NotFoun
 
 Event = Mapping[str, Any]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-# Lambda takes 6,291,556 bytes of answer, an ALB 1 MB of it, both after base64: bytes of body that fit with room to spare
+# Lambda takes 6,291,556 bytes of answer, an ALB 1 MB of it, both after base64: bytes of body that fit with
+# room to spare
 ROOM_BYTES, ALB_ROOM_BYTES = 4_500_000, 700_000
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a client sent. query: (name, value) pairs, decoded. headers: lower-case names. room_bytes: for the answer."""
+    """What a client sent.
+
+    query: (name, value) pairs, decoded. headers: lower-case names. read_body: gives the body's
+    bytes; raises BadRequest, BodyTooLarge. room_bytes: for the answer's body.
+    """
 
     query: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
-    body: bytes
+    read_body: Callable[[], bytes]
     room_bytes: int = ROOM_BYTES
 
 
@@ -48,33 +54,25 @@ Endpoint = Callable[[Request, Call], Response[Any]]
 class Gateway:
     """The routes of the function. `endpoints`: path → method → endpoint."""
 
-    def __init__(
-        self, endpoints: Mapping[str, Mapping[str, Endpoint]], *, max_body_bytes: int
-    ) -> None:
+    def __init__(self, endpoints: Mapping[str, Mapping[str, Endpoint]], *, max_body_bytes: int) -> None:
         self._max_body_bytes = max_body_bytes
         self._http, self._rest, self._alb = (
             APIGatewayHttpResolver(),
             APIGatewayRestResolver(),
             ALBResolver(),
         )
-        known = ", ".join(
-            f"{method} {path}" for path, methods in endpoints.items() for method in methods
-        )
+        known = ", ".join(f"{method} {path}" for path, methods in endpoints.items() for method in methods)
         for resolver in (self._http, self._rest, self._alb):
             for path, methods in endpoints.items():
                 for method in METHODS:
                     endpoint = methods.get(method)
-                    route = (
-                        self._route(resolver, endpoint)
-                        if endpoint
-                        else _refuse(method, path, methods)
-                    )
+                    route = self._route(resolver, endpoint) if endpoint else _refuse(method, path, methods)
                     resolver.route(path, method=method)(route)
             resolver.not_found(_no_route(known))
             resolver.exception_handler(Problem)(_answer_problem(resolver))
 
     def answer(self, event: Event, call: Call) -> dict[str, Any]:
-        """Route an event and fill in the call. Raises ValueError on what is no HTTP event; and whatever a bug raises."""
+        """Route an event, filling in the call. Raises ValueError on what is no HTTP event, and any bug."""
         resolver = self._resolver(event)
         resolver.append_context(call=call)  # type: ignore[no-untyped-call]
         # The runtime's context is not handed on: whoever keeps it holds up after_response.
@@ -88,17 +86,13 @@ class Gateway:
         if "httpMethod" in event:
             return self._rest
         raise ValueError(
-            "this is no HTTP event; expected one of API Gateway (payload 1.0 or 2.0), a function URL or an ALB, "
+            "this is no HTTP event; expected one of API Gateway, a function URL or an ALB, "
             f"as those in events/, not one with the fields {sorted(event)}"
         )
 
-    def _route(
-        self, resolver: ApiGatewayResolver, endpoint: Endpoint
-    ) -> Callable[..., Response[Any]]:
+    def _route(self, resolver: ApiGatewayResolver, endpoint: Endpoint) -> Callable[..., Response[Any]]:
         def route(*_: object) -> Response[Any]:
-            return endpoint(
-                self._request(resolver.current_event.raw_event), resolver.context["call"]
-            )
+            return endpoint(self._request(resolver.current_event.raw_event), resolver.context["call"])
 
         return route
 
@@ -107,32 +101,9 @@ class Gateway:
         return Request(
             query=tuple(_query(event, is_alb)),
             headers=_headers(event),
-            body=self._body(event),
+            read_body=partial(_body, event, self._max_body_bytes),
             room_bytes=ALB_ROOM_BYTES if is_alb else ROOM_BYTES,
         )
-
-    def _body(self, event: Event) -> bytes:
-        text: str = event.get("body") or ""
-        is_base64 = bool(event.get("isBase64Encoded"))
-        size = len(text) // 4 * 3 if is_base64 else len(text)
-        if size <= self._max_body_bytes + 3:  # before anything of that size is allocated
-            try:
-                # A text may hold half a surrogate pair, by a client's \ud800: bytes all the same.
-                body = (
-                    base64.b64decode(text, validate=True)
-                    if is_base64
-                    else text.encode(errors="surrogatepass")
-                )
-            except (binascii.Error, ValueError) as error:
-                raise BadRequest(
-                    f"the event says its body is base64, but it is not ({error})"
-                ) from None
-            size = len(body)
-        if size > self._max_body_bytes:
-            raise BodyTooLarge(
-                f"the body has {size:,} bytes, at most {self._max_body_bytes:,} are read"
-            )
-        return body
 
 
 def json_response(body: Mapping[str, Any], status: int = 200) -> Response[Any]:
@@ -152,19 +123,34 @@ def _query(event: Event, is_alb: bool) -> list[tuple[str, str]]:
     return [(unquote_plus(name), unquote_plus(value)) for name, value in pairs] if is_alb else pairs
 
 
+def _body(event: Event, max_bytes: int) -> bytes:
+    """The body's bytes. Raises BadRequest, BodyTooLarge."""
+    text: str = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        _check_size(len(text) * 3 // 4 - text[-2:].count("="), max_bytes)
+        try:
+            return base64.b64decode(text, validate=True)
+        except ValueError as error:
+            raise BadRequest(f"the event says its body is base64, it is not ({error})") from None
+    # A client's \ud800 makes half a surrogate pair of text: bytes all the same.
+    body = text.encode(errors="surrogatepass")
+    _check_size(len(body), max_bytes)
+    return body
+
+
+def _check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise BodyTooLarge(f"the body has {size:,} bytes, at most {max_bytes:,} are read")
+
+
 def _headers(event: Event) -> dict[str, str]:
-    many = {
-        name.lower(): ",".join(values)
-        for name, values in (event.get("multiValueHeaders") or {}).items()
-    }
+    many = {name.lower(): ",".join(values) for name, values in (event.get("multiValueHeaders") or {}).items()}
     return {name.lower(): value for name, value in (event.get("headers") or {}).items()} | many
 
 
 def _refuse(method: str, path: str, allowed: Iterable[str]) -> Callable[..., Response[Any]]:
     def refuse(*_: object) -> Response[Any]:
-        raise MethodNotAllowed(
-            f"{path} answers {', '.join(allowed)}, not {method}", {"allow": list(allowed)}
-        )
+        raise MethodNotAllowed(f"{path} answers {', '.join(allowed)}, not {method}", {"allow": list(allowed)})
 
     return refuse
 

@@ -28,7 +28,7 @@ Put = Callable[[str, bytes], None]  # key, body; raises UnavailableError where a
 
 
 class UnavailableError(Exception):
-    """The sink did not take the record, but may take it soon: a timeout, a lost connection, a throttle, a 5xx."""
+    """The sink did not take the record but may take it soon: a timeout, a throttle, a 5xx."""
 
 
 @dataclass
@@ -45,8 +45,8 @@ class PredictionLog:
     def write(self, record: PredictionRecord, *, within_s: float = math.inf) -> None:
         """Store a record or print it. `within_s`: what is left of the invocation, after which all stops.
 
-        While the sink keeps failing, each record is given half the time of the one before, so that an outage does not
-        bill seconds for every request; each still gets one try.
+        While the sink keeps failing, each record is given half the time of the one before, so that an outage
+        does not bill seconds for every request; each still gets one try.
         """
         budget_s = min(within_s, BUDGET_S / 2 ** min(self.failures, 10))
         last_word = self._last_word(record, within_s - LAST_WORD_S)
@@ -62,7 +62,7 @@ class PredictionLog:
                 last_word.cancel()
 
     def _last_word(self, record: PredictionRecord, after_s: float) -> threading.Timer | None:
-        """Prints the record while a sink still hangs; one that takes it after all makes a second copy, not a loss."""
+        """Prints the record while a sink hangs; where that takes it after all, there are two, not none."""
         if after_s > BUDGET_S + CONNECT_S + READ_S:
             return None
         timer = threading.Timer(
@@ -94,9 +94,7 @@ def open_log(url: str) -> PredictionLog | None:
         return PredictionLog(folder(Path(path)))
     if parts.scheme == "s3" and parts.netloc and not parts.query:
         return PredictionLog(s3(parts.netloc, path.strip("/")))
-    raise ValueError(
-        f"PREDICTION_LOG={url!r}: expected s3://bucket, s3://bucket/prefix or file:///folder"
-    )
+    raise ValueError(f"PREDICTION_LOG={url!r}: expected s3://bucket, s3://bucket/prefix or file:///folder")
 
 
 def folder(root: Path) -> Put:
@@ -146,10 +144,8 @@ def _s3_client() -> Any:
     from botocore.config import Config
 
     # The retries are ours, one bound over all of them.
-    config = Config(
-        connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": 1}
-    )
-    return boto3.client("s3", config=config)
+    config = Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": 1})
+    return boto3.Session().client("s3", config=config)
 
 
 def _retry(attempt: Callable[[], None], deadline: float) -> None:
@@ -160,7 +156,5 @@ def _retry(attempt: Callable[[], None], deadline: float) -> None:
         except UnavailableError:
             if time.monotonic() + pause_s >= deadline:
                 raise
-        time.sleep(
-            pause_s * random.uniform(0.5, 1.0)
-        )  # apart, where many environments fail at once
+        time.sleep(pause_s * random.uniform(0.5, 1.0))  # apart, where many environments fail at once
         pause_s *= 2

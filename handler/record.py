@@ -1,7 +1,8 @@
 """A finished call in; a PredictionRecord, its S3 key and its bytes out (schema `prediction/1`).
 
-A record holds what the model saw and said, for monitoring: no pixels, no header, no key, no client address. Every
-field is always there, null where it is not known, so that a table reader finds the same columns in every record.
+A record holds what the model saw and said, for monitoring: no pixels, no header, no key, no client address.
+Every field is always there, null where it is not known, so that a table reader finds the same columns in
+every record.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ class Model:
 
 @dataclass(frozen=True)
 class Image:
-    """The picture: its bytes' checksum and count; and, where it could be decoded, the upright original's size in px,
-    its format and EXIF orientation (1..8), and the statistics of `statistics`."""
+    """The picture's bytes; and, where they could be decoded, what `statistics` says of it.
+
+    width, height: of the upright original, px. orientation: EXIF's, 1..8.
+    """
 
     sha256: str
     bytes: int
@@ -52,7 +55,10 @@ class Image:
 
 @dataclass(frozen=True)
 class PredictionRecord:
-    """One prediction. `detections` and `near_misses` are as `listing` makes them; a rejected request has no count."""
+    """One prediction, or a request that was rejected before there was one.
+
+    detections, near_misses: as `listing` makes them. outcome: "ok" or "rejected". problem: its type.
+    """
 
     prediction_id: str
     time: str  # RFC 3339, UTC, ms
@@ -66,8 +72,8 @@ class PredictionRecord:
     near_misses: list[dict[str, Any]]
     timing_ms: dict[str, float]
     cold_start: bool
-    outcome: str  # "ok" or "rejected"
-    problem: str | None  # the problem's type URI
+    outcome: str
+    problem: str | None
     schema: str = SCHEMA
 
     @property
@@ -97,9 +103,7 @@ class PredictionRecord:
             image = None if raw["image"] is None else Image(**raw["image"])
             return cls(**{**raw, "model": Model(**raw["model"]), "image": image})
         except (KeyError, TypeError) as error:
-            raise ValueError(
-                f"a prediction record with missing or unknown fields: {error}"
-            ) from None
+            raise ValueError(f"a prediction record with missing or unknown fields: {error}") from None
 
 
 def of_call(call: Call, manifest: Manifest) -> PredictionRecord:
@@ -107,8 +111,7 @@ def of_call(call: Call, manifest: Manifest) -> PredictionRecord:
     prediction, ask = call.prediction, call.ask
     return PredictionRecord(
         prediction_id=call.id,
-        time=datetime.fromtimestamp(call.received_s, UTC).isoformat(timespec="milliseconds")[:-6]
-        + "Z",
+        time=datetime.fromtimestamp(call.received_s, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
         route=call.route,
         model=Model(manifest.name, manifest.version, manifest.sha256),
         image=_image(call),
@@ -152,13 +155,11 @@ def listing(detections: Detections, classes: Sequence[str]) -> list[dict[str, An
 
 
 def statistics(content: NDArray[np.uint8]) -> tuple[float, float, float]:
-    """Brightness (mean of luma, 0..1), contrast (its standard deviation) and sharpness (that of its Laplacian).
+    """Brightness (mean of luma, 0..1), contrast (its deviation) and sharpness (its Laplacian's deviation).
 
     content: uint8 (h, w, 3) RGB at the model's scale, without padding: so a large and a small photo compare.
     """
-    luma = (
-        content.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
-    )
+    luma = content.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
     laplacian = (
         luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * luma[1:-1, 1:-1]
     )  # empty where a side is below 3 px

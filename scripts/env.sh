@@ -1,7 +1,7 @@
 # Sourced by the other scripts, which are sh: makes the virtual environments they need, once.
 # A stamp in each holds the checksum of the requirements that were installed, so that a second run only compares.
 set -eu
-root=$(cd "$(dirname "$0")/.." && pwd)
+root=$(cd "$(dirname "$0")" && while [ ! -f pyproject.toml ]; do cd ..; done && pwd)
 python="$root/.venv/bin/python"
 verb=$(basename "$0")
 

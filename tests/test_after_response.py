@@ -103,7 +103,9 @@ def test_work_begins_when_the_runtime_lets_go_of_the_context(monkeypatch: pytest
         assert lambda_.done == ["1"]
 
 
-def test_a_context_that_somebody_keeps_does_not_hold_the_work_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_context_that_somebody_keeps_does_not_hold_the_work_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(after_response, "LEAVE_S", 0.05)
     with extensions() as lambda_:
         after = AfterResponse.start(lambda_.server.address)

@@ -52,10 +52,11 @@ def test_no_url_is_no_log() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["x", "/tmp/log", "ftp://host/x", "file://host/x", "file:", "s3://", "s3:///x", "s3://b?x=1", "file://x"]
+    "url",
+    ["x", "/tmp/log", "ftp://host/x", "file://host/x", "file:", "s3://", "s3:///x", "s3://b?x=1", "file://x"],
 )
 def test_a_url_of_no_sink_is_named(url: str) -> None:
-    with pytest.raises(ValueError, match="PREDICTION_LOG=.*expected s3://bucket"):
+    with pytest.raises(ValueError, match=r"PREDICTION_LOG=.*expected s3://bucket"):
         open_log(url)
 
 
@@ -159,7 +160,9 @@ def test_a_printed_record_is_one_line_of_ascii(capsys: pytest.CaptureFixture[str
     assert json.loads(text)["level"] == "ERROR"
 
 
-@pytest.mark.parametrize("raised", [KeyError("x"), RuntimeError(), MemoryError(), OSError(28, "No space left")])
+@pytest.mark.parametrize(
+    "raised", [KeyError("x"), RuntimeError(), MemoryError(), OSError(28, "No space left")]
+)
 def test_nothing_a_sink_raises_gets_out(raised: Exception) -> None:
     out = io.StringIO()
     PredictionLog(Sink(raised), out).write(RECORD)

@@ -86,24 +86,20 @@ def read_options(request: Request, manifest: Manifest) -> Options:
             iou=_share(once, "iou_threshold", defaults.iou),
             max_detections=_count(once, "max_detections", defaults.max_detections),
         ),
-        class_ids=tuple(classes.index(label) for label in labels)
-        if labels
-        else tuple(range(len(classes))),
+        class_ids=tuple(classes.index(label) for label in labels) if labels else tuple(range(len(classes))),
         media=choose_media(request.headers.get("accept", "")),
     )
 
 
 def read_picture(request: Request) -> bytes:
-    """The picture's bytes, however the body carries them. Raises BadRequest."""
-    body, content_type = request.body, request.headers.get("content-type", "")
+    """The picture's bytes, however the body carries them. Raises BadRequest, BodyTooLarge."""
+    body, content_type = request.read_body(), request.headers.get("content-type", "")
     media = content_type.partition(";")[0].strip().lower()
     if not body:
         raise BadRequest(
             "the body is empty; send a picture's bytes, a form with a file, or JSON with an image"
         )
-    if media == "multipart/form-data" and (
-        "boundary" in content_type.lower() or body.startswith(b"--")
-    ):
+    if media == "multipart/form-data" and ("boundary" in content_type.lower() or body.startswith(b"--")):
         return _from_form(body, content_type)
     # JSON is text that starts with a brace, which no picture does; its label is believed only for other text.
     if body.lstrip()[:1] == b"{" or (media == "application/json" and _is_text(body)):
@@ -116,11 +112,10 @@ def choose_media(accept: str) -> str:
     ranked = []
     for order, offer in enumerate(MEDIA):
         weights = [
-            (_closeness(offer, name), weight)
-            for name, weight in _accepted(accept)
-            if _closeness(offer, name)
+            (_closeness(offer, name), weight) for name, weight in _accepted(accept) if _closeness(offer, name)
         ]
-        # An offer's weight is what its closest range says; of equal weights the closer range wins, then our order.
+        # An offer's weight is what its closest range says; of equal weights the closer range wins, then our
+        # order.
         closeness, weight = max(weights, default=(0, 0.0))
         if weight > 0:
             ranked.append((-weight, -closeness, order, offer))
@@ -156,9 +151,7 @@ def _annotated(prediction: Prediction, shown: Detections, media: str, room_bytes
     size = (prediction.picture.width, prediction.picture.height)
     body = b""
     for side in SIDES_PX:
-        drawn = annotate.draw(
-            prediction.picture.rgb, shown, size, prediction.classes, max_side=side
-        )
+        drawn = annotate.draw(prediction.picture.rgb, shown, size, prediction.classes, max_side=side)
         body = annotate.encode(drawn, "PNG" if media == "image/png" else "JPEG")
         if len(body) <= room_bytes:
             break
@@ -177,9 +170,7 @@ def _from_form(body: bytes, content_type: str) -> bytes:
                     parts.append((event.name, event.filename is not None, bytearray()))
                 elif event:
                     parts[-1][2].extend(event)
-    except (
-        ValueError
-    ) as error:  # the library's own errors are such, and bad encodings in a part's header
+    except ValueError as error:  # the library's own errors are such, and bad encodings in a part's header
         raise BadRequest(f"the body is no well-formed multipart/form-data ({error})") from None
     for name, is_file, data in parts:
         if is_file and data:
@@ -187,9 +178,7 @@ def _from_form(body: bytes, content_type: str) -> bytes:
         if is_file:
             raise BadRequest(f"the form's file {name!r} is empty; choose a picture")
     names = [name for name, _, _ in parts]
-    raise BadRequest(
-        f"the form has no file; expected a part with a filename, its fields are {names}"
-    )
+    raise BadRequest(f"the form has no file; expected a part with a filename, its fields are {names}")
 
 
 def _from_json(body: bytes) -> bytes:
@@ -197,11 +186,7 @@ def _from_json(body: bytes) -> bytes:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is no well-formed JSON ({str(error)[:200]})") from None
-    if (
-        not isinstance(document, dict)
-        or set(document) != {"image"}
-        or not isinstance(document["image"], str)
-    ):
+    if not isinstance(document, dict) or set(document) != {"image"} or not isinstance(document["image"], str):
         raise BadRequest(
             'expected JSON like {"image": "<base64 or data URI>"} and nothing else in it; '
             "thresholds and labels go into the query"
@@ -210,13 +195,9 @@ def _from_json(body: bytes) -> bytes:
     if text[:5].lower() == "data:":
         head, _, text = text.partition(",")
         if not head.lower().endswith(";base64"):
-            raise BadRequest(
-                f"expected a data URI like data:image/jpeg;base64,…, not {head[:60]!r}…"
-            )
+            raise BadRequest(f"expected a data URI like data:image/jpeg;base64,…, not {head[:60]!r}…")
     try:
-        if any(
-            space in text for space in " \r\n\t"
-        ):  # folded lines, as mail and some tools write them
+        if any(space in text for space in " \r\n\t"):  # folded lines, as mail and some tools write them
             text = "".join(text.split())
         data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:

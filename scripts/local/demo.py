@@ -25,20 +25,18 @@ TYPES = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="scripts/demo", description="Count the cells on one picture."
-    )
+    parser = argparse.ArgumentParser(prog="scripts/demo", description="Count the cells on one picture.")
     parser.add_argument("picture", type=Path, nargs="?", default=SAMPLE)
-    path: Path = parser.parse_args(arguments).picture
+    parser.add_argument("--out", type=Path, default=OUT, help="folder for what it writes")
+    given = parser.parse_args(arguments)
+    path, out = Path(given.picture), Path(given.out)
     try:
         data = path.read_bytes()
     except OSError as error:
         return _fail(f"{path}: {error.strerror}. Name a picture: scripts/demo my.jpg")
-    invoke.log_to_folder(OUT)
+    invoke.log_to_folder(out)
     os.environ.setdefault("LOG_LEVEL", "ERROR")
-    os.environ.setdefault(
-        "POWERTOOLS_METRICS_DISABLED", "true"
-    )  # they would be printed between the lines
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")  # they would be printed between the lines
     function = invoke.load()
     headers = [("content-type", TYPES.get(path.suffix.lower(), "application/octet-stream"))]
     try:
@@ -50,30 +48,26 @@ def main(arguments: list[str] | None = None) -> int:
             function, HttpRequest("POST", "/v1/detect", [*headers, ("accept", "image/jpeg")], data)
         )
     except invoke.EventTooLargeError:
-        return _fail(
-            f"{path} has {len(data):,} bytes; about 4,700,000 go through Lambda. Save it smaller."
-        )
-    OUT.mkdir(exist_ok=True)
-    (OUT / "annotated.jpg").write_bytes(annotated.body)
+        return _fail(f"{path} has {len(data):,} bytes; about 4,700,000 go through Lambda. Save it smaller.")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "annotated.jpg").write_bytes(annotated.body)
     result = json.loads(answer.body)
     print("\n".join(report(path, result)))
-    print(f"annotated  {_short(OUT / 'annotated.jpg')}")
-    print(f"record     {_record_of(result['prediction_id'])}")
+    print(f"annotated  {_short(out / 'annotated.jpg')}")
+    print(f"record     {_record_of(result['prediction_id'], out)}")
     return 0
 
 
 def report(path: Path, result: dict[str, Any]) -> list[str]:
     """An answer of the native API, for people."""
-    image, model, limits, times = (
-        result[name] for name in ("image", "model", "thresholds", "timing_ms")
-    )
+    image, model, limits, times = (result[name] for name in ("image", "model", "thresholds", "timing_ms"))
     counts = ", ".join(f"{count} {label}" for label, count in result["counts"].items())
     lines = [
         f"{_short(path)}  {image['width']} x {image['height']} px {image['format']}",
         f"count      {result['count']}  ({counts})",
         f"model      {model['name']} {model['version']}",
         f"thresholds score {limits['score']:g}, iou {limits['iou']:g}, at most {limits['max_detections']}",
-        f"time       decode {times['decode']} ms, inference {times['inference']} ms, total {times['total']} ms",
+        f"time       decode {times['decode']}, inference {times['inference']}, total {times['total']} ms",
     ]
     best = result["detections"][:BEST]
     if best:
@@ -93,13 +87,9 @@ def _send(function: invoke.Function, request: HttpRequest) -> HttpAnswer:
     return to_answer(function(to_http_api(request)))
 
 
-def _record_of(prediction_id: str) -> str:
-    found = sorted((OUT / "predictions").rglob(f"{prediction_id}.json.gz"))
-    return (
-        _short(found[0])
-        if found
-        else os.environ["PREDICTION_LOG"] or "none: PREDICTION_LOG is empty"
-    )
+def _record_of(prediction_id: str, out: Path) -> str:
+    found = sorted((out / "predictions").rglob(f"{prediction_id}.json.gz"))
+    return _short(found[0]) if found else os.environ["PREDICTION_LOG"] or "none: PREDICTION_LOG is empty"
 
 
 def _short(path: Path) -> str:

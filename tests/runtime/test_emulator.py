@@ -83,7 +83,10 @@ def test_a_bug_ends_in_an_error_and_the_next_request_is_served(tmp_path: Path, t
 
 @pytest.mark.parametrize(
     ("name", "value", "text"),
-    [("MODEL_DIR", "{tmp}", "model.json is missing"), ("PREDICTION_LOG", "ftp://x", "PREDICTION_LOG='ftp://x'")],
+    [
+        ("MODEL_DIR", "{tmp}", "model.json is missing"),
+        ("PREDICTION_LOG", "ftp://x", "PREDICTION_LOG='ftp://x'"),
+    ],
 )
 def test_what_cannot_be_served_fails_the_init(
     tmp_path: Path, tiny_bundle: Path, name: str, value: str, text: str
@@ -99,7 +102,8 @@ def test_a_broken_bundle_fails_the_init(tmp_path: Path, tiny_bundle: Path) -> No
     for name in ("model.onnx", "model.json"):
         (tmp_path / name).write_bytes((tiny_bundle / name).read_bytes())
     (tmp_path / "model.onnx").write_bytes(b"broken")
-    with emulator(tmp_path, {"MODEL_DIR": str(tmp_path)}) as running:
+    env = {"MODEL_DIR": str(tmp_path), "PREDICTION_LOG": (tmp_path / "log").as_uri()}
+    with emulator(tmp_path, env) as running:
         _, result = running.invoke(DETECT)
         log = running.log
     assert "statusCode" not in result

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Emulator:
         return self.log_path.read_text(errors="replace")
 
     def invoke(self, event: Any) -> tuple[int, Any]:
-        """The status of the emulator and what the function returned. Returns when the extension is done, too."""
+        """The emulator's status and the function's result; comes back when the extension is done."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=INVOKE_S)
         try:
             body = event if isinstance(event, bytes) else json.dumps(event).encode()
@@ -68,7 +68,7 @@ class Emulator:
 
 @contextmanager
 def emulator(folder: Path, env: dict[str, str]) -> Iterator[Emulator]:
-    """Run handler.app in the emulator, `env` on top of a bare environment; ends it, and its child, by their ids."""
+    """Run handler.app in the emulator, `env` on top of a bare environment; ends both by their ids."""
     binary = find()
     assert binary
     port, api_port = _free_ports(2)
@@ -91,7 +91,9 @@ def emulator(folder: Path, env: dict[str, str]) -> Iterator[Emulator]:
             _wait_for(port, process)
             yield running
         except BaseException:
-            sys.stderr.write(f"--- {log_path.name}\n{running.log[-8000:]}\n")  # pytest shows it with the failure
+            sys.stderr.write(
+                f"--- {log_path.name}\n{running.log[-8000:]}\n"
+            )  # pytest shows it with the failure
             raise
         finally:
             _end(process)
@@ -100,10 +102,8 @@ def emulator(folder: Path, env: dict[str, str]) -> Iterator[Emulator]:
 def _end(process: subprocess.Popen[bytes]) -> None:
     """The emulator leads a session of its own, so its group holds it and its runtime, and nobody else."""
     if process.poll() is None or _alive(process.pid):
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, 9)
-        except ProcessLookupError:
-            pass
     process.wait()
 
 

@@ -15,7 +15,9 @@ RED_AND_GREEN = [*RED, ("green", (320, 240, 400, 320)), ("green", (400, 480, 480
 def encoded(squares: list[tuple[str, tuple[int, int, int, int]]], kind: str, size: int = 640) -> bytes:
     """A file of Pillow's format `kind`."""
     stream = io.BytesIO()
-    Image.fromarray(paint(size, size, squares)).save(stream, kind, **({"quality": 95} if kind == "JPEG" else {}))
+    Image.fromarray(paint(size, size, squares)).save(
+        stream, kind, **({"quality": 95} if kind == "JPEG" else {})
+    )
     return stream.getvalue()
 
 

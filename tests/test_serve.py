@@ -1,0 +1,140 @@
+"""scripts/serve over real HTTP: the answers that the cloud would give, its limits included."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.local.invoke import Function
+from scripts.local.serve import MAX_BODY_BYTES, make_server
+from tests.support.app import App
+from tests.support.pictures import RED_AND_GREEN, jpeg
+
+
+@contextmanager
+def serving(handler: Any) -> Iterator[http.client.HTTPConnection]:
+    server = make_server(Function(handler), 0)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    connection = http.client.HTTPConnection(*server.server_address[:2], timeout=30)
+    try:
+        yield connection
+    finally:
+        connection.close()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def connection(app: App) -> Iterator[http.client.HTTPConnection]:
+    with serving(app.module.lambda_handler) as made:
+        yield made
+
+
+def ask(
+    connection: http.client.HTTPConnection, method: str, target: str, body: bytes = b"", **headers: str
+) -> tuple[int, bytes]:
+    connection.request(
+        method, target, body, {name.replace("_", "-"): value for name, value in headers.items()}
+    )
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+def test_no_body_is_a_problem(connection: http.client.HTTPConnection) -> None:
+    status, body = ask(connection, "POST", "/v1/detect")
+    assert (status, json.loads(body)["title"]) == (400, "Bad request")
+
+
+def test_one_connection_carries_many_requests(connection: http.client.HTTPConnection, app: App) -> None:
+    for _ in range(2):
+        status, body = ask(connection, "POST", "/v1/detect?labels=green", jpeg(RED_AND_GREEN))
+        assert (status, json.loads(body)["count"]) == (200, 2)
+    status, body = ask(connection, "POST", "/v1/detect", jpeg(RED_AND_GREEN), accept="image/png")
+    assert (status, body[:4]) == (200, b"\x89PNG")
+    assert ask(connection, "GET", "/health")[0] == 200
+    assert ask(connection, "HEAD", "/health") == (405, b"")
+    assert len(app.records()) == 3
+
+
+def test_requests_at_once_are_answered_one_by_one(app: App) -> None:
+    busy, overlaps, answers = threading.Lock(), [], []
+
+    def handler(event: dict[str, Any], context: Any) -> Any:
+        if not busy.acquire(blocking=False):
+            overlaps.append(event)
+        try:
+            return app.module.lambda_handler(event, context)
+        finally:
+            busy.release()
+
+    with serving(handler) as connection:
+        address = (connection.host, connection.port)
+
+        def one() -> None:
+            own = http.client.HTTPConnection(*address, timeout=30)
+            answers.append(ask(own, "POST", "/v1/detect", jpeg(RED_AND_GREEN))[0])
+            own.close()
+
+        threads = [threading.Thread(target=one) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert (answers, overlaps) == ([200] * 6, [])
+
+
+def test_a_body_above_the_gateways_limit_is_not_even_read(connection: http.client.HTTPConnection) -> None:
+    connection.putrequest("POST", "/v1/detect")
+    connection.putheader("Content-Length", str(MAX_BODY_BYTES + 1))
+    connection.endheaders()
+    response = connection.getresponse()
+    assert (response.status, json.loads(response.read())) == (413, {"message": "Request Entity Too Large"})
+
+
+def test_an_event_above_lambdas_limit_does_not_get_there(connection: http.client.HTTPConnection) -> None:
+    status, body = ask(connection, "POST", "/v1/detect", bytes(5_000_000))
+    assert (status, json.loads(body)) == (413, {"message": "Request Too Long"})
+
+
+@pytest.mark.parametrize("length", ["-1", "x", ""])
+def test_a_length_that_is_none_is_refused(connection: http.client.HTTPConnection, length: str) -> None:
+    connection.putrequest("POST", "/v1/detect")
+    connection.putheader("Content-Length", length)
+    connection.endheaders()
+    assert connection.getresponse().status == 411
+
+
+def test_a_chunked_body_is_refused(connection: http.client.HTTPConnection) -> None:
+    connection.request("POST", "/v1/detect", iter([b"abc"]), encode_chunked=True)
+    assert connection.getresponse().status == 411
+
+
+@pytest.mark.parametrize("result", [None, {"statusCode": 200, "body": "x" * 6_300_000}])
+def test_a_result_that_aws_would_not_pass_on_is_its_500(
+    result: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(lambda *_: result) as connection:
+        status, body = ask(connection, "GET", "/")
+    assert (status, json.loads(body)) == (500, {"message": "Internal Server Error"})
+    assert "Error" in capsys.readouterr().err
+
+
+def test_a_bug_is_a_500_and_the_next_request_is_served(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(lambda event, _: {"statusCode": 1 // (event["rawPath"] != "/bug")}) as connection:
+        assert ask(connection, "GET", "/bug")[0] == 500
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
+    server = make_server(Function(lambda *_: None), 0)
+    assert server.server_address[0] == "127.0.0.1"
+    server.server_close()
