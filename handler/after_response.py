@@ -1,10 +1,10 @@
-"""Work of an invocation in; it is done after the response has left, before Lambda freezes the environment.
+"""Work of an invocation in; done after its response has left, before Lambda freezes all.
 
-This is an internal extension: a thread of the function that registers with the Lambda Extensions API during
-INIT. Lambda keeps the environment running, and sends it no other request, until the thread asks for its next
-event. When the response has left: the runtime client holds the invocation's context in the frame that posts
-the response, so the context dies, and a weak reference's callback is called, just after the post and before
-the runtime's next poll.
+This is an internal extension: a thread of the function that registers with the Lambda Extensions
+API during INIT. Lambda keeps the environment running, and sends it no other request, until the
+thread asks for its next event. When the response has left: the runtime client holds the
+invocation's context in the frame that posts the response, so the context dies, and a weak
+reference's callback is called, just after the post and before the runtime's next poll.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 API = "/2020-01-01/extension"
 NAME = "icebox-after-response"
 REGISTER_S = 2.0
-LEAVE_S = 1.0  # where something keeps the context alive, the work begins this long after the handler's end
+LEAVE_S = 1.0  # where somebody keeps the context, work begins this long after the handler's end
 
 Work = Callable[[float], None]  # is given the seconds left in the invocation
 
@@ -37,11 +37,13 @@ class _Ended:
 
     request_id: str
     work: Work | None
-    left: threading.Event = field(default_factory=threading.Event)  # the response has
+    # Gets an entry when the response has. A queue: a collector may call its put anywhere.
+    # anywhere.
+    left: queue.SimpleQueue[None] = field(default_factory=queue.SimpleQueue)
 
 
 class AfterResponse:
-    """Does each invocation's work after its response; where there is no Lambda, before returning."""
+    """Does each invocation's work after its response; without Lambda, before returning."""
 
     def __init__(self) -> None:
         self._ended: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
@@ -49,9 +51,9 @@ class AfterResponse:
 
     @classmethod
     def start(cls, runtime_api: str | None) -> AfterResponse:
-        """Register with the Extensions API at `runtime_api` (host:port; None outside Lambda), during INIT.
+        """Register with the Extensions API at `runtime_api` (host:port), None outside Lambda.
 
-        Where that fails the function goes on, doing its work before it returns.
+        To be called during INIT. Where it fails the function does its work before it returns.
         """
         self = cls()
         if runtime_api is None:
@@ -62,11 +64,13 @@ class AfterResponse:
             _log(f"no work after the response, it is done before: {type(error).__name__}: {error}")
             return self
         self._listening = True
-        threading.Thread(target=self._listen, args=(runtime_api, identifier), name=NAME, daemon=True).start()
+        threading.Thread(
+            target=self._listen, args=(runtime_api, identifier), name=NAME, daemon=True
+        ).start()
         return self
 
     def finish(self, context: Any, work: Work | None) -> None:
-        """Hand over an invocation's work, None for none. To be called once, last, in every invocation.
+        """Hand over an invocation's work, None for none. To be called once in each, and last.
 
         context: the very object that the runtime passed to the handler; nobody else may keep it.
         """
@@ -75,7 +79,7 @@ class AfterResponse:
             return
         ended = _Ended(context.aws_request_id, work)
         if work is not None:
-            weakref.finalize(context, ended.left.set)
+            weakref.finalize(context, ended.left.put, None)
         self._ended.put(ended)
         if not self._listening:  # lost in between: whoever takes an entry does its work
             self._drain(_remaining_s(context))
@@ -96,14 +100,15 @@ class AfterResponse:
                 _do(self._ended.get_nowait().work, remaining_s)
 
     def _serve(self, request_id: str, deadline: float) -> None:
-        """Wait for the end of one invocation and do its work, and any left behind by one before it."""
+        """Wait for the end of one invocation; do its work, and any left behind by one before it."""
         while (remaining := deadline - time.time()) > 0:
             try:
                 ended = self._ended.get(timeout=remaining)
             except queue.Empty:
                 return  # the invocation has timed out, and the environment ends with it
             if ended.work is not None:
-                ended.left.wait(LEAVE_S)
+                with contextlib.suppress(queue.Empty):
+                    ended.left.get(timeout=LEAVE_S)
                 _do(ended.work, deadline - time.time())
             if ended.request_id == request_id:
                 return
@@ -144,10 +149,12 @@ def _register(runtime_api: str) -> str:
 
 
 def _next(runtime_api: str, identifier: str) -> dict[str, Any]:
-    """Wait for the next invocation, on a connection of its own: one kept over a freeze may be dead."""
+    """Wait for the next invocation; on a new connection, as one kept over a freeze may be dead."""
     connection = HTTPConnection(runtime_api)
     try:
-        connection.request("GET", f"{API}/event/next", headers={"Lambda-Extension-Identifier": identifier})
+        connection.request(
+            "GET", f"{API}/event/next", headers={"Lambda-Extension-Identifier": identifier}
+        )
         response = connection.getresponse()
         body = response.read()
     finally:

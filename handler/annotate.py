@@ -13,7 +13,14 @@ from handler.detections import Detections
 
 MAX_SIDE = 1280  # px; a larger PNG may pass Lambda's response limit once it is base64
 # Distinct on bright and on dark fields, and to colour-blind eyes (after Okabe and Ito, 2008).
-COLOURS = ((213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233))
+COLOURS = (
+    (213, 94, 0),
+    (0, 114, 178),
+    (0, 158, 115),
+    (204, 121, 167),
+    (230, 159, 0),
+    (86, 180, 233),
+)
 
 
 def draw(
@@ -36,17 +43,27 @@ def draw(
     width = max(1, round(max(picture.size) / 500))
     for box, class_id in zip(detections.boxes * scale, detections.class_ids, strict=True):
         x0, y0, x1, y1 = box.tolist()
-        pen.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=COLOURS[class_id % len(COLOURS)], width=width)
+        pen.rectangle(
+            (x0, y0, max(x0, x1), max(y0, y1)),
+            outline=COLOURS[class_id % len(COLOURS)],
+            width=width,
+        )
     _legend(picture, pen, detections, classes)
     return picture
 
 
-def _legend(picture: Image.Image, pen: ImageDraw.ImageDraw, detections: Detections, classes: tuple[str, ...]) -> None:
+def _legend(
+    picture: Image.Image, pen: ImageDraw.ImageDraw, detections: Detections, classes: tuple[str, ...]
+) -> None:
     if min(picture.size) < 64:
         return
     font = ImageFont.load_default(max(10, max(picture.size) // 45))
-    seen = [class_id for class_id in range(len(classes)) if np.any(detections.class_ids == class_id)]
-    lines = [f"{classes[i]}  {int(np.sum(detections.class_ids == i))}" for i in seen[:12]] or ["nothing found"]
+    seen = [
+        class_id for class_id in range(len(classes)) if np.any(detections.class_ids == class_id)
+    ]
+    lines = [f"{classes[i]}  {int(np.sum(detections.class_ids == i))}" for i in seen[:12]] or [
+        "nothing found"
+    ]
     left, top, right, bottom = pen.multiline_textbbox((0, 0), "\n".join(lines), font=font)
     margin = (bottom - top) / len(lines) / 2
     pen.rectangle((0, 0, right + 3 * margin, bottom + 2 * margin), fill=(255, 255, 255))

@@ -1,7 +1,7 @@
 """The composition root: the environment in, `lambda_handler` out. It only wires.
 
-All that lasts is made here once per execution environment, at INIT: the session is loaded and has run once
-before the first request. What fails here fails the INIT, with a text that says what to do.
+All that lasts is made here once per execution environment, at INIT: the session is loaded and has
+run once before the first request. What fails here fails the INIT, with a text that says what to do.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ cold = True
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer one HTTP event. Raises what a bug raises: a client's fault is an answer, never an error."""
+    """Answer one HTTP event. Raises what a bug raises; a client's fault is an answer, no error."""
     global cold
     call = Call(getattr(context, "aws_request_id", None) or str(uuid.uuid4()), cold_start=cold)
     cold = False

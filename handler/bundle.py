@@ -129,7 +129,9 @@ def load(model_dir: Path) -> Bundle:
     manifest_path, graph_path = model_dir / MANIFEST_FILE, model_dir / GRAPH_FILE
     for path in (manifest_path, graph_path):
         if not path.is_file():
-            raise BundleError(f"{path} is missing; a bundle is {GRAPH_FILE} and {MANIFEST_FILE} in one folder")
+            raise BundleError(
+                f"{path} is missing; a bundle is {GRAPH_FILE} and {MANIFEST_FILE} in one folder"
+            )
     try:
         manifest = Manifest.from_json(manifest_path.read_text(encoding="utf-8"))
     except BundleError as error:
@@ -163,16 +165,27 @@ def _read(kind: Any, raw: Any, where: str) -> Any:
         return raw
     if origin is tuple:
         if not isinstance(raw, list) or (arguments[-1] is not ... and len(raw) != len(arguments)):
-            raise _wrong(where, "a list" if arguments[-1] is ... else f"{len(arguments)} values", raw)
-        return tuple(_read(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(raw))
+            raise _wrong(
+                where, "a list" if arguments[-1] is ... else f"{len(arguments)} values", raw
+            )
+        return tuple(
+            _read(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(raw)
+        )
     if origin is not None:  # Mapping[str, X]
         if not isinstance(raw, dict):
             raise _wrong(where, "an object", raw)
-        return {key: item if arguments[1] is Any else _read(arguments[1], item, f"{where}.{key}") for key, item in raw.items()}
+        return {
+            key: item if arguments[1] is Any else _read(arguments[1], item, f"{where}.{key}")
+            for key, item in raw.items()
+        }
     if kind is float and isinstance(raw, int) and not isinstance(raw, bool):
         return float(raw)
     if type(raw) is not kind:
-        raise _wrong(where, {"int": "a whole number", "float": "a number", "str": "a text"}[kind.__name__], raw)
+        raise _wrong(
+            where,
+            {"int": "a whole number", "float": "a number", "str": "a text"}[kind.__name__],
+            raw,
+        )
     return raw
 
 
@@ -184,8 +197,15 @@ def _read_fields(kind: Any, raw: Any, where: str) -> Any:
     for name in annotations.keys() - raw.keys():
         raise BundleError(f"{MANIFEST_FILE}: {inside}{name} is missing; export the model again")
     for name in raw.keys() - annotations.keys():
-        raise BundleError(f"{MANIFEST_FILE}: {inside}{name} is not known to {SCHEMA}; is the handler older than the export?")
-    return kind(**{name: _read(annotation, raw[name], f"{inside}{name}") for name, annotation in annotations.items()})
+        raise BundleError(
+            f"{MANIFEST_FILE}: {inside}{name} is not known to {SCHEMA}; is the handler older than the export?"
+        )
+    return kind(
+        **{
+            name: _read(annotation, raw[name], f"{inside}{name}")
+            for name, annotation in annotations.items()
+        }
+    )
 
 
 def _wrong(where: str, expected: str, raw: Any) -> BundleError:
@@ -198,15 +218,40 @@ def _check(manifest: Manifest) -> None:
     demands = (
         (_NAME.fullmatch(manifest.name), "name", f"like {_NAME.pattern}", manifest.name),
         (_NAME.fullmatch(manifest.version), "version", f"like {_NAME.pattern}", manifest.version),
-        (re.fullmatch(r"[0-9a-f]{64}", manifest.sha256), "sha256", "64 hex digits", manifest.sha256),
+        (
+            re.fullmatch(r"[0-9a-f]{64}", manifest.sha256),
+            "sha256",
+            "64 hex digits",
+            manifest.sha256,
+        ),
         (manifest.classes, "classes", "a list of at least one name", list(manifest.classes)),
-        (len(set(manifest.classes)) == len(manifest.classes), "classes", "without repeats", list(manifest.classes)),
+        (
+            len(set(manifest.classes)) == len(manifest.classes),
+            "classes",
+            "without repeats",
+            list(manifest.classes),
+        ),
         (size.width > 0 and size.height > 0, "input", "positive", dataclasses.asdict(size)),
-        (all(0 <= value <= 255 for value in manifest.resize.fill), "resize.fill", "0..255", list(manifest.resize.fill)),
+        (
+            all(0 <= value <= 255 for value in manifest.resize.fill),
+            "resize.fill",
+            "0..255",
+            list(manifest.resize.fill),
+        ),
         (0 <= thresholds.score <= 1, "thresholds.score", "0..1", thresholds.score),
         (0 <= thresholds.iou <= 1, "thresholds.iou", "0..1", thresholds.iou),
-        (0 <= thresholds.score_floor <= 1, "thresholds.score_floor", "0..1", thresholds.score_floor),
-        (thresholds.max_detections > 0, "thresholds.max_detections", "positive", thresholds.max_detections),
+        (
+            0 <= thresholds.score_floor <= 1,
+            "thresholds.score_floor",
+            "0..1",
+            thresholds.score_floor,
+        ),
+        (
+            thresholds.max_detections > 0,
+            "thresholds.max_detections",
+            "positive",
+            thresholds.max_detections,
+        ),
     )
     for holds, where, expected, raw in demands:
         if not holds:

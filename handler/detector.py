@@ -60,7 +60,9 @@ class Detector:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the CPU is billed
+        options.add_session_config_entry(
+            "session.intra_op.allow_spinning", "0"
+        )  # the CPU is billed
         try:
             session = onnxruntime.InferenceSession(
                 str(bundle.graph), options, providers=["CPUExecutionProvider"]
@@ -78,7 +80,9 @@ class Detector:
     def at_least(self) -> tuple[int, int] | None:
         """The frame (width, height) a JPEG may be reduced to while decoding; None where pixels must be exact."""
         size = self.manifest.input
-        return (2 * size.width, 2 * size.height) if self.manifest.resize.rule == "antialias" else None
+        return (
+            (2 * size.width, 2 * size.height) if self.manifest.resize.rule == "antialias" else None
+        )
 
     def detect(self, picture: Picture, thresholds: Thresholds) -> Found:
         """Find what scores above the threshold (strictly, as IceVision), and what came near."""

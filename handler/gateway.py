@@ -1,7 +1,7 @@
 """An HTTP event in, of API Gateway (payload 2.0 or 1.0), a function URL or an ALB; its answer out.
 
-The forms differ only here: routes see a Request and give a Response, and every Problem is answered as
-problem+json.
+The forms differ only here: routes see a Request and give a Response, and every Problem is answered
+as problem+json.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from handler.problems import BadRequest, BodyTooLarge, MethodNotAllowed, NotFoun
 
 Event = Mapping[str, Any]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-# Lambda takes 6,291,556 bytes of answer, an ALB 1 MB of it, both after base64: bytes of body that fit with
-# room to spare
+# Lambda takes 6,291,556 bytes of answer, an ALB 1 MB of it, both after base64: bytes of body that
+# fit with room to spare
 ROOM_BYTES, ALB_ROOM_BYTES = 4_500_000, 700_000
 
 
@@ -54,25 +54,33 @@ Endpoint = Callable[[Request, Call], Response[Any]]
 class Gateway:
     """The routes of the function. `endpoints`: path → method → endpoint."""
 
-    def __init__(self, endpoints: Mapping[str, Mapping[str, Endpoint]], *, max_body_bytes: int) -> None:
+    def __init__(
+        self, endpoints: Mapping[str, Mapping[str, Endpoint]], *, max_body_bytes: int
+    ) -> None:
         self._max_body_bytes = max_body_bytes
         self._http, self._rest, self._alb = (
             APIGatewayHttpResolver(),
             APIGatewayRestResolver(),
             ALBResolver(),
         )
-        known = ", ".join(f"{method} {path}" for path, methods in endpoints.items() for method in methods)
+        known = ", ".join(
+            f"{method} {path}" for path, methods in endpoints.items() for method in methods
+        )
         for resolver in (self._http, self._rest, self._alb):
             for path, methods in endpoints.items():
                 for method in METHODS:
                     endpoint = methods.get(method)
-                    route = self._route(resolver, endpoint) if endpoint else _refuse(method, path, methods)
+                    route = (
+                        self._route(resolver, endpoint)
+                        if endpoint
+                        else _refuse(method, path, methods)
+                    )
                     resolver.route(path, method=method)(route)
             resolver.not_found(_no_route(known))
             resolver.exception_handler(Problem)(_answer_problem(resolver))
 
     def answer(self, event: Event, call: Call) -> dict[str, Any]:
-        """Route an event, filling in the call. Raises ValueError on what is no HTTP event, and any bug."""
+        """Route an event, filling in the call. Raises ValueError on no HTTP event, and any bug."""
         resolver = self._resolver(event)
         resolver.append_context(call=call)  # type: ignore[no-untyped-call]
         # The runtime's context is not handed on: whoever keeps it holds up after_response.
@@ -90,9 +98,13 @@ class Gateway:
             f"as those in events/, not one with the fields {sorted(event)}"
         )
 
-    def _route(self, resolver: ApiGatewayResolver, endpoint: Endpoint) -> Callable[..., Response[Any]]:
+    def _route(
+        self, resolver: ApiGatewayResolver, endpoint: Endpoint
+    ) -> Callable[..., Response[Any]]:
         def route(*_: object) -> Response[Any]:
-            return endpoint(self._request(resolver.current_event.raw_event), resolver.context["call"])
+            return endpoint(
+                self._request(resolver.current_event.raw_event), resolver.context["call"]
+            )
 
         return route
 
@@ -144,13 +156,18 @@ def _check_size(size: int, max_bytes: int) -> None:
 
 
 def _headers(event: Event) -> dict[str, str]:
-    many = {name.lower(): ",".join(values) for name, values in (event.get("multiValueHeaders") or {}).items()}
+    many = {
+        name.lower(): ",".join(values)
+        for name, values in (event.get("multiValueHeaders") or {}).items()
+    }
     return {name.lower(): value for name, value in (event.get("headers") or {}).items()} | many
 
 
 def _refuse(method: str, path: str, allowed: Iterable[str]) -> Callable[..., Response[Any]]:
     def refuse(*_: object) -> Response[Any]:
-        raise MethodNotAllowed(f"{path} answers {', '.join(allowed)}, not {method}", {"allow": list(allowed)})
+        raise MethodNotAllowed(
+            f"{path} answers {', '.join(allowed)}, not {method}", {"allow": list(allowed)}
+        )
 
     return refuse
 

@@ -42,7 +42,9 @@ def fit(source_width: int, source_height: int, input_width: int, input_height: i
     width = min(input_width, max(1, round(source_width * scale)))
     height = min(input_height, max(1, round(source_height * scale)))
     left, top = int((input_width - width) / 2), int((input_height - height) / 2)
-    return Letterbox(source_width, source_height, input_width, input_height, left, top, width, height)
+    return Letterbox(
+        source_width, source_height, input_width, input_height, left, top, width, height
+    )
 
 
 def apply(rgb: Rgb, box: Letterbox, *, rule: Rule, fill: tuple[int, int, int]) -> Rgb:
@@ -104,7 +106,9 @@ def opencv_linear(rgb: Rgb, width: int, height: int) -> Rgb:
         return ((four.sum(axis=(1, 3), dtype=np.uint16) + 2) >> 2).astype(np.uint8)
     x0, x1, x_weights = _taps(source_width, width)
     y0, y1, y_weights = _taps(source_height, height)
-    rows, row_of = np.unique(np.concatenate([y0, y1]), return_inverse=True)  # rows that no output needs are skipped
+    rows, row_of = np.unique(
+        np.concatenate([y0, y1]), return_inverse=True
+    )  # rows that no output needs are skipped
     used = rgb[rows]
     across = used[:, x0].astype(np.int32) * x_weights[0][None, :, None]
     across += used[:, x1].astype(np.int32) * x_weights[1][None, :, None]
@@ -114,7 +118,9 @@ def opencv_linear(rgb: Rgb, width: int, height: int) -> Rgb:
     return ((upper + lower + 2) >> 2).astype(np.uint8)
 
 
-def _taps(source: int, target: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
+def _taps(
+    source: int, target: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
     """For each of `target` positions: two source positions and their weights, int32 (2, target), out of 2,048."""
     scale = source / target
     position = ((np.arange(target) + 0.5) * scale - 0.5).astype(np.float32)

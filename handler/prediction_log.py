@@ -1,4 +1,4 @@
-"""A PredictionRecord in; an object in S3, a file, or at last one line on stdout, out: a record is never lost.
+"""A PredictionRecord in; an S3 object, a file or at last a line on stdout out: none is lost.
 
 The sink is chosen by one URL: `s3://bucket[/prefix]` or `file:///folder`.
 """
@@ -43,10 +43,10 @@ class PredictionLog:
     failures: int = field(default=0, init=False)  # records in a row that the sink did not take
 
     def write(self, record: PredictionRecord, *, within_s: float = math.inf) -> None:
-        """Store a record or print it. `within_s`: what is left of the invocation, after which all stops.
+        """Store a record or print it. `within_s`: what is left of the invocation, when all stops.
 
-        While the sink keeps failing, each record is given half the time of the one before, so that an outage
-        does not bill seconds for every request; each still gets one try.
+        While the sink keeps failing, each record is given half the time of the one before, so that
+        an outage does not bill seconds for every request; each still gets one try.
         """
         budget_s = min(within_s, BUDGET_S / 2 ** min(self.failures, 10))
         last_word = self._last_word(record, within_s - LAST_WORD_S)
@@ -62,7 +62,7 @@ class PredictionLog:
                 last_word.cancel()
 
     def _last_word(self, record: PredictionRecord, after_s: float) -> threading.Timer | None:
-        """Prints the record while a sink hangs; where that takes it after all, there are two, not none."""
+        """Prints the record while a sink hangs; if that takes it after all, there are two."""
         if after_s > BUDGET_S + CONNECT_S + READ_S:
             return None
         timer = threading.Timer(
@@ -94,7 +94,9 @@ def open_log(url: str) -> PredictionLog | None:
         return PredictionLog(folder(Path(path)))
     if parts.scheme == "s3" and parts.netloc and not parts.query:
         return PredictionLog(s3(parts.netloc, path.strip("/")))
-    raise ValueError(f"PREDICTION_LOG={url!r}: expected s3://bucket, s3://bucket/prefix or file:///folder")
+    raise ValueError(
+        f"PREDICTION_LOG={url!r}: expected s3://bucket, s3://bucket/prefix or file:///folder"
+    )
 
 
 def folder(root: Path) -> Put:
@@ -111,12 +113,12 @@ def folder(root: Path) -> Put:
 
 
 def s3(bucket: str, prefix: str) -> Put:
-    """A sink of objects in a bucket. boto3 is imported, and its client made, with the first record."""
+    """A sink of objects in a bucket. boto3 and its client come with the first record."""
     client: Any = None
 
     def put(key: str, body: bytes) -> None:
         nonlocal client
-        # A quarter of a second on a cold start, so not at the top; and all inside Lambda need not have it.
+        # A quarter of a second of a cold start, were it at the top.
         from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
         client = client or _s3_client()
@@ -144,7 +146,9 @@ def _s3_client() -> Any:
     from botocore.config import Config
 
     # The retries are ours, one bound over all of them.
-    config = Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": 1})
+    config = Config(
+        connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": 1}
+    )
     return boto3.Session().client("s3", config=config)
 
 
@@ -156,5 +160,5 @@ def _retry(attempt: Callable[[], None], deadline: float) -> None:
         except UnavailableError:
             if time.monotonic() + pause_s >= deadline:
                 raise
-        time.sleep(pause_s * random.uniform(0.5, 1.0))  # apart, where many environments fail at once
+        time.sleep(pause_s * random.uniform(0.5, 1.0))  # apart, where many environments fail
         pause_s *= 2

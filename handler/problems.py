@@ -11,8 +11,8 @@ Problem
     ├── Undecodable            a picture that is truncated or corrupt
     └── TooManyPixels          a picture larger than MAX_IMAGE_PIXELS
 
-Only a client's fault is a Problem. A bug or a broken model raises whatever it raises, so that Lambda's Errors
-metric counts it.
+Only a client's fault is a Problem. A bug or a broken model raises whatever it raises, so that
+Lambda's Errors metric counts it.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ MEDIA_TYPE = "application/problem+json"
 class Problem(Exception):  # noqa: N818 - the RFC's word
     """A request that cannot be answered, and why.
 
-    detail: what was expected and what came, for the person who sent it. extensions: further members of the
-    problem.
+    detail: what was expected and what came, for the person who sent it. extensions: further members
+    of the problem.
     """
 
     status: ClassVar[int]

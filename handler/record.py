@@ -1,8 +1,8 @@
 """A finished call in; a PredictionRecord, its S3 key and its bytes out (schema `prediction/1`).
 
-A record holds what the model saw and said, for monitoring: no pixels, no header, no key, no client address.
-Every field is always there, null where it is not known, so that a table reader finds the same columns in
-every record.
+A record holds what the model saw and said, for monitoring: no pixels, no header, no key, no client
+address. Every field is always there, null where it is not known, so that a table reader finds the
+same columns in every record.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Image:
 class PredictionRecord:
     """One prediction, or a request that was rejected before there was one.
 
-    detections, near_misses: as `listing` makes them. outcome: "ok" or "rejected". problem: its type.
+    detections, near_misses: as `listing` makes them. outcome: "ok" or "rejected". problem: its
+    type.
     """
 
     prediction_id: str
@@ -90,7 +91,7 @@ class PredictionRecord:
         )
 
     def to_bytes(self) -> bytes:
-        """The gzipped JSON, the same bytes for the same record, so that a repeated write changes nothing."""
+        """The gzipped JSON; the same bytes each time, so that a second write changes nothing."""
         return gzip.compress(self.to_json().encode(), mtime=0)
 
     @classmethod
@@ -103,7 +104,9 @@ class PredictionRecord:
             image = None if raw["image"] is None else Image(**raw["image"])
             return cls(**{**raw, "model": Model(**raw["model"]), "image": image})
         except (KeyError, TypeError) as error:
-            raise ValueError(f"a prediction record with missing or unknown fields: {error}") from None
+            raise ValueError(
+                f"a prediction record with missing or unknown fields: {error}"
+            ) from None
 
 
 def of_call(call: Call, manifest: Manifest) -> PredictionRecord:
@@ -111,7 +114,8 @@ def of_call(call: Call, manifest: Manifest) -> PredictionRecord:
     prediction, ask = call.prediction, call.ask
     return PredictionRecord(
         prediction_id=call.id,
-        time=datetime.fromtimestamp(call.received_s, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+        time=datetime.fromtimestamp(call.received_s, UTC).isoformat(timespec="milliseconds")[:-6]
+        + "Z",
         route=call.route,
         model=Model(manifest.name, manifest.version, manifest.sha256),
         image=_image(call),
@@ -140,7 +144,7 @@ def timing(call: Call) -> dict[str, float]:
 
 
 def listing(detections: Detections, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """Detections as the API and the record write them: label, score (4 digits), box in px (2 digits)."""
+    """Detections as the API and the record write them: label, score (4 digits), box (2)."""
     # float32 is widened before rounding, or 0.1 would print as 0.10000000149
     scores = detections.scores.astype(float).round(4).tolist()
     boxes = detections.boxes.astype(float).round(2).tolist()
@@ -155,11 +159,14 @@ def listing(detections: Detections, classes: Sequence[str]) -> list[dict[str, An
 
 
 def statistics(content: NDArray[np.uint8]) -> tuple[float, float, float]:
-    """Brightness (mean of luma, 0..1), contrast (its deviation) and sharpness (its Laplacian's deviation).
+    """Brightness (mean of luma, 0..1), contrast (its deviation), sharpness (its Laplacian's).
 
-    content: uint8 (h, w, 3) RGB at the model's scale, without padding: so a large and a small photo compare.
+    content: uint8 (h, w, 3) RGB at the model's scale, without padding: so a large and a small photo
+    compare.
     """
-    luma = content.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
+    luma = (
+        content.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
+    )
     laplacian = (
         luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * luma[1:-1, 1:-1]
     )  # empty where a side is below 3 px

@@ -18,9 +18,9 @@ class SettingsError(ValueError):
 class Settings:
     """What a deployment decides.
 
-    prediction_log: a URL, or empty for none. max_body_bytes: of the HTTP body, before any picture is taken
-    out of it. max_image_pixels: width times height of the upright original. ort_threads: of one inference.
-    runtime_api: host and port of the Lambda Runtime API, None outside Lambda.
+    prediction_log: a URL, or empty for none. max_body_bytes: of the HTTP body, before any picture
+    is taken out of it. max_image_pixels: width times height of the upright original. ort_threads:
+    of one inference. runtime_api: host and port of the Lambda Runtime API, None outside Lambda.
     """
 
     model_dir: Path
@@ -33,7 +33,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], *, cpus: int = 1) -> Settings:
-        """Read the variables; an empty one counts as absent. `cpus`: of this machine, used outside Lambda.
+        """Read the variables; an empty one is an absent one. `cpus`: for use outside Lambda.
 
         Raises SettingsError.
         """

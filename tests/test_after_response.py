@@ -29,7 +29,7 @@ class Context:
 
 @dataclass
 class Extensions:
-    """Lambda's side: `invoke` starts an invocation, `idle` waits until the extension asks for its next."""
+    """Lambda's side: `invoke` starts an invocation, `idle` waits for the extension's next poll."""
 
     server: FakeServer
     events: Queue[str | None]
@@ -70,6 +70,9 @@ def extensions(register: Reply | None = None, *, deadline_s: float = 60.0) -> It
     with fake_server(answer) as server:
         yield Extensions(server, events, asked)
         events.put(None)  # ends the thread
+        for thread in threading.enumerate():
+            if thread.name == after_response.NAME:
+                thread.join(WAIT_S)
 
 
 def test_nothing_to_do_is_done_at_once() -> None:
@@ -90,7 +93,9 @@ def test_it_registers_for_invocations_during_init() -> None:
     assert lambda_.server.seen[1].headers["lambda-extension-identifier"] == "id-1"
 
 
-def test_work_begins_when_the_runtime_lets_go_of_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_begins_when_the_runtime_lets_go_of_the_context(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(after_response, "LEAVE_S", WAIT_S)
     with extensions() as lambda_:
         after = AfterResponse.start(lambda_.server.address)
@@ -155,7 +160,9 @@ def test_a_handler_that_never_ends_holds_the_thread_only_until_its_deadline() ->
         lambda_.idle()
 
 
-def test_a_bug_in_the_work_is_logged_and_the_thread_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_in_the_work_is_logged_and_the_thread_goes_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     def broken(_: float) -> None:
         raise RuntimeError("broken sink")
 
@@ -170,7 +177,9 @@ def test_a_bug_in_the_work_is_logged_and_the_thread_goes_on(capsys: pytest.Captu
         assert "broken sink" in json.loads(capsys.readouterr().out)["message"]
 
 
-def test_a_refused_registration_leaves_the_work_before_the_return(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refused_registration_leaves_the_work_before_the_return(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with extensions(Reply(403, b"no")) as lambda_:
         after = AfterResponse.start(lambda_.server.address)
         after.finish(Context("1"), lambda_.work("1"))
@@ -188,7 +197,9 @@ def test_no_answer_to_the_registration_leaves_the_work_before_the_return(
     assert "Refused" in json.loads(capsys.readouterr().out)["message"]
 
 
-def test_a_lost_extensions_api_leaves_the_work_before_the_return(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lost_extensions_api_leaves_the_work_before_the_return(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with extensions() as lambda_:
         after = AfterResponse.start(lambda_.server.address)
         lambda_.idle()

@@ -1,4 +1,4 @@
-"""The composition root in one process: the whole way from event to answer, record, log line and metrics."""
+"""The composition root, in one process: from the event to answer, record, log line and metrics."""
 
 from __future__ import annotations
 
@@ -41,7 +41,11 @@ def test_a_picture_is_answered_and_recorded(app: App) -> None:
     assert result["timing_ms"] == record.timing_ms
     assert result["thresholds"] == record.thresholds
     assert record.image
-    assert (record.image.bytes, record.image.format, record.image.width) == (len(picture), "JPEG", 640)
+    assert (record.image.bytes, record.image.format, record.image.width) == (
+        len(picture),
+        "JPEG",
+        640,
+    )
     assert record.outcome == "ok"
     assert record.problem is None
 
@@ -59,7 +63,11 @@ def test_the_first_call_alone_is_a_cold_start(app: App) -> None:
 
 
 def test_a_record_tells_nothing_of_the_client(app: App) -> None:
-    secret = [("authorization", "Bearer hush"), ("x-forwarded-for", "203.0.113.9"), ("cookie", "a=hush")]
+    secret = [
+        ("authorization", "Bearer hush"),
+        ("x-forwarded-for", "203.0.113.9"),
+        ("cookie", "a=hush"),
+    ]
     app.post(jpeg(RED), headers=secret, query="?api_key=hush")
     app.post(jpeg(RED), headers=secret)
     for record in app.records():
@@ -69,7 +77,10 @@ def test_a_record_tells_nothing_of_the_client(app: App) -> None:
 
 def test_health_and_model_leave_no_record(app: App) -> None:
     health, model = app.send("GET", "/health"), app.send("GET", "/v1/model")
-    assert json.loads(health.body) == {"status": "ok", "model": {"name": "squares", "version": "1.0.0"}}
+    assert json.loads(health.body) == {
+        "status": "ok",
+        "model": {"name": "squares", "version": "1.0.0"},
+    }
     assert json.loads(model.body)["classes"] == ["red", "green"]
     assert json.loads(model.body)["schema"] == "bundle/1"
     assert app.records() == []
@@ -150,13 +161,22 @@ def test_the_way_to_the_answer_is_free_of_the_aws_sdk(tiny_bundle: Path) -> None
         "import sys, handler.app as app\n"
         "app.lambda_handler({'version': '2.0', 'rawPath': '/health', 'requestContext': "
         "{'stage': '$default', 'http': {'method': 'GET', 'path': '/health'}}}, None)\n"
-        "heavy = {'boto3', 'botocore.session', 'botocore.client', 'multipart', 'pi_heif', 'PIL.ImageFont',"
-        " 'PIL.ImageDraw', 'pydantic', 'aws_xray_sdk'}\n"
+        "heavy = {'boto3', 'botocore.session', 'botocore.client', 'multipart', 'pi_heif',"
+        " 'PIL.ImageFont', 'PIL.ImageDraw', 'pydantic', 'aws_xray_sdk'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    env = {"MODEL_DIR": str(tiny_bundle), "PREDICTION_LOG": "s3://bucket/prefix", "ORT_THREADS": "1"}
+    env = {
+        "MODEL_DIR": str(tiny_bundle),
+        "PREDICTION_LOG": "s3://bucket/prefix",
+        "ORT_THREADS": "1",
+    }
     done: Any = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert done.stdout.splitlines()[-1] == "[]"
 

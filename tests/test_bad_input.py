@@ -1,4 +1,4 @@
-"""Whatever a client sends: the right problem, a rejected record, and never an error of the function."""
+"""Whatever a client sends: the right problem, a rejected record, no error of the function."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ from tests.support.pictures import RED, jpeg, png
 
 PICTURE = jpeg(RED)
 JSON = [("Content-Type", "application/json")]
+BARE = [("Content-Type", "multipart/form-data")]
+NO_BOUNDARY = [("Content-Type", "multipart/form-data; boundary=")]
+SVG = [("Content-Type", "image/svg+xml")]
 FORM = [("Content-Type", "multipart/form-data; boundary=XX")]
 
 
@@ -28,7 +31,9 @@ def png_of(width: int, height: int, data: bytes = b"") -> bytes:
     """A PNG that claims a size; its pixels need not be there."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
@@ -43,13 +48,13 @@ BODIES = {
     "text": (b"hello", [("Content-Type", "text/plain")], 415, "text"),
     "text labelled a picture": (b"hello", [("Content-Type", "image/jpeg")], 415, "text"),
     "HTML": (b"<!doctype html><html></html>", [], 415, "HTML"),
-    "SVG": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', [("Content-Type", "image/svg+xml")], 415, "SVG"),
+    "SVG": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', SVG, 415, "SVG"),
     "video": (b"\0\0\0\x20ftypisom" + bytes(64), [("Content-Type", "video/mp4")], 415, "video"),
     "truncated JPEG": (PICTURE[: len(PICTURE) // 2], [], 422, "truncated"),
     "cut-off JPEG head": (PICTURE[:40], [], 422, ""),
     "truncated PNG": (png(RED)[:300], [], 422, "truncated"),
     "20,000 px square": (png_of(20_000, 20_000), [], 422, "pixels"),
-    "decompression bomb": (png_of(60_000, 60_000, zlib.compress(bytes(10_000_000), 9)), [], 422, "pixels"),
+    "decompression bomb": (png_of(60_000, 60_000, zlib.compress(bytes(10**7))), [], 422, "pixels"),
     "JSON of a list": (b"[]", JSON, 400, '{"image"'),
     "JSON of a text": (b'"abc"', JSON, 400, '{"image"'),
     "JSON, empty": (b"{}", JSON, 400, '{"image"'),
@@ -66,18 +71,18 @@ BODIES = {
     "JSON, deep": (b'{"image": ' + b"[" * 100_000, JSON, 400, "JSON"),
     "JSON, not UTF-8": (b'{"image": "\xff"}', [], 400, "JSON"),
     "text labelled JSON": (b"hello", JSON, 400, "JSON"),
-    "form without a boundary": (part("x: y"), [("Content-Type", "multipart/form-data")], 400, "multipart"),
-    "form, empty boundary": (part("x: y"), [("Content-Type", "multipart/form-data; boundary=")], 400, "form"),
+    "form without a boundary": (part("x: y"), BARE, 400, "multipart"),
+    "form, empty boundary": (part("x: y"), NO_BOUNDARY, 400, "form"),
     "form of another boundary": (part("x: y").replace(b"XX", b"YY"), FORM, 400, "multipart"),
     "form without a file": (part('Content-Disposition: form-data; name="a"'), FORM, 400, "no file"),
     "form with an empty file": (
         part('Content-Disposition: form-data; name="a"; filename=""', b""), FORM, 400, "empty",
     ),
-    "form cut off": (part("Content-Disposition: form-data; filename=b", end=b""), FORM, 400, "form"),
+    "form cut off": (part("Content-Disposition: x; filename=b", end=b""), FORM, 400, "form"),
     "form, header not UTF-8": (
-        b'--XX\r\nContent-Disposition: form-data; name="\xff"; filename=a\r\n\r\nx\r\n--XX--', FORM, 400, "",
+        b"--XX\r\nContent-Disposition: x; filename=\xff\r\n\r\nx\r\n--XX--", FORM, 400, "form",
     ),
-    "form of many parts": (b"--XX\r\nA: b\r\n\r\n\r\n" * 40 + b"--XX--\r\n", FORM, 400, "multipart"),
+    "form of many parts": (b"--XX\r\nA: b\r\n\r\n\r\n" * 40 + b"--XX--\r\n", FORM, 400, "form"),
     "picture labelled a form": (PICTURE, FORM, 400, "multipart"),
 }  # fmt: skip
 
@@ -134,18 +139,26 @@ def test_an_answer_of_no_known_kind_is_refused(app: App) -> None:
 
 def test_a_body_that_is_not_base64_is_a_bad_request(app: App) -> None:
     for body in ("@@@", "äöü", "abc", "\ud800"):
-        event = to_http_api(HttpRequest("POST", "/v1/detect")) | {"body": body, "isBase64Encoded": True}
+        event = to_http_api(HttpRequest("POST", "/v1/detect")) | {
+            "body": body,
+            "isBase64Encoded": True,
+        }
         assert to_answer(app.module.lambda_handler(event, None)).status == 400
 
 
 def test_a_text_with_half_a_surrogate_pair_is_no_picture(app: App) -> None:
-    event = to_http_api(HttpRequest("POST", "/v1/detect")) | {"body": "\ud800", "isBase64Encoded": False}
+    event = to_http_api(HttpRequest("POST", "/v1/detect")) | {
+        "body": "\ud800",
+        "isBase64Encoded": False,
+    }
     assert to_answer(app.module.lambda_handler(event, None)).status == 415
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("extra", [0, 1])
-def test_one_byte_too_many_is_too_large(tiny_bundle: Path, tmp_path: Path, form: str, extra: int) -> None:
+def test_one_byte_too_many_is_too_large(
+    tiny_bundle: Path, tmp_path: Path, form: str, extra: int
+) -> None:
     with make_app(tiny_bundle, tmp_path, MAX_BODY_BYTES=str(len(PICTURE) - extra)) as app:
         answer = app.post(PICTURE, form=form)
         if not extra:
@@ -162,11 +175,15 @@ def test_a_single_pixel_is_a_picture(app: App) -> None:
     assert json.loads(answer.body)["image"] == {"width": 1, "height": 1, "format": "PNG"}
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     body=st.binary(max_size=300)
     | st.sampled_from([PICTURE, PICTURE[:500], part("a: b"), b'{"image": "aGk="}']),
-    media=st.sampled_from(["", "image/png", "application/json", "multipart/form-data; boundary=XX", "\ud800"])
+    media=st.sampled_from(
+        ["", "image/png", "application/json", "multipart/form-data; boundary=XX", "\ud800"]
+    )
     | st.text(max_size=20),
     query=st.dictionaries(
         st.sampled_from(["score_threshold", "iou_threshold", "max_detections", "labels", "x"]),
@@ -177,9 +194,17 @@ def test_a_single_pixel_is_a_picture(app: App) -> None:
     form=st.sampled_from(["http-api", "rest-api", "alb"]),
     is_base64=st.booleans(),
 )
-@example(b"--XX\r\n: \r\n\r\n\r\n--XX--", "multipart/form-data; boundary=XX", {}, "", "http-api", True)
+@example(
+    b"--XX\r\n: \r\n\r\n\r\n--XX--", "multipart/form-data; boundary=XX", {}, "", "http-api", True
+)
 def test_nothing_a_client_sends_is_an_error_of_the_function(
-    app: App, body: bytes, media: str, query: dict[str, str], accept: str, form: str, is_base64: bool
+    app: App,
+    body: bytes,
+    media: str,
+    query: dict[str, str],
+    accept: str,
+    form: str,
+    is_base64: bool,
 ) -> None:
     event = FORMS[form](HttpRequest("POST", "/v1/detect"))
     text = base64.b64encode(body).decode() if is_base64 else body.decode("latin-1")
@@ -193,7 +218,9 @@ def test_nothing_a_client_sends_is_an_error_of_the_function(
     json.dumps(result).encode()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.binary(max_size=200), st.text(st.sampled_from("abX-=\"';\\é \r\n"), max_size=12))
 def test_any_form_is_read_or_refused(app: App, body: bytes, boundary: str) -> None:
     whole = f"--{boundary}\r\n".encode() + body + f"\r\n--{boundary}--\r\n".encode()

@@ -1,4 +1,4 @@
-"""scripts/demo: a picture in; the count, the best boxes, the annotated picture and the record out."""
+"""scripts/demo: a picture in; count, best boxes, annotated picture and record out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ RESULT = {
 FOUND = {"label": "cell", "score": 0.9, "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}}
 
 
-def demo(tiny_bundle: Path, out: Path, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def demo(
+    tiny_bundle: Path, out: Path, *arguments: str, cwd: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
     env = os.environ | {"MODEL_DIR": str(tiny_bundle), "PYTHONPATH": str(ROOT), "ORT_THREADS": "1"}
     env.pop("PREDICTION_LOG", None)
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""One request has one answer, through every form of event; and events/ holds what the script writes."""
+"""One request has one answer, through every form of event; and events/ is up to date."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def as_json(picture: bytes) -> bytes:
 
 
 def as_uri(picture: bytes) -> bytes:
-    return json.dumps({"image": f"data:image/png;base64,{base64.b64encode(picture).decode()}"}).encode()
+    return json.dumps(
+        {"image": f"data:image/png;base64,{base64.b64encode(picture).decode()}"}
+    ).encode()
 
 
 def as_form(picture: bytes) -> bytes:
@@ -49,7 +51,10 @@ BODIES = {
     "raw, labelled a form without a boundary": (PICTURE, [("Content-Type", "multipart/form-data")]),
     "JSON": (as_json(PICTURE), [("Content-Type", "application/json; charset=UTF-8")]),
     "JSON, unlabelled": (as_json(PICTURE), []),
-    "JSON, folded": (as_json(PICTURE).replace(b"A", b"A\\r\\n"), [("Content-Type", "application/json")]),
+    "JSON, folded": (
+        as_json(PICTURE).replace(b"A", b"A\\r\\n"),
+        [("Content-Type", "application/json")],
+    ),
     "JSON, unpadded": (as_json(PICTURE).replace(b"=", b""), [("Content-Type", "application/json")]),
     "data URI": (as_uri(PICTURE), [("Content-Type", "application/json")]),
     "form": (as_form(PICTURE), [("Content-Type", FORM)]),
@@ -60,7 +65,9 @@ def essence(answer: Any) -> dict[str, Any]:
     """An answer without what differs between two requests."""
     assert answer.status == 200, answer.body
     result = json.loads(answer.body)
-    return {key: value for key, value in result.items() if key not in ("prediction_id", "timing_ms")}
+    return {
+        key: value for key, value in result.items() if key not in ("prediction_id", "timing_ms")
+    }
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -80,7 +87,9 @@ squares = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     painted=squares,
     kind=st.sampled_from(["JPEG", "PNG", "BMP", "WEBP", "TIFF"]),
@@ -88,7 +97,11 @@ squares = st.lists(
     labels=st.sampled_from(["", "red", "green", "red,green", "green,red"]),
 )
 def test_any_picture_is_the_same_through_every_form(
-    app: App, painted: list[tuple[str, tuple[int, int, int, int]]], kind: str, threshold: float, labels: str
+    app: App,
+    painted: list[tuple[str, tuple[int, int, int, int]]],
+    kind: str,
+    threshold: float,
+    labels: str,
 ) -> None:
     picture = encoded(painted, kind)
     query = f"?score_threshold={threshold!r}" + (f"&labels={quote(labels)}" if labels else "")
@@ -136,7 +149,10 @@ def test_a_problem_is_one_in_every_form(app: App, form: str) -> None:
         ("POST", "/v1/detect", 400),
     ):
         answer = app.send(method, target, form=form)
-        assert (answer.status, answer.header("content-type")) == (status, "application/problem+json")
+        assert (answer.status, answer.header("content-type")) == (
+            status,
+            "application/problem+json",
+        )
 
 
 def test_a_named_stage_is_no_part_of_the_path(app: App) -> None:
@@ -154,7 +170,9 @@ def test_an_event_of_the_rest_api_console_has_nulls(app: App) -> None:
 def test_a_load_balancer_with_multi_value_headers(app: App) -> None:
     event = to_alb(HttpRequest("POST", "/v1/detect?labels=red", [("Accept", "image/png")], PICTURE))
     event["multiValueHeaders"] = {name: [value] for name, value in event.pop("headers").items()}
-    event["multiValueQueryStringParameters"] = {"labels": [event.pop("queryStringParameters")["labels"]]}
+    event["multiValueQueryStringParameters"] = {
+        "labels": [event.pop("queryStringParameters")["labels"]]
+    }
     result = app.invoke(event)
     assert result["multiValueHeaders"]["Content-Type"] == ["image/png"]
     assert result["multiValueHeaders"]["X-Detection-Count"] == ["1"]
@@ -196,4 +214,7 @@ def test_no_event_is_left_over() -> None:
     ],
 )
 def test_the_committed_event_is_answered(app: App, name: str, status: int) -> None:
-    assert to_answer(app.invoke(json.loads((EVENTS / name).read_text(encoding="utf-8")))).status == status
+    assert (
+        to_answer(app.invoke(json.loads((EVENTS / name).read_text(encoding="utf-8")))).status
+        == status
+    )

@@ -1,4 +1,4 @@
-"""A record is stored, or printed: whatever the sink does, it is never lost, and nothing is raised."""
+"""A record is stored, or printed: whatever the sink does, it is never lost and nothing raises."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time passes only by the sleeps that are asked for."""
     now = [0.0]
     monkeypatch.setattr(prediction_log.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(prediction_log.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(
+        prediction_log.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds)
+    )
 
 
 def test_no_url_is_no_log() -> None:
@@ -53,7 +55,17 @@ def test_no_url_is_no_log() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["x", "/tmp/log", "ftp://host/x", "file://host/x", "file:", "s3://", "s3:///x", "s3://b?x=1", "file://x"],
+    [
+        "x",
+        "/tmp/log",
+        "ftp://host/x",
+        "file://host/x",
+        "file:",
+        "s3://",
+        "s3:///x",
+        "s3://b?x=1",
+        "file://x",
+    ],
 )
 def test_a_url_of_no_sink_is_named(url: str) -> None:
     with pytest.raises(ValueError, match=r"PREDICTION_LOG=.*expected s3://bucket"):
@@ -169,7 +181,9 @@ def test_nothing_a_sink_raises_gets_out(raised: Exception) -> None:
     assert kept(out) == [RECORD]
 
 
-def test_a_folder_that_cannot_be_made_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_cannot_be_made_prints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").write_text("")
     log = open_log((tmp_path / "file").as_uri())
     assert log

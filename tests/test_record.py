@@ -1,4 +1,4 @@
-"""A record says what was predicted, survives its way to the log and back, and knows where it lies."""
+"""A record says what was predicted, comes back as it went, and knows where it lies."""
 
 from __future__ import annotations
 
@@ -67,11 +67,21 @@ def test_the_key_is_a_hive_path(made: PredictionRecord) -> None:
 
 def test_every_field_is_always_there() -> None:
     made = PredictionRecord(
-        "id", "2026-11-23T04:05:06.789Z", "/v1/detect", Model("m", "1", SHA), None, None, None, None,
-        [], [], {}, False, "rejected", "urn:icebox:problem:bad-request",
+        "id", "2026-11-23T04:05:06.789Z", "/v1/detect", Model("m", "1", SHA), None, None, None,
+        None, [], [], {}, False, "rejected", "urn:icebox:problem:bad-request",
     )  # fmt: skip
     assert set(json.loads(made.to_json())) == {
-        *("schema", "prediction_id", "time", "route", "model", "image", "thresholds", "count", "counts"),
+        *(
+            "schema",
+            "prediction_id",
+            "time",
+            "route",
+            "model",
+            "image",
+            "thresholds",
+            "count",
+            "counts",
+        ),
         *("detections", "near_misses", "timing_ms", "cold_start", "outcome", "problem"),
     }
     assert made.key == "predictions/model=m/version=1/dt=2026-11-23/hour=04/id.json.gz"
@@ -98,10 +108,13 @@ def test_no_detections_are_an_empty_list() -> None:
 
 def test_a_listing_names_labels_and_rounds() -> None:
     made = Detections(
-        np.array([[1.005, 2, 3.14159, 4]], np.float32), np.array([0.1], np.float32), np.array([1], np.int64)
+        np.array([[1.005, 2, 3.14159, 4]], np.float32),
+        np.array([0.1], np.float32),
+        np.array([1], np.int64),
     )
     assert json.dumps(record.listing(made, ("red", "green"))) == (
-        '[{"label": "green", "score": 0.1, "box": {"xmin": 1.0, "ymin": 2.0, "xmax": 3.14, "ymax": 4.0}}]'
+        '[{"label": "green", "score": 0.1, '
+        '"box": {"xmin": 1.0, "ymin": 2.0, "xmax": 3.14, "ymax": 4.0}}]'
     )
 
 

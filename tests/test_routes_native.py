@@ -34,7 +34,10 @@ def test_the_answer_is_as_documented(app: App) -> None:
     assert set(made.pop("timing_ms")) == {"decode", "inference", "total"}
     [found] = made.pop("detections")
     assert 0.9 < found.pop("score") <= 1
-    assert found == {"label": "red", "box": {"xmin": 80.0, "ymin": 80.0, "xmax": 160.0, "ymax": 160.0}}
+    assert found == {
+        "label": "red",
+        "box": {"xmin": 80.0, "ymin": 80.0, "xmax": 160.0, "ymax": 160.0},
+    }
     assert made == {
         "model": {"name": "squares", "version": "1.0.0"},
         "image": {"width": 640, "height": 640, "format": "PNG"},
@@ -81,7 +84,7 @@ def test_a_picture_may_be_asked_for(app: App, media: str, kind: str) -> None:
 @pytest.mark.parametrize("media", ["image/jpeg", "image/png"])
 @pytest.mark.parametrize("form", ["http-api", "alb"])
 def test_a_picture_of_noise_fits_into_an_answer(tmp_path: Path, media: str, form: str) -> None:
-    """The worst there is for PNG; Function, which `post` goes through, raises above Lambda's limit."""
+    """The worst there is for PNG; `post` raises where the answer is above Lambda's limit."""
     noise = np.random.default_rng(1).integers(0, 255, (1280, 1280, 3), np.uint8)
     stream = io.BytesIO()
     Image.fromarray(noise).save(stream, "JPEG", quality=95, subsampling=0)

@@ -40,7 +40,11 @@ def connection(app: App) -> Iterator[http.client.HTTPConnection]:
 
 
 def ask(
-    connection: http.client.HTTPConnection, method: str, target: str, body: bytes = b"", **headers: str
+    connection: http.client.HTTPConnection,
+    method: str,
+    target: str,
+    body: bytes = b"",
+    **headers: str,
 ) -> tuple[int, bytes]:
     connection.request(
         method, target, body, {name.replace("_", "-"): value for name, value in headers.items()}
@@ -54,7 +58,9 @@ def test_no_body_is_a_problem(connection: http.client.HTTPConnection) -> None:
     assert (status, json.loads(body)["title"]) == (400, "Bad request")
 
 
-def test_one_connection_carries_many_requests(connection: http.client.HTTPConnection, app: App) -> None:
+def test_one_connection_carries_many_requests(
+    connection: http.client.HTTPConnection, app: App
+) -> None:
     for _ in range(2):
         status, body = ask(connection, "POST", "/v1/detect?labels=green", jpeg(RED_AND_GREEN))
         assert (status, json.loads(body)["count"]) == (200, 2)
@@ -92,21 +98,30 @@ def test_requests_at_once_are_answered_one_by_one(app: App) -> None:
     assert (answers, overlaps) == ([200] * 6, [])
 
 
-def test_a_body_above_the_gateways_limit_is_not_even_read(connection: http.client.HTTPConnection) -> None:
+def test_a_body_above_the_gateways_limit_is_not_even_read(
+    connection: http.client.HTTPConnection,
+) -> None:
     connection.putrequest("POST", "/v1/detect")
     connection.putheader("Content-Length", str(MAX_BODY_BYTES + 1))
     connection.endheaders()
     response = connection.getresponse()
-    assert (response.status, json.loads(response.read())) == (413, {"message": "Request Entity Too Large"})
+    assert (response.status, json.loads(response.read())) == (
+        413,
+        {"message": "Request Entity Too Large"},
+    )
 
 
-def test_an_event_above_lambdas_limit_does_not_get_there(connection: http.client.HTTPConnection) -> None:
+def test_an_event_above_lambdas_limit_does_not_get_there(
+    connection: http.client.HTTPConnection,
+) -> None:
     status, body = ask(connection, "POST", "/v1/detect", bytes(5_000_000))
     assert (status, json.loads(body)) == (413, {"message": "Request Too Long"})
 
 
 @pytest.mark.parametrize("length", ["-1", "x", ""])
-def test_a_length_that_is_none_is_refused(connection: http.client.HTTPConnection, length: str) -> None:
+def test_a_length_that_is_none_is_refused(
+    connection: http.client.HTTPConnection, length: str
+) -> None:
     connection.putrequest("POST", "/v1/detect")
     connection.putheader("Content-Length", length)
     connection.endheaders()

@@ -32,7 +32,10 @@ def test_the_default_model_lies_beside_the_code() -> None:
     ("memory", "threads"), [("128", 1), ("1769", 1), ("3008", 2), ("3538", 2), ("10240", 6)]
 )
 def test_threads_follow_the_memory(memory: str, threads: int) -> None:
-    assert Settings.from_env({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory}, cpus=9).ort_threads == threads
+    assert (
+        Settings.from_env({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory}, cpus=9).ort_threads
+        == threads
+    )
 
 
 def test_all_can_be_set(tmp_path: Path) -> None:

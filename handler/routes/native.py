@@ -1,10 +1,7 @@
-"""`POST /v1/detect`: a picture in raw bytes, multipart or JSON in; JSON or the annotated picture out."""
+"""`POST /v1/detect`: a picture as bytes, form or JSON in; JSON or the annotated picture out."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,18 +18,14 @@ from handler.detector import Detector, Thresholds
 from handler.gateway import Endpoint, Request, json_response
 from handler.predict import Ask, Prediction, predict
 from handler.problems import BadRequest, NotAcceptable
+from handler.routes.picture import read_picture
 
 PATH = "/v1/detect"
 PARAMETERS = ("score_threshold", "iou_threshold", "max_detections", "labels")
 MAX_DETECTIONS = 1000  # keeps the answer, and the record as one log line, well within their limits
 MEDIA = ("application/json", "image/jpeg", "image/png")  # the first is preferred
-MAX_PARTS = 32
-SIDES_PX = (
-    1280,
-    960,
-    640,
-    480,
-)  # of the annotated picture: the first whose file fits; noise as PNG fits at the last
+# Of the annotated picture: the first whose file fits into the answer; even noise does at the last.
+SIDES_PX = (1280, 960, 640, 480)
 
 
 @dataclass(frozen=True)
@@ -86,25 +79,9 @@ def read_options(request: Request, manifest: Manifest) -> Options:
             iou=_share(once, "iou_threshold", defaults.iou),
             max_detections=_count(once, "max_detections", defaults.max_detections),
         ),
-        class_ids=tuple(classes.index(label) for label in labels) if labels else tuple(range(len(classes))),
+        class_ids=tuple(classes.index(label) for label in labels or classes),
         media=choose_media(request.headers.get("accept", "")),
     )
-
-
-def read_picture(request: Request) -> bytes:
-    """The picture's bytes, however the body carries them. Raises BadRequest, BodyTooLarge."""
-    body, content_type = request.read_body(), request.headers.get("content-type", "")
-    media = content_type.partition(";")[0].strip().lower()
-    if not body:
-        raise BadRequest(
-            "the body is empty; send a picture's bytes, a form with a file, or JSON with an image"
-        )
-    if media == "multipart/form-data" and ("boundary" in content_type.lower() or body.startswith(b"--")):
-        return _from_form(body, content_type)
-    # JSON is text that starts with a brace, which no picture does; its label is believed only for other text.
-    if body.lstrip()[:1] == b"{" or (media == "application/json" and _is_text(body)):
-        return _from_json(body)
-    return body
 
 
 def choose_media(accept: str) -> str:
@@ -112,10 +89,11 @@ def choose_media(accept: str) -> str:
     ranked = []
     for order, offer in enumerate(MEDIA):
         weights = [
-            (_closeness(offer, name), weight) for name, weight in _accepted(accept) if _closeness(offer, name)
+            (_closeness(offer, name), weight)
+            for name, weight in _accepted(accept)
+            if _closeness(offer, name)
         ]
-        # An offer's weight is what its closest range says; of equal weights the closer range wins, then our
-        # order.
+        # An offer's weight is its closest range's; of equal weights the closer wins, then our order.
         closeness, weight = max(weights, default=(0, 0.0))
         if weight > 0:
             ranked.append((-weight, -closeness, order, offer))
@@ -151,68 +129,13 @@ def _annotated(prediction: Prediction, shown: Detections, media: str, room_bytes
     size = (prediction.picture.width, prediction.picture.height)
     body = b""
     for side in SIDES_PX:
-        drawn = annotate.draw(prediction.picture.rgb, shown, size, prediction.classes, max_side=side)
+        drawn = annotate.draw(
+            prediction.picture.rgb, shown, size, prediction.classes, max_side=side
+        )
         body = annotate.encode(drawn, "PNG" if media == "image/png" else "JPEG")
         if len(body) <= room_bytes:
             break
     return body
-
-
-def _from_form(body: bytes, content_type: str) -> bytes:
-    import multipart  # type: ignore[import-untyped, unused-ignore]  # 20 ms that only forms pay
-
-    parts: list[tuple[str, bool, bytearray]] = []  # name, whether it is a file, content
-    try:
-        boundary = multipart.parse_options_header(content_type)[1].get("boundary", "")
-        with multipart.PushMultipartParser(boundary, max_segment_count=MAX_PARTS) as parser:
-            for event in parser.parse(body):
-                if isinstance(event, multipart.MultipartSegment):
-                    parts.append((event.name, event.filename is not None, bytearray()))
-                elif event:
-                    parts[-1][2].extend(event)
-    except ValueError as error:  # the library's own errors are such, and bad encodings in a part's header
-        raise BadRequest(f"the body is no well-formed multipart/form-data ({error})") from None
-    for name, is_file, data in parts:
-        if is_file and data:
-            return bytes(data)
-        if is_file:
-            raise BadRequest(f"the form's file {name!r} is empty; choose a picture")
-    names = [name for name, _, _ in parts]
-    raise BadRequest(f"the form has no file; expected a part with a filename, its fields are {names}")
-
-
-def _from_json(body: bytes) -> bytes:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"the body is no well-formed JSON ({str(error)[:200]})") from None
-    if not isinstance(document, dict) or set(document) != {"image"} or not isinstance(document["image"], str):
-        raise BadRequest(
-            'expected JSON like {"image": "<base64 or data URI>"} and nothing else in it; '
-            "thresholds and labels go into the query"
-        )
-    text: str = document["image"]
-    if text[:5].lower() == "data:":
-        head, _, text = text.partition(",")
-        if not head.lower().endswith(";base64"):
-            raise BadRequest(f"expected a data URI like data:image/jpeg;base64,…, not {head[:60]!r}…")
-    try:
-        if any(space in text for space in " \r\n\t"):  # folded lines, as mail and some tools write them
-            text = "".join(text.split())
-        data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BadRequest(f"image is not base64 ({error})") from None
-    if not data:
-        raise BadRequest("image is empty; expected a picture's bytes in base64")
-    return data
-
-
-def _is_text(body: bytes) -> bool:
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _labels(value: str, classes: Sequence[str]) -> list[str]:
@@ -242,7 +165,7 @@ def _count(given: dict[str, str], name: str, default: int) -> int:
 
 
 def _accepted(accept: str) -> list[tuple[str, float]]:
-    """Media ranges and their weights; an empty header accepts all, a weight that is no number counts as 1."""
+    """Media ranges and weights. An empty header accepts all; an unreadable weight is 1."""
     ranges = []
     for item in accept.split(","):
         name, *parameters = (part.strip().lower() for part in item.split(";"))

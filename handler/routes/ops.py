@@ -15,7 +15,9 @@ def health(manifest: Manifest) -> Endpoint:
     """The session was made and ran once at INIT, or there would be no answer at all."""
 
     def answer(_: Request, __: Call) -> Response[Any]:
-        return json_response({"status": "ok", "model": {"name": manifest.name, "version": manifest.version}})
+        return json_response(
+            {"status": "ok", "model": {"name": manifest.name, "version": manifest.version}}
+        )
 
     return answer
 

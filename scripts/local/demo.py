@@ -1,4 +1,4 @@
-"""A picture's path in; its count, its best boxes, the annotated picture and the prediction record out."""
+"""A picture in; its count, its best boxes, the annotated picture and the prediction record out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ TYPES = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="scripts/demo", description="Count the cells on one picture.")
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo", description="Count the cells on one picture."
+    )
     parser.add_argument("picture", type=Path, nargs="?", default=SAMPLE)
     parser.add_argument("--out", type=Path, default=OUT, help="folder for what it writes")
     given = parser.parse_args(arguments)
@@ -36,7 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"{path}: {error.strerror}. Name a picture: scripts/demo my.jpg")
     invoke.log_to_folder(out)
     os.environ.setdefault("LOG_LEVEL", "ERROR")
-    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")  # they would be printed between the lines
+    os.environ.setdefault(
+        "POWERTOOLS_METRICS_DISABLED", "true"
+    )  # they would be printed between the lines
     function = invoke.load()
     headers = [("content-type", TYPES.get(path.suffix.lower(), "application/octet-stream"))]
     try:
@@ -48,7 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
             function, HttpRequest("POST", "/v1/detect", [*headers, ("accept", "image/jpeg")], data)
         )
     except invoke.EventTooLargeError:
-        return _fail(f"{path} has {len(data):,} bytes; about 4,700,000 go through Lambda. Save it smaller.")
+        return _fail(
+            f"{path} has {len(data):,} bytes; about 4,700,000 go through Lambda. Save it smaller."
+        )
     out.mkdir(parents=True, exist_ok=True)
     (out / "annotated.jpg").write_bytes(annotated.body)
     result = json.loads(answer.body)
@@ -60,14 +66,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 def report(path: Path, result: dict[str, Any]) -> list[str]:
     """An answer of the native API, for people."""
-    image, model, limits, times = (result[name] for name in ("image", "model", "thresholds", "timing_ms"))
+    image, model, limits, times = (
+        result[name] for name in ("image", "model", "thresholds", "timing_ms")
+    )
     counts = ", ".join(f"{count} {label}" for label, count in result["counts"].items())
     lines = [
         f"{_short(path)}  {image['width']} x {image['height']} px {image['format']}",
         f"count      {result['count']}  ({counts})",
         f"model      {model['name']} {model['version']}",
-        f"thresholds score {limits['score']:g}, iou {limits['iou']:g}, at most {limits['max_detections']}",
-        f"time       decode {times['decode']}, inference {times['inference']}, total {times['total']} ms",
+        "thresholds " + ", ".join(f"{name} {value:g}" for name, value in limits.items()),
+        "time       " + ", ".join(f"{name} {time} ms" for name, time in times.items()),
     ]
     best = result["detections"][:BEST]
     if best:
@@ -89,7 +97,11 @@ def _send(function: invoke.Function, request: HttpRequest) -> HttpAnswer:
 
 def _record_of(prediction_id: str, out: Path) -> str:
     found = sorted((out / "predictions").rglob(f"{prediction_id}.json.gz"))
-    return _short(found[0]) if found else os.environ["PREDICTION_LOG"] or "none: PREDICTION_LOG is empty"
+    return (
+        _short(found[0])
+        if found
+        else os.environ["PREDICTION_LOG"] or "none: PREDICTION_LOG is empty"
+    )
 
 
 def _short(path: Path) -> str:

@@ -1,7 +1,8 @@
-"""An HTTP request in, the event that AWS makes of it out, in any of four forms; and an answer back into HTTP.
+"""An HTTP request in, the event that AWS makes of it out, in four forms; and answers back to HTTP.
 
-The forms: API Gateway HTTP API (payload 2.0), Lambda function URL (the same payload), API Gateway REST API
-(payload 1.0) and Application Load Balancer. Made after real ones, so that what works here works in the cloud.
+The forms: API Gateway HTTP API (payload 2.0), Lambda function URL (the same payload), API Gateway
+REST API (payload 1.0) and Application Load Balancer. Made after real ones, so that what works here
+works in the cloud.
 """
 
 from __future__ import annotations
@@ -160,12 +161,14 @@ class HttpAnswer:
 
 
 def to_answer(result: Any) -> HttpAnswer:
-    """A handler's result (of any form) as HTTP. Raises ValueError where AWS would answer with its own 5xx."""
+    """A handler's result, of any form, as HTTP. Raises ValueError where AWS would answer a 5xx."""
     if not isinstance(result, dict) or not isinstance(result.get("statusCode"), int):
         raise ValueError(f"a result without statusCode: {str(result)[:200]}")
     single = [(key, str(value)) for key, value in (result.get("headers") or {}).items()]
     many = [
-        (key, value) for key, values in (result.get("multiValueHeaders") or {}).items() for value in values
+        (key, value)
+        for key, values in (result.get("multiValueHeaders") or {}).items()
+        for value in values
     ]
     cookies = [("Set-Cookie", cookie) for cookie in result.get("cookies") or []]
     text = result.get("body") or ""

@@ -1,4 +1,4 @@
-"""An event in, the handler's result out, called as the runtime calls it: by name, one event at a time."""
+"""An event in, the handler's result out, called as the runtime does: by name, one at a time."""
 
 from __future__ import annotations
 

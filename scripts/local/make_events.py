@@ -1,4 +1,4 @@
-"""The sample picture in; events/*.json out: what API Gateway and others send the function, good and bad.
+"""The sample picture in; events/*.json out: what API Gateway and others send, good and bad.
 
 The same bytes every time, so that a test can tell when the files are stale. `python -m
 scripts.local.make_events`.
@@ -39,20 +39,28 @@ def make_events(picture: bytes) -> dict[str, Event]:
         "json.json": to_http_api(as_json),
         "multipart.json": to_http_api(detect(form(picture), [("Content-Type", FORM)])),
         "annotated.json": to_http_api(detect(picture, [*JPEG, ("Accept", "image/jpeg")])),
-        "thresholds.json": to_http_api(detect(picture, query="?score_threshold=0.3&max_detections=20")),
+        "thresholds.json": to_http_api(
+            detect(picture, query="?score_threshold=0.3&max_detections=20")
+        ),
         "function-url.json": to_function_url(raw),
         "rest.json": to_rest_api(raw),
         "alb.json": to_alb(raw),
         "health.json": to_http_api(HttpRequest("GET", "/health")),
         "bad-empty.json": to_http_api(detect(b"")),
-        "bad-text.json": to_http_api(detect(b"this is no picture", [("Content-Type", "text/plain")])),
+        "bad-text.json": to_http_api(
+            detect(b"this is no picture", [("Content-Type", "text/plain")])
+        ),
         "bad-truncated.json": to_http_api(detect(picture[: len(picture) // 3])),
-        "bad-base64.json": to_http_api(detect(b'{"image": "@@@@"}', [("Content-Type", "application/json")])),
+        "bad-base64.json": to_http_api(
+            detect(b'{"image": "@@@@"}', [("Content-Type", "application/json")])
+        ),
         "bad-parameter.json": to_http_api(detect(picture[:2000], query="?treshold=0.5")),
     }
 
 
-def detect(body: bytes, headers: list[tuple[str, str]] | None = None, query: str = "") -> HttpRequest:
+def detect(
+    body: bytes, headers: list[tuple[str, str]] | None = None, query: str = ""
+) -> HttpRequest:
     return HttpRequest("POST", f"/v1/detect{query}", JPEG if headers is None else headers, body)
 
 
@@ -74,7 +82,7 @@ def as_text(event: Event) -> str:
 
 
 def make_small(sample: bytes) -> bytes:
-    """The sample at 960 px. Its bytes depend on Pillow's version, so it is committed, not made each time."""
+    """The sample at 960 px. Its bytes depend on Pillow's version, so it is committed."""
     from PIL import Image
 
     picture = Image.open(io.BytesIO(sample))

@@ -72,12 +72,18 @@ def answer_http(function: Function, request: HttpRequest) -> HttpAnswer:
 
 
 def message(status: int, text: str) -> HttpAnswer:
-    return HttpAnswer(status, [("Content-Type", "application/json")], json.dumps({"message": text}).encode())
+    return HttpAnswer(
+        status, [("Content-Type", "application/json")], json.dumps({"message": text}).encode()
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="scripts/serve", description="The function as a local HTTP server.")
-    parser.add_argument("--port", type=int, default=8080, help="on 127.0.0.1 (default 8080; 0: a free one)")
+    parser = argparse.ArgumentParser(
+        prog="scripts/serve", description="The function as a local HTTP server."
+    )
+    parser.add_argument(
+        "--port", type=int, default=8080, help="on 127.0.0.1 (default 8080; 0: a free one)"
+    )
     port = parser.parse_args(arguments).port
     invoke.log_to_folder(invoke.ROOT / "out")
     function = invoke.load()

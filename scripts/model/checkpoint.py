@@ -74,7 +74,9 @@ def load(path: Path) -> Checkpoint:
     except (RuntimeError, EOFError, OSError) as error:
         raise CheckpointError(f"{path}: not a PyTorch checkpoint, or cut short ({error})") from None
     if not isinstance(whole, dict) or "state_dict" not in whole:
-        raise CheckpointError(f"{path}: no 'state_dict' in it; save with IceVision's save_icevision_checkpoint")
+        raise CheckpointError(
+            f"{path}: no 'state_dict' in it; save with IceVision's save_icevision_checkpoint"
+        )
     meta = whole.get("meta") or {}
     missing = [name for name in NEEDED if name not in meta]
     if missing:
@@ -93,4 +95,6 @@ def load(path: Path) -> Checkpoint:
             f"{len(classes)} classes ({str(error).splitlines()[1].strip()})"
         ) from None
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Checkpoint(model.eval(), meta["model_name"], meta["backbone_name"], classes, size, digest, meta)
+    return Checkpoint(
+        model.eval(), meta["model_name"], meta["backbone_name"], classes, size, digest, meta
+    )

@@ -39,7 +39,9 @@ def read(folder: Path) -> list[LabelledPicture]:
         whole = json.loads(path.read_text())
         if isinstance(whole, dict) and {"images", "annotations", "categories"} <= whole.keys():
             return _coco(path, whole, folder)
-    raise DatasetError(f"{folder}: neither VOC XML files nor a COCO JSON file (images, annotations, categories) in it")
+    raise DatasetError(
+        f"{folder}: neither VOC XML files nor a COCO JSON file (images, annotations, categories) in it"
+    )
 
 
 def _picture(name: str, beside: Path, folder: Path, label_file: Path) -> Path:
@@ -47,7 +49,9 @@ def _picture(name: str, beside: Path, folder: Path, label_file: Path) -> Path:
     for place in places:
         if (place / name).is_file():
             return place / name
-    raise DatasetError(f"{label_file}: its picture {name} is in none of {', '.join(str(place) for place in places)}")
+    raise DatasetError(
+        f"{label_file}: its picture {name} is in none of {', '.join(str(place) for place in places)}"
+    )
 
 
 def _voc(path: Path, folder: Path) -> LabelledPicture:
@@ -59,7 +63,9 @@ def _voc(path: Path, folder: Path) -> LabelledPicture:
             corners = item.find("bndbox")
             if corners is None:
                 raise DatasetError(f"{path}: an <object> without <bndbox>")
-            boxes.append([float(corners.findtext(key) or "nan") for key in ("xmin", "ymin", "xmax", "ymax")])
+            boxes.append(
+                [float(corners.findtext(key) or "nan") for key in ("xmin", "ymin", "xmax", "ymax")]
+            )
             labels.append(item.findtext("name") or "")
     except (ElementTree.ParseError, ValueError) as error:
         raise DatasetError(f"{path}: not Pascal VOC ({error})") from None
@@ -75,8 +81,14 @@ def _coco(path: Path, whole: dict, folder: Path) -> list[LabelledPicture]:
     pictures = []
     for item in sorted(whole["images"], key=lambda item: item["file_name"]):
         found = by_picture[item["id"]]
-        corner_size = np.array([annotation["bbox"] for annotation in found], np.float64).reshape(-1, 4)
-        boxes = np.concatenate([corner_size[:, :2], corner_size[:, :2] + corner_size[:, 2:]], axis=1)
+        corner_size = np.array([annotation["bbox"] for annotation in found], np.float64).reshape(
+            -1, 4
+        )
+        boxes = np.concatenate(
+            [corner_size[:, :2], corner_size[:, :2] + corner_size[:, 2:]], axis=1
+        )
         labels = tuple(names[annotation["category_id"]] for annotation in found)
-        pictures.append(LabelledPicture(_picture(item["file_name"], path.parent, folder, path), boxes, labels))
+        pictures.append(
+            LabelledPicture(_picture(item["file_name"], path.parent, folder, path), boxes, labels)
+        )
     return pictures

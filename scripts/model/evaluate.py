@@ -60,21 +60,29 @@ class Figures:
 def run(detector: Detector, pictures: Sequence[LabelledPicture]) -> list[Judged]:
     """Decode and detect every picture with the handler's code, down to the bundle's score floor."""
     thresholds = detector.manifest.thresholds
-    wide = Thresholds(score=thresholds.score_floor, iou=thresholds.iou, max_detections=MAX_DETECTIONS)
+    wide = Thresholds(
+        score=thresholds.score_floor, iou=thresholds.iou, max_detections=MAX_DETECTIONS
+    )
     judged = []
     for item in tqdm(pictures, unit="picture", desc="detecting", disable=None):
-        picture = image.decode(item.path.read_bytes(), max_pixels=MAX_PIXELS, at_least=detector.at_least)
+        picture = image.decode(
+            item.path.read_bytes(), max_pixels=MAX_PIXELS, at_least=detector.at_least
+        )
         found = detector.detect(picture, wide).detections
         judged.append(Judged(item, found, picture.width, picture.height))
     return judged
 
 
-def figures(judged: Sequence[Judged], classes: Sequence[str], name: str, score_threshold: float) -> Figures:
+def figures(
+    judged: Sequence[Judged], classes: Sequence[str], name: str, score_threshold: float
+) -> Figures:
     """Score judged pictures at a threshold. AP does not depend on the threshold. Labels unknown to the model raise
     dataset.DatasetError."""
     unknown = sorted({label for item in judged for label in item.picture.labels} - set(classes))
     if unknown:
-        raise dataset.DatasetError(f"{name}: labels {unknown} are none of the model's: {list(classes)}")
+        raise dataset.DatasetError(
+            f"{name}: labels {unknown} are none of the model's: {list(classes)}"
+        )
     ap, ap50 = average_precision(judged, classes)
     hits = found = true = 0
     errors = []
@@ -103,7 +111,9 @@ def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     corner = np.maximum(first[:, None, :2], second[None, :, :2])
     opposite = np.minimum(first[:, None, 2:], second[None, :, 2:])
     overlap = np.clip(opposite - corner, 0, None).prod(-1)
-    area = (first[:, 2:] - first[:, :2]).prod(-1)[:, None] + (second[:, 2:] - second[:, :2]).prod(-1)[None]
+    area = (first[:, 2:] - first[:, :2]).prod(-1)[:, None] + (second[:, 2:] - second[:, :2]).prod(
+        -1
+    )[None]
     return overlap / np.maximum(area - overlap, 1e-9)
 
 
@@ -132,16 +142,24 @@ def average_precision(judged: Sequence[Judged], classes: Sequence[str]) -> tuple
             x0, y0, x1, y1 = map(float, box)
             annotations.append(
                 {
-                    "id": len(annotations) + 1, "image_id": number, "category_id": classes.index(label) + 1,
-                    "bbox": [x0, y0, x1 - x0, y1 - y0], "area": (x1 - x0) * (y1 - y0), "iscrowd": 0,
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": classes.index(label) + 1,
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "area": (x1 - x0) * (y1 - y0),
+                    "iscrowd": 0,
                 }
             )
-        for box, score, class_id in zip(item.found.boxes, item.found.scores, item.found.class_ids, strict=True):
+        for box, score, class_id in zip(
+            item.found.boxes, item.found.scores, item.found.class_ids, strict=True
+        ):
             x0, y0, x1, y1 = map(float, box)
             results.append(
                 {
-                    "image_id": number, "category_id": int(class_id) + 1,
-                    "bbox": [x0, y0, x1 - x0, y1 - y0], "score": float(score),
+                    "image_id": number,
+                    "category_id": int(class_id) + 1,
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "score": float(score),
                 }
             )
     if not annotations or not results:
@@ -165,23 +183,37 @@ def best_threshold(judged: Sequence[Judged], classes: Sequence[str], name: str) 
     candidates = np.arange(0.10, 0.91, 0.01)
     errors = []
     for threshold in candidates:
-        counts = [(int((item.found.scores > threshold).sum()), len(item.picture.boxes)) for item in judged]
+        counts = [
+            (int((item.found.scores > threshold).sum()), len(item.picture.boxes)) for item in judged
+        ]
         errors.append(np.mean([abs(found - true) / max(true, 1) for found, true in counts]))
     smooth = np.convolve(np.pad(errors, 2, mode="edge"), np.ones(5) / 5, mode="valid")
     return float(round(candidates[int(np.argmin(smooth))], 2))
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m scripts.model.evaluate", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.model.evaluate", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("bundle", type=Path, help="folder with model.onnx and model.json")
-    parser.add_argument("folders", type=Path, nargs="+", help="labelled pictures, Pascal VOC or COCO")
+    parser.add_argument(
+        "folders", type=Path, nargs="+", help="labelled pictures, Pascal VOC or COCO"
+    )
     parser.add_argument("--score-threshold", type=float, help="instead of the bundle's")
-    parser.add_argument("--find-threshold", action="store_true", help="also print the threshold that counts best")
-    parser.add_argument("--write", action="store_true", help="write the figures, with this command, into model.json")
-    parser.add_argument("--write-threshold", action="store_true", help="write the threshold that counts best, too")
+    parser.add_argument(
+        "--find-threshold", action="store_true", help="also print the threshold that counts best"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="write the figures, with this command, into model.json"
+    )
+    parser.add_argument(
+        "--write-threshold", action="store_true", help="write the threshold that counts best, too"
+    )
     parser.add_argument("--pictures", action="store_true", help="also print each picture's counts")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--threads", type=int, default=1, help="of ONNX Runtime (default: %(default)s)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="of ONNX Runtime (default: %(default)s)"
+    )
     options = parser.parse_args(argv)
     try:
         loaded = bundle.load(options.bundle)
@@ -189,7 +221,11 @@ def main(argv: list[str] | None = None) -> None:
         manifest = loaded.manifest
         rows = []
         for folder in options.folders:
-            name = folder.name if folder.name not in ("labeled", "images") else f"{folder.parent.name}/{folder.name}"
+            name = (
+                folder.name
+                if folder.name not in ("labeled", "images")
+                else f"{folder.parent.name}/{folder.name}"
+            )
             judged = run(detector, dataset.read(folder))
             threshold = options.score_threshold
             threshold = manifest.thresholds.score if threshold is None else threshold
@@ -204,15 +240,23 @@ def main(argv: list[str] | None = None) -> None:
             if options.pictures:
                 for item in judged:
                     shown = int((item.found.scores > threshold).sum())
-                    print(f"  {item.picture.path.name}: {shown} found, {len(item.picture.boxes)} labelled", file=sys.stderr)
+                    print(
+                        f"  {item.picture.path.name}: {shown} found, {len(item.picture.boxes)} labelled",
+                        file=sys.stderr,
+                    )
     except (bundle.BundleError, dataset.DatasetError) as error:
         sys.exit(f"evaluate: {error}")
     if options.write or options.write_threshold:
-        bundle.write(dataclasses.replace(manifest, evaluation=_entries(manifest, rows, options)), options.bundle)
+        bundle.write(
+            dataclasses.replace(manifest, evaluation=_entries(manifest, rows, options)),
+            options.bundle,
+        )
     if options.json:
         print(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
         return
-    print(f"{'pictures of':<24}{'n':>4}{'objects':>9}{'AP50':>8}{'AP':>8}{'precision':>11}{'recall':>8}{'count error':>13}{'bias':>8}")
+    print(
+        f"{'pictures of':<24}{'n':>4}{'objects':>9}{'AP50':>8}{'AP':>8}{'precision':>11}{'recall':>8}{'count error':>13}{'bias':>8}"
+    )
     for row in rows:
         print(
             f"{row.dataset:<24}{row.pictures:>4}{row.objects:>9}{row.ap50:>8.3f}{row.ap:>8.3f}{row.precision:>11.3f}"
@@ -221,7 +265,9 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _entries(manifest, rows: Sequence[Figures], options) -> tuple:
-    kept = [entry for entry in manifest.evaluation if entry.dataset not in {row.dataset for row in rows}]
+    kept = [
+        entry for entry in manifest.evaluation if entry.dataset not in {row.dataset for row in rows}
+    ]
     folders = " ".join(str(folder) for folder in options.folders)
     command = f"python -m scripts.model.evaluate {options.bundle} {folders}"
     new = [

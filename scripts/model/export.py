@@ -1,6 +1,6 @@
 """An IceVision checkpoint in, a bundle (model.onnx and model.json) out, checked against PyTorch before it is written.
 
-    python -m scripts.model.export data/runs/microalgae/checkpoint.pth --out handler/model --name microalgae --version 1.0.0
+python -m scripts.model.export data/runs/microalgae/checkpoint.pth --out handler/model --name microalgae --version 1.0.0
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class EfficientDetCandidates(nn.Module):
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         class_levels, box_levels = self.network(image)
-        logits = torch.cat([level.permute(0, 2, 3, 1).reshape(1, -1, self.classes) for level in class_levels], 1)
+        logits = torch.cat(
+            [level.permute(0, 2, 3, 1).reshape(1, -1, self.classes) for level in class_levels], 1
+        )
         codes = torch.cat([level.permute(0, 2, 3, 1).reshape(1, -1, 4) for level in box_levels], 1)
         centre = codes[..., :2] * self.extent + self.centre
         half = torch.exp(codes[..., 2:]) * self.extent / 2
@@ -76,7 +78,9 @@ def to_onnx(candidates: nn.Module, size: int) -> onnx.ModelProto:
 
 def check(candidates: nn.Module, network: onnx.ModelProto, size: int) -> float:
     """The largest difference between PyTorch and ONNX Runtime on noise and on a gradient. Raises ExportError."""
-    session = onnxruntime.InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        network.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     ramp = np.linspace(-2, 2, size, dtype=np.float32)
     gradient = np.broadcast_to(ramp[:, None] + ramp[None, :], (1, 3, size, size)) / 2
     noise = np.random.default_rng(0).normal(0, 1, (1, 3, size, size)).astype(np.float32)
@@ -85,19 +89,33 @@ def check(candidates: nn.Module, network: onnx.ModelProto, size: int) -> float:
         with torch.no_grad():
             expected = [value.numpy() for value in candidates(torch.from_numpy(pixels))]
         found = session.run(["boxes", "scores"], {"image": pixels})
-        for part, scale, want, got in zip(("boxes", "scores"), (size, 1.0), expected, found, strict=True):
+        for part, scale, want, got in zip(
+            ("boxes", "scores"), (size, 1.0), expected, found, strict=True
+        ):
             if want.shape != got.shape:
-                raise ExportError(f"on {name} PyTorch gives {part} of shape {want.shape}, ONNX Runtime {got.shape}")
+                raise ExportError(
+                    f"on {name} PyTorch gives {part} of shape {want.shape}, ONNX Runtime {got.shape}"
+                )
             difference = float(np.abs(want - got).max()) / scale
             worst = max(worst, difference)
             if not difference <= TOLERANCE:
-                raise ExportError(f"on {name} the {part} of PyTorch and ONNX Runtime differ by {difference:.2g}")
+                raise ExportError(
+                    f"on {name} the {part} of PyTorch and ONNX Runtime differ by {difference:.2g}"
+                )
     return worst
 
 
 def export(
-    source: Path, out: Path, *, name: str, version: str, rule: str, score_threshold: float, iou_threshold: float,
-    dataset: str, command: str,
+    source: Path,
+    out: Path,
+    *,
+    name: str,
+    version: str,
+    rule: str,
+    score_threshold: float,
+    iou_threshold: float,
+    dataset: str,
+    command: str,
 ) -> bundle.Manifest:
     """Turn the checkpoint `source` into a bundle in `out`. Raises checkpoint.CheckpointError and ExportError."""
     loaded = checkpoint.load(source)
@@ -114,7 +132,18 @@ def export(
         for package in ("icevision", "effdet", "torch", "onnx", "onnxruntime")
     }
     manifest = bundle.Manifest.from_json(
-        _manifest_json(loaded, data, name, version, rule, score_threshold, iou_threshold, dataset, command, versions)
+        _manifest_json(
+            loaded,
+            data,
+            name,
+            version,
+            rule,
+            score_threshold,
+            iou_threshold,
+            dataset,
+            command,
+            versions,
+        )
     )
     out.mkdir(parents=True, exist_ok=True)
     partial = out / "model.onnx.partial"
@@ -124,7 +153,9 @@ def export(
     return manifest
 
 
-def _manifest_json(loaded, data, name, version, rule, score_threshold, iou_threshold, dataset, command, versions) -> str:
+def _manifest_json(
+    loaded, data, name, version, rule, score_threshold, iou_threshold, dataset, command, versions
+) -> str:
     import json
 
     return json.dumps(
@@ -136,7 +167,12 @@ def _manifest_json(loaded, data, name, version, rule, score_threshold, iou_thres
             "classes": list(loaded.classes),
             "input": {"width": loaded.size, "height": loaded.size},
             "resize": {"rule": rule, "fill": [124, 116, 104]},
-            "thresholds": {"score": score_threshold, "iou": iou_threshold, "max_detections": 300, "score_floor": 0.05},
+            "thresholds": {
+                "score": score_threshold,
+                "iou": iou_threshold,
+                "max_detections": 300,
+                "score_floor": 0.05,
+            },
             "opset": graph.OPSET,
             "provenance": {
                 "framework": "icevision",
@@ -155,30 +191,56 @@ def _manifest_json(loaded, data, name, version, rule, score_threshold, iou_thres
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m scripts.model.export", description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", type=Path, help="written by IceVision's save_icevision_checkpoint or by train")
-    parser.add_argument("--out", type=Path, required=True, help="folder for model.onnx and model.json")
-    parser.add_argument("--name", required=True, help="the model's name, in every answer and record")
-    parser.add_argument("--version", required=True, help="the model's version, in every answer and record")
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.model.export", description=__doc__.splitlines()[0]
+    )
     parser.add_argument(
-        "--resize", choices=("antialias", "opencv-linear"), default="opencv-linear",
+        "checkpoint", type=Path, help="written by IceVision's save_icevision_checkpoint or by train"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for model.onnx and model.json"
+    )
+    parser.add_argument(
+        "--name", required=True, help="the model's name, in every answer and record"
+    )
+    parser.add_argument(
+        "--version", required=True, help="the model's version, in every answer and record"
+    )
+    parser.add_argument(
+        "--resize",
+        choices=("antialias", "opencv-linear"),
+        default="opencv-linear",
         help="how pictures were resized in training: antialias by scripts.model.train, opencv-linear by IceVision itself",
     )
-    parser.add_argument("--score-threshold", type=float, default=0.5, help="the default (%(default)s)")
-    parser.add_argument("--iou-threshold", type=float, default=0.5, help="of NMS, the default (%(default)s)")
-    parser.add_argument("--dataset", default="not said", help="what it was trained on, for the record")
+    parser.add_argument(
+        "--score-threshold", type=float, default=0.5, help="the default (%(default)s)"
+    )
+    parser.add_argument(
+        "--iou-threshold", type=float, default=0.5, help="of NMS, the default (%(default)s)"
+    )
+    parser.add_argument(
+        "--dataset", default="not said", help="what it was trained on, for the record"
+    )
     parser.add_argument("--training-command", help="how it was trained, for the record")
     options = parser.parse_args(argv)
     try:
         manifest = export(
-            options.checkpoint, options.out, name=options.name, version=options.version, rule=options.resize,
-            score_threshold=options.score_threshold, iou_threshold=options.iou_threshold,
-            dataset=options.dataset, command=options.training_command,
+            options.checkpoint,
+            options.out,
+            name=options.name,
+            version=options.version,
+            rule=options.resize,
+            score_threshold=options.score_threshold,
+            iou_threshold=options.iou_threshold,
+            dataset=options.dataset,
+            command=options.training_command,
         )
     except (checkpoint.CheckpointError, bundle.BundleError, ExportError) as error:
         sys.exit(f"export: {error}")
     size = (options.out / "model.onnx").stat().st_size / 1e6
-    print(f"{options.out}: {manifest.name} {manifest.version}, {len(manifest.classes)} classes, {size:.1f} MB")
+    print(
+        f"{options.out}: {manifest.name} {manifest.version}, {len(manifest.classes)} classes, {size:.1f} MB"
+    )
 
 
 if __name__ == "__main__":

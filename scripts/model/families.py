@@ -66,7 +66,9 @@ def build(model_name: str, backbone_name: str, classes: Sequence[str], size: int
     backbone = backbone or getattr(kind.backbones, backbone_name, None)
     if backbone is None:
         known = sorted([*SMALL, *(n for n in vars(kind.backbones) if not n.startswith("_"))])
-        raise UnknownModel(f"backbone {backbone_name!r} is not known to {model_name}; known: {', '.join(known)}")
+        raise UnknownModel(
+            f"backbone {backbone_name!r} is not known to {model_name}; known: {', '.join(known)}"
+        )
     return kind.model(
         backbone=backbone(pretrained=False),
         num_classes=len(classes) + 1,

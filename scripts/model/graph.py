@@ -33,7 +33,9 @@ def wrap(
     network = compose.add_prefix(network, "network/")
     joined = compose.merge_models(front, network, io_map=[("normalised", "network/image")])
     joined = compose.merge_models(
-        joined, back, io_map=[("network/boxes", "candidates"), ("network/scores", "candidate_scores")]
+        joined,
+        back,
+        io_map=[("network/boxes", "candidates"), ("network/scores", "candidate_scores")],
     )
     joined.graph.name = "detector"
     joined.producer_name = "icebox"
@@ -43,7 +45,9 @@ def wrap(
 
 
 def _model(graph: onnx.GraphProto) -> onnx.ModelProto:
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+    )
 
 
 def _constant(name: str, value: object, dtype: type) -> onnx.TensorProto:
@@ -54,7 +58,9 @@ def _front(width: int, height: int, mean: Sequence[float], std: Sequence[float])
     # The same float32 steps as albumentations' Normalize: subtract, then multiply by the reciprocal. Channels first:
     # over an innermost axis of three, ONNX Runtime takes ten times as long (9.4 ms of 46 at 640 px).
     offset = (np.asarray(mean, np.float32) * np.float32(255)).reshape(1, 3, 1, 1)
-    factor = np.reciprocal(np.asarray(std, np.float32) * np.float32(255), dtype=np.float32).reshape(1, 3, 1, 1)
+    factor = np.reciprocal(np.asarray(std, np.float32) * np.float32(255), dtype=np.float32).reshape(
+        1, 3, 1, 1
+    )
     return helper.make_graph(
         [
             helper.make_node("Transpose", ["image"], ["planes"], perm=[0, 3, 1, 2]),
@@ -78,14 +84,18 @@ def _back() -> onnx.GraphProto:
         helper.make_node("Unsqueeze", ["score_threshold", "axis0"], ["score_1"]),
         helper.make_node("Unsqueeze", ["max_detections", "axis0"], ["most"]),
         helper.make_node(
-            "NonMaxSuppression", ["candidates", "candidate_scores", "most", "iou_1", "score_1"], ["selected"]
+            "NonMaxSuppression",
+            ["candidates", "candidate_scores", "most", "iou_1", "score_1"],
+            ["selected"],
         ),  # rows of (picture, class, box)
         helper.make_node("Squeeze", ["candidate_scores", "axis0"], ["class_by_box"]),
         helper.make_node("Slice", ["selected", "one", "three", "axis1"], ["class_and_box"]),
         helper.make_node("GatherND", ["class_by_box", "class_and_box"], ["unsorted"]),
         helper.make_node("Shape", ["unsorted"], ["found"]),
         helper.make_node("Min", ["found", "most"], ["kept"]),
-        helper.make_node("TopK", ["unsorted", "kept"], ["scores", "order"], axis=0, largest=1, sorted=1),
+        helper.make_node(
+            "TopK", ["unsorted", "kept"], ["scores", "order"], axis=0, largest=1, sorted=1
+        ),
         helper.make_node("Gather", ["class_and_box", "order"], ["best"], axis=0),
         helper.make_node("Split", ["best", "one_each"], ["label_column", "box_column"], axis=1),
         helper.make_node("Squeeze", ["label_column", "axis1"], ["labels"]),

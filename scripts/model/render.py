@@ -82,7 +82,10 @@ def render(seed: int, size: int = 1400) -> Rendered:
 
 def _scene(rng: np.random.Generator, size: int) -> Scene:
     scale = size / REFERENCE_PX
-    centre = (size * rng.normal(0.5, 0.006), size * float(np.clip(rng.normal(0.53, 0.06), 0.42, 0.66)))
+    centre = (
+        size * rng.normal(0.5, 0.006),
+        size * float(np.clip(rng.normal(0.53, 0.06), 0.42, 0.66)),
+    )
     radius = size * rng.uniform(0.462, 0.505)
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     distance = np.hypot(x - centre[0], y - centre[1])
@@ -104,21 +107,36 @@ def _illumination(s: Scene) -> np.ndarray:
     rng = s.rng
     level = rng.uniform(178, 220)
     neutral = np.array([1.0, 0.99, 0.985])
-    tints = ([1.08, 0.94, 0.93], [0.92, 1.0, 0.97], [0.97, 0.98, 1.05], [1.03, 0.99, 0.96], [0.9, 1.03, 0.99])
-    first, second = (neutral + rng.uniform(0.1, 0.9) * (np.array(tints[i]) - 1) for i in rng.integers(0, len(tints), 2))
+    tints = (
+        [1.08, 0.94, 0.93],
+        [0.92, 1.0, 0.97],
+        [0.97, 0.98, 1.05],
+        [1.03, 0.99, 0.96],
+        [0.9, 1.03, 0.99],
+    )
+    first, second = (
+        neutral + rng.uniform(0.1, 0.9) * (np.array(tints[i]) - 1)
+        for i in rng.integers(0, len(tints), 2)
+    )
     turn = rng.uniform(0, 2 * math.pi)
     along = ((s.x - s.centre[0]) * math.cos(turn) + (s.y - s.centre[1]) * math.sin(turn)) / s.radius
     mix = _sigmoid(along * rng.uniform(1, 4) + rng.normal(0, 0.5))[..., None]
     light = level * (mix * first + (1 - mix) * second)
     fall = rng.uniform(0.0, 0.12) * (s.distance / s.radius) ** 2
-    mottle = 0.008 * _smooth_noise(rng, s.size, 6) + rng.uniform(0.002, 0.009) * _smooth_noise(rng, s.size, 130)
+    mottle = 0.008 * _smooth_noise(rng, s.size, 6) + rng.uniform(0.002, 0.009) * _smooth_noise(
+        rng, s.size, 130
+    )
     light = light * (1 - fall + mottle)[..., None]
     if rng.random() < 0.45:  # the eyepiece out of line: a purple crescent on one side
         turn = rng.uniform(0, 2 * math.pi)
         reach = rng.uniform(0.08, 0.3) * s.radius
         shift = rng.uniform(0.25, 0.8) * reach
-        far = np.hypot(s.x - s.centre[0] - shift * math.cos(turn), s.y - s.centre[1] - shift * math.sin(turn))
-        depth = np.clip((far - (s.radius - reach * 0.6)) / reach, 0, 1.3)[..., None] ** rng.uniform(1.0, 1.8)
+        far = np.hypot(
+            s.x - s.centre[0] - shift * math.cos(turn), s.y - s.centre[1] - shift * math.sin(turn)
+        )
+        depth = np.clip((far - (s.radius - reach * 0.6)) / reach, 0, 1.3)[..., None] ** rng.uniform(
+            1.0, 1.8
+        )
         light = light * (1 - depth * np.array([0.5, 0.72, 0.33]) * rng.uniform(0.7, 1.15))
     return light.astype(np.float32)
 
@@ -132,7 +150,9 @@ def _grid(s: Scene, light: np.ndarray) -> None:
     ragged = 1 + 0.5 * _smooth_noise(rng, s.size, 300)
     width = rng.uniform(90, 260)  # px², twice the variance of a line's cross-section
     reach = 1.5 * REFERENCE_PX
-    at = np.arange(-reach, 2 * reach, 0.5, dtype=np.float32)  # the lines' cross-section, looked up below
+    at = np.arange(
+        -reach, 2 * reach, 0.5, dtype=np.float32
+    )  # the lines' cross-section, looked up below
     for direction in (turn, turn + math.pi / 2):
         start = rng.uniform(0, pitch)
         section = np.zeros_like(at)
@@ -149,22 +169,48 @@ def _grid(s: Scene, light: np.ndarray) -> None:
 
 def _debris(s: Scene, light: np.ndarray) -> None:
     rng = s.rng
-    for _ in range(int(rng.choice([15, 60, 160, 420], p=[0.2, 0.35, 0.25, 0.2]) * rng.uniform(0.5, 1.5))):
+    for _ in range(
+        int(rng.choice([15, 60, 160, 420], p=[0.2, 0.35, 0.25, 0.2]) * rng.uniform(0.5, 1.5))
+    ):
         x, y = rng.uniform(0, s.size, 2)
-        radius, strength = rng.gamma(2.2, 2.0) + 2.5, rng.uniform(0.04, 0.26) * rng.choice([1, 1, 1, -0.5])
+        radius, strength = (
+            rng.gamma(2.2, 2.0) + 2.5,
+            rng.uniform(0.04, 0.26) * rng.choice([1, 1, 1, -0.5]),
+        )
         hollow = rng.random() < 0.2
-        _stamp(s, light, x, y, radius * 3 + 8, lambda u, v, r=radius, a=strength, h=hollow: a * _dot(u, v, r, h))
-    for _ in range(rng.poisson(7)):  # blurred blobs and smudges, a few of them kidney-shaped and dark
+        _stamp(
+            s,
+            light,
+            x,
+            y,
+            radius * 3 + 8,
+            lambda u, v, r=radius, a=strength, h=hollow: a * _dot(u, v, r, h),
+        )
+    for _ in range(
+        rng.poisson(7)
+    ):  # blurred blobs and smudges, a few of them kidney-shaped and dark
         x, y = rng.uniform(0, s.size, 2)
         long, short = rng.uniform(25, 75), rng.uniform(10, 30)
         bend, turn = rng.uniform(-0.008, 0.008), rng.uniform(0, math.pi)
         strength, soft, waist = rng.uniform(0.08, 0.5), rng.uniform(4, 16), rng.uniform(-0.5, 0.2)
 
-        def smudge(u, v, long=long, short=short, bend=bend, turn=turn, strength=strength, soft=soft, waist=waist):
+        def smudge(
+            u,
+            v,
+            long=long,
+            short=short,
+            bend=bend,
+            turn=turn,
+            strength=strength,
+            soft=soft,
+            waist=waist,
+        ):
             p = u * math.cos(turn) + v * math.sin(turn)
             q = -u * math.sin(turn) + v * math.cos(turn) - bend * p**2
             lumps = 1 + waist * np.cos(p / long * 6.3)
-            return strength * lumps * _sigmoid((1 - np.hypot(p / long, q / short)) * short / soft * 2)
+            return (
+                strength * lumps * _sigmoid((1 - np.hypot(p / long, q / short)) * short / soft * 2)
+            )
 
         _stamp(s, light, x, y, long * 1.6 + 30, smudge)
     for _ in range(rng.poisson(6)):  # hairs and scratches
@@ -183,7 +229,11 @@ def _debris(s: Scene, light: np.ndarray) -> None:
 def _dot(u: np.ndarray, v: np.ndarray, radius: float, hollow: bool) -> np.ndarray:
     r = np.hypot(u, v) / radius
     ring = np.exp(-((r - 1) ** 2) * 4)
-    return ring - 0.6 * np.exp(-(r**2) * 4) if hollow else np.exp(-(r**2) * 1.5) - 0.15 * np.exp(-((r - 1.8) ** 2) * 3)
+    return (
+        ring - 0.6 * np.exp(-(r**2) * 4)
+        if hollow
+        else np.exp(-(r**2) * 1.5) - 0.15 * np.exp(-((r - 1.8) ** 2) * 3)
+    )
 
 
 def _stamp(s: Scene, light: np.ndarray, x: float, y: float, reach: float, absorb) -> None:
@@ -205,10 +255,16 @@ def _population(s: Scene) -> list[Cell]:
     typical = float(np.clip(rng.normal(192, 14), 160, 225))
     blur = rng.uniform(1.8, 5.0)
     faint = rng.uniform(0.65, 1.1)
-    wanted = int(rng.choice([rng.integers(8, 30), rng.integers(30, 75), rng.integers(75, 125)], p=[0.25, 0.45, 0.3]))
+    wanted = int(
+        rng.choice(
+            [rng.integers(8, 30), rng.integers(30, 75), rng.integers(75, 125)], p=[0.25, 0.45, 0.3]
+        )
+    )
     cells: list[Cell] = []
 
-    def add(x, y, angle, *, blur_=None, contrast=None, kind="cell", length=None, labelled=None) -> None:
+    def add(
+        x, y, angle, *, blur_=None, contrast=None, kind="cell", length=None, labelled=None
+    ) -> None:
         length = length or float(np.clip(rng.normal(typical, typical * 0.17), 85, 265))
         slim = rng.uniform(7.6, 11.5) if rng.random() > 0.2 else rng.uniform(12, 19)
         blur_ = abs(rng.normal(blur, 1.1)) + 0.4 if blur_ is None else blur_
@@ -246,7 +302,11 @@ def _population(s: Scene) -> list[Cell]:
             if form == "parallel":
                 gap, slide = rng.choice([-1, 1]) * rng.uniform(24, 52) * k, rng.normal(0, 55) * k
                 other = angle + rng.normal(0, 0.12)
-                add(x - gap * math.sin(angle) + slide * math.cos(angle), y + gap * math.cos(angle) + slide * math.sin(angle), other)
+                add(
+                    x - gap * math.sin(angle) + slide * math.cos(angle),
+                    y + gap * math.cos(angle) + slide * math.sin(angle),
+                    other,
+                )
             elif form == "cross":
                 other = angle + rng.uniform(0.35, 2.8)
                 slide = rng.normal(0, 0.35) * half
@@ -256,7 +316,11 @@ def _population(s: Scene) -> list[Cell]:
                 at = half * (rng.choice([-0.95, 0.95]) if form == "tip" else rng.uniform(-0.9, 0.9))
                 sign = math.copysign(1, at) if form == "tip" else rng.choice([-1, 1])
                 tip = (x + at * math.cos(angle), y + at * math.sin(angle))
-                add(tip[0] + sign * half * math.cos(other), tip[1] + sign * half * math.sin(other), other)
+                add(
+                    tip[0] + sign * half * math.cos(other),
+                    tip[1] + sign * half * math.sin(other),
+                    other,
+                )
         elif dice < 0.885:  # a rosette: cells from one point, some above and some below the focus
             depth = rng.uniform(0.5, 16)
             start = rng.uniform(0, 2 * math.pi)
@@ -267,7 +331,13 @@ def _population(s: Scene) -> list[Cell]:
                 sigma = abs(rng.normal(depth, 2.5)) + 0.5
                 if 6.5 < sigma < 10:  # neither seen nor unseen: nobody knows the label
                     sigma = 5.0 if depth < 8 else 11.0
-                add(x + out * math.cos(spoke), y + out * math.sin(spoke), spoke, blur_=sigma, contrast=faint)
+                add(
+                    x + out * math.cos(spoke),
+                    y + out * math.sin(spoke),
+                    spoke,
+                    blur_=sigma,
+                    contrast=faint,
+                )
         elif dice < 0.93:
             add(x, y, angle, kind="beads", labelled=bool(rng.random() < 0.5))
         elif dice < 0.965:  # empty shells, nearly clear: people do not count them
@@ -281,7 +351,9 @@ def _population(s: Scene) -> list[Cell]:
 def _draw_cells(s: Scene, light: np.ndarray, cells: list[Cell]) -> np.ndarray:
     """Multiply the cells into light; the boxes float64 (N, 4) of those a person would label."""
     rng = s.rng
-    mode = rng.choice(["dark", "bright", "lime"], p=[0.84, 0.08, 0.08])  # which side of the focus the picture lies on
+    mode = rng.choice(
+        ["dark", "bright", "lime"], p=[0.84, 0.08, 0.08]
+    )  # which side of the focus the picture lies on
     hue = np.array([1.0, 0.82, 1.1]) + rng.normal(0, 0.07, 3)  # green lets green through
     lime = np.array([0.35, 0.05, 1.5])
     rim_hue = np.array([0.95, 1.0, 1.05]) + rng.normal(0, 0.04, 3)
@@ -302,11 +374,17 @@ def _draw_cells(s: Scene, light: np.ndarray, cells: list[Cell]) -> np.ndarray:
                 if cell.kind == "ghost":
                     value = depth * (rim * 1.2 - 0.2 * body)
                 elif mode == "bright":
-                    value = depth * (0.3 * rim * rim_hue[channel] - 0.10 * body - 0.06 * glow * halo)
+                    value = depth * (
+                        0.3 * rim * rim_hue[channel] - 0.10 * body - 0.06 * glow * halo
+                    )
                 elif mode == "lime":
                     value = depth * (0.3 * body * lime[channel] + 0.16 * rim - 0.15 * glow * halo)
                 else:
-                    value = depth * (0.32 * body * hue[channel] + rim_share * rim * rim_hue[channel] - 0.09 * glow * halo)
+                    value = depth * (
+                        0.32 * body * hue[channel]
+                        + rim_share * rim * rim_hue[channel]
+                        - 0.09 * glow * halo
+                    )
                 planes.append(np.clip(value, -0.25, 0.75))
             return np.stack(planes, -1)
 
@@ -325,7 +403,10 @@ def _cell_shape(rng: np.random.Generator, cell: Cell):
     lean = rng.normal(0, 0.12)
     bow = rng.normal(0, 0.035) if rng.random() < 0.9 else rng.normal(0, 0.14)
     wave = rng.normal(0, 0.012) if rng.random() < 0.95 else rng.normal(0, 0.07)
-    lumps = [(rng.uniform(-0.75, 0.75), rng.uniform(0.04, 0.13), rng.normal(0.0, 0.35)) for _ in range(rng.integers(2, 9))]
+    lumps = [
+        (rng.uniform(-0.75, 0.75), rng.uniform(0.04, 0.13), rng.normal(0.0, 0.35))
+        for _ in range(rng.integers(2, 9))
+    ]
     beads = rng.uniform(4, 9), rng.uniform(0, 6)
     tips = rng.uniform(0.0, 0.7)
     cos, sin = math.cos(cell.angle), math.sin(cell.angle)
@@ -342,13 +423,17 @@ def _cell_shape(rng: np.random.Generator, cell: Cell):
         end = _sigmoid((1 - np.abs(p)) * long / soft * 1.5)
         gap = np.abs(q) - width
         solid = _sigmoid(-gap / soft * 1.7) * end
-        thin = np.minimum(1, (width + 1.5) / (soft * 1.15))  # blur thins what is thinner than itself
+        thin = np.minimum(
+            1, (width + 1.5) / (soft * 1.15)
+        )  # blur thins what is thinner than itself
         texture = 1 + sum(a * np.exp(-(((p - at) / w) ** 2)) for at, w, a in lumps)
         texture = texture + tips * np.clip(np.abs(p) - 0.6, 0, 0.4) * 2.5
         body = solid * thin * np.clip(texture, 0.4, 1.8)
         edge = 3.0 + 0.8 * soft
         rim = np.exp(-(((gap + 0.4 * edge) / edge) ** 2)) * end * thin * 2.6 / (1 + 0.4 * soft)
-        glow = np.exp(-(((gap - 2.1 * edge) / (1.2 * edge)) ** 2)) * _sigmoid((1.06 - np.abs(p)) * long / soft)
+        glow = np.exp(-(((gap - 2.1 * edge) / (1.2 * edge)) ** 2)) * _sigmoid(
+            (1.06 - np.abs(p)) * long / soft
+        )
         return body, rim, glow, solid
 
     return shape
@@ -362,7 +447,11 @@ def _box(s: Scene, cell: Cell, shape, reach: float) -> np.ndarray | None:
     xs, ys = xs[solid] + cell.x, ys[solid] + cell.y
     if not len(xs):
         return None
-    seen = (np.hypot(xs - s.centre[0], ys - s.centre[1]) < s.radius - 4 * s.scale) & (xs >= 0) & (ys >= 0)
+    seen = (
+        (np.hypot(xs - s.centre[0], ys - s.centre[1]) < s.radius - 4 * s.scale)
+        & (xs >= 0)
+        & (ys >= 0)
+    )
     seen &= (xs < s.size) & (ys < s.size)
     if seen.mean() < 0.3 or seen.sum() < 500 * s.scale**2:
         return None
@@ -375,7 +464,9 @@ def _box(s: Scene, cell: Cell, shape, reach: float) -> np.ndarray | None:
 
 def _air(extent: np.ndarray) -> np.ndarray:
     """How much room a person leaves beyond a cell of that extent, px at 2,800 a side: more beside a thin one."""
-    return np.clip(15 - 0.075 * extent, 5, 15)  # fitted to where six hand-labelled photos have their boxes
+    return np.clip(
+        15 - 0.075 * extent, 5, 15
+    )  # fitted to where six hand-labelled photos have their boxes
 
 
 def _optics(s: Scene, light: np.ndarray) -> np.ndarray:
@@ -388,11 +479,19 @@ def _optics(s: Scene, light: np.ndarray) -> np.ndarray:
     surround = haze * np.clip(corner, 0.5, 1.8)[..., None] * (1 + rng.normal(0, 0.04, 3))
     photo = light * inside + surround.astype(np.float32) * (1 - inside)
     ring = np.exp(-(((s.distance - s.radius + 5 * k) / (rng.uniform(5, 9) * k)) ** 2))[..., None]
-    photo += ring * (np.array([1.0, 0.62, 0.08]) * rng.uniform(60, 170) - 0.5 * photo) * rng.uniform(0.5, 1.0)
+    photo += (
+        ring
+        * (np.array([1.0, 0.62, 0.08]) * rng.uniform(60, 170) - 0.5 * photo)
+        * rng.uniform(0.5, 1.0)
+    )
     image = Image.fromarray(np.clip(photo, 0, 255).astype(np.uint8))
     image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.6) * k))
-    image = image.filter(ImageFilter.UnsharpMask(rng.uniform(4, 11) * k, int(rng.uniform(20, 110)), 0))
-    noisy = np.asarray(image, np.float32) + rng.uniform(0.5, 3.0) * rng.standard_normal((s.size, s.size, 1), np.float32)
+    image = image.filter(
+        ImageFilter.UnsharpMask(rng.uniform(4, 11) * k, int(rng.uniform(20, 110)), 0)
+    )
+    noisy = np.asarray(image, np.float32) + rng.uniform(0.5, 3.0) * rng.standard_normal(
+        (s.size, s.size, 1), np.float32
+    )
     noisy += rng.standard_normal(noisy.shape, np.float32)
     return np.clip(noisy, 0, 255).astype(np.uint8)
 
@@ -407,13 +506,24 @@ def _needle(s: Scene, light: np.ndarray, haze: float) -> np.ndarray:
     width, taper = rng.uniform(15, 26) * k, rng.uniform(180, 520) * k
     span, side = s.size * 1.5, (-sin, cos)
     outline = []
-    for along, half in ((0, 1.0 * k), (taper * 0.08, width * 0.3), (taper * 0.45, width * 0.75), (taper, width), (span, width * 1.35)):
+    for along, half in (
+        (0, 1.0 * k),
+        (taper * 0.08, width * 0.3),
+        (taper * 0.45, width * 0.75),
+        (taper, width),
+        (span, width * 1.35),
+    ):
         outline.append((tip[0] + along * cos, tip[1] + along * sin, half))
     points = [(x + h * side[0], y + h * side[1]) for x, y, h in outline]
     points += [(x - h * side[0], y - h * side[1]) for x, y, h in reversed(outline)]
     mask = Image.new("L", (s.size, s.size))
     ImageDraw.Draw(mask).polygon(points, fill=255)
-    mask_soft = np.asarray(mask.filter(ImageFilter.GaussianBlur(rng.uniform(1.2, 3.5) * k)), np.float32)[..., None] / 255
+    mask_soft = (
+        np.asarray(mask.filter(ImageFilter.GaussianBlur(rng.uniform(1.2, 3.5) * k)), np.float32)[
+            ..., None
+        ]
+        / 255
+    )
     return light * (1 - mask_soft) + haze * mask_soft * np.array([1.0, 0.98, 1.0], np.float32)
 
 
@@ -450,17 +560,32 @@ def _jobs(out: Path, seeds: range, size: int) -> Iterator[tuple[Path, int, int]]
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m scripts.model.render", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("data/rendered"), help="folder for pictures and VOC XML")
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.model.render", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("data/rendered"), help="folder for pictures and VOC XML"
+    )
     parser.add_argument("--count", type=int, default=1200, help="pictures (default: %(default)s)")
-    parser.add_argument("--first-seed", type=int, default=0, help="seed of the first picture; one seed a picture")
+    parser.add_argument(
+        "--first-seed", type=int, default=0, help="seed of the first picture; one seed a picture"
+    )
     parser.add_argument("--size", type=int, default=1400, help="side in px (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     options = parser.parse_args(argv)
     options.out.mkdir(parents=True, exist_ok=True)
-    jobs = list(_jobs(options.out, range(options.first_seed, options.first_seed + options.count), options.size))
+    jobs = list(
+        _jobs(
+            options.out, range(options.first_seed, options.first_seed + options.count), options.size
+        )
+    )
     with ProcessPoolExecutor(options.workers) as pool:
-        for _ in tqdm(pool.map(_write_one, jobs, chunksize=4), total=len(jobs), unit="picture", desc="rendering"):
+        for _ in tqdm(
+            pool.map(_write_one, jobs, chunksize=4),
+            total=len(jobs),
+            unit="picture",
+            desc="rendering",
+        ):
             pass
 
 

@@ -29,7 +29,11 @@ from tqdm import tqdm
 from handler import image, letterbox
 from scripts.model import checkpoint, families
 
-SCALES = (0.85, 1.0, 1.15)  # of the model's input; cells vary in size and microscopes in magnification
+SCALES = (
+    0.85,
+    1.0,
+    1.15,
+)  # of the model's input; cells vary in size and microscopes in magnification
 MIN_VISIBILITY = 0.35  # of a box left in a crop for it to count
 FILL = (124, 116, 104)
 
@@ -57,8 +61,12 @@ def prepare(records: Sequence, size: int, folder: Path) -> list[list]:
             target = folder / f"{source.stem}-{side}.ppm"
             fit = letterbox.fit(record.width, record.height, side, side)
             if not target.exists():
-                picture = image.decode(source.read_bytes(), max_pixels=10**9, at_least=(2 * side, 2 * side))
-                Image.fromarray(letterbox.apply(picture.rgb, fit, rule="antialias", fill=FILL)).save(target)
+                picture = image.decode(
+                    source.read_bytes(), max_pixels=10**9, at_least=(2 * side, 2 * side)
+                )
+                Image.fromarray(
+                    letterbox.apply(picture.rgb, fit, rule="antialias", fill=FILL)
+                ).save(target)
             variants.append(_letterboxed(record, target, side, fit))
         prepared.append(variants)
     return prepared
@@ -69,7 +77,9 @@ def _letterboxed(record, target: Path, side: int, fit: letterbox.Letterbox):
     boxes = np.array([box.xyxy for box in record.detection.bboxes], np.float32).reshape(-1, 4)
     variant.set_filepath(target)
     variant.set_img_size((side, side))
-    variant.detection.set_bboxes([BBox.from_xyxy(*map(float, box)) for box in letterbox.to_input(boxes, fit)])
+    variant.detection.set_bboxes(
+        [BBox.from_xyxy(*map(float, box)) for box in letterbox.to_input(boxes, fit)]
+    )
     return variant
 
 
@@ -105,7 +115,9 @@ def augmentations(crop: int) -> list:
 class Trainer(models.ross.efficientdet.lightning.ModelAdapter):
     """IceVision's Lightning adapter with AdamW, a cosine over the run's time, and averaged weights (EMA)."""
 
-    def __init__(self, model, *, rate: float, steps: int, minutes: float | None, save, save_minutes: float) -> None:
+    def __init__(
+        self, model, *, rate: float, steps: int, minutes: float | None, save, save_minutes: float
+    ) -> None:
         super().__init__(model=model)
         self._rate, self._steps, self._minutes = rate, steps, minutes
         self._save, self._save_every = save, save_minutes * 60
@@ -115,7 +127,9 @@ class Trainer(models.ross.efficientdet.lightning.ModelAdapter):
 
     def progress(self) -> float:
         by_steps = self.global_step / self._steps
-        by_time = (time.monotonic() - self._started) / (self._minutes * 60) if self._minutes else 0.0
+        by_time = (
+            (time.monotonic() - self._started) / (self._minutes * 60) if self._minutes else 0.0
+        )
         return min(1.0, max(by_steps, by_time))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -159,27 +173,53 @@ class Trainer(models.ross.efficientdet.lightning.ModelAdapter):
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m scripts.model.train", description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("data/rendered"), help="folder of pictures with VOC XML beside them")
-    parser.add_argument("--out", type=Path, default=Path("data/runs/microalgae"), help="folder for the checkpoint")
-    parser.add_argument("--backbone", default="micro_050", help="of ross.efficientdet (default: %(default)s)")
-    parser.add_argument("--size", type=int, default=640, help="side of the model's input, px (default: %(default)s)")
-    parser.add_argument("--crop", type=int, default=256, help="side of the training crops, px (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.model.train", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path("data/rendered"),
+        help="folder of pictures with VOC XML beside them",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("data/runs/microalgae"), help="folder for the checkpoint"
+    )
+    parser.add_argument(
+        "--backbone", default="micro_050", help="of ross.efficientdet (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--size", type=int, default=640, help="side of the model's input, px (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--crop",
+        type=int,
+        default=256,
+        help="side of the training crops, px (default: %(default)s)",
+    )
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate (default: %(default)s)")
+    parser.add_argument(
+        "--rate", type=float, default=3e-3, help="peak learning rate (default: %(default)s)"
+    )
     parser.add_argument("--steps", type=int, default=20_000, help="at most (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, help="end, learning rate annealed, after this long")
+    parser.add_argument(
+        "--minutes", type=float, help="end, learning rate annealed, after this long"
+    )
     parser.add_argument("--init", type=Path, help="start from this checkpoint's weights")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
     parser.add_argument("--loaders", type=int, default=1, help="processes that prepare crops")
-    parser.add_argument("--save-minutes", type=float, default=5, help="between checkpoints (default: %(default)s)")
+    parser.add_argument(
+        "--save-minutes", type=float, default=5, help="between checkpoints (default: %(default)s)"
+    )
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
     pl.seed_everything(20191210)
     options.out.mkdir(parents=True, exist_ok=True)
 
     class_map = ClassMap().unlock()
-    voc = parsers.VOCBBoxParser(annotations_dir=options.data, images_dir=options.data, class_map=class_map)
+    voc = parsers.VOCBBoxParser(
+        annotations_dir=options.data, images_dir=options.data, class_map=class_map
+    )
     (records,) = voc.parse(data_splitter=SingleSplitSplitter())
     classes = [class_map.get_by_id(i) for i in range(1, len(class_map))]
     prepared = prepare(records, options.size, options.out / "prepared")
@@ -187,7 +227,11 @@ def main(argv: list[str] | None = None) -> None:
     model = families.build("ross.efficientdet", options.backbone, classes, options.crop)
     whole = families.build("ross.efficientdet", options.backbone, classes, options.size)
     if options.init:
-        weights = {k: v for k, v in checkpoint.load(options.init).model.state_dict().items() if "anchors" not in k}
+        weights = {
+            k: v
+            for k, v in checkpoint.load(options.init).model.state_dict().items()
+            if "anchors" not in k
+        }
         model.load_state_dict(weights, strict=False)
     model = model.to(memory_format=torch.channels_last)
 
@@ -208,9 +252,16 @@ def main(argv: list[str] | None = None) -> None:
 
     tfm = CropAdapter(augmentations(options.crop))
     crops = Crops(prepared, tfm, options.steps * options.batch)
-    loader = models.ross.efficientdet.train_dl(crops, batch_size=options.batch, num_workers=options.loaders)
+    loader = models.ross.efficientdet.train_dl(
+        crops, batch_size=options.batch, num_workers=options.loaders
+    )
     run = Trainer(
-        model, rate=options.rate, steps=options.steps, minutes=options.minutes, save=save, save_minutes=options.save_minutes
+        model,
+        rate=options.rate,
+        steps=options.steps,
+        minutes=options.minutes,
+        save=save,
+        save_minutes=options.save_minutes,
     )
     trainer = pl.Trainer(
         callbacks=[pl.callbacks.TQDMProgressBar(refresh_rate=50)],
@@ -224,9 +275,14 @@ def main(argv: list[str] | None = None) -> None:
     )
     trainer.fit(run, loader)
     run.finish()
-    settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()}
+    settings = {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in vars(options).items()
+    }
     (options.out / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
-    print(f"{options.out / 'checkpoint.pth'}: {trainer.global_step} steps on {len(records)} pictures")
+    print(
+        f"{options.out / 'checkpoint.pth'}: {trainer.global_step} steps on {len(records)} pictures"
+    )
 
 
 if __name__ == "__main__":

@@ -67,7 +67,9 @@ def assert_same_detections(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", ["raw", "rest", "multipart"])
-def test_sam_local_invoke_answers_with_real_detections(template: Path, here: App, name: str) -> None:
+def test_sam_local_invoke_answers_with_real_detections(
+    template: Path, here: App, name: str
+) -> None:
     ran = sam("local", "invoke", *config(template), "--event", str(EVENTS / f"{name}.json"))
     assert ran.returncode == 0, ran.stderr
     result = json.loads(ran.stdout.splitlines()[-1])
@@ -87,7 +89,9 @@ def test_sam_local_start_api_serves_http(template: Path, here: App, tmp_path: Pa
     port = 3917
     command = [SAM, "local", "start-api", *config(template), "--port", str(port)]
     with (tmp_path / "start-api.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=containers.environment(), stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=containers.environment(), stdout=log, stderr=log
+        )
     try:
         wait_for(port, process, tmp_path / "start-api.log")
         # SAM's local HTTP API takes text bodies only, so the picture goes as base64; the cloud's takes both
@@ -95,8 +99,12 @@ def test_sam_local_start_api_serves_http(template: Path, here: App, tmp_path: Pa
         sent = json.dumps({"image": picture}).encode()
         status, answer = post(port, "/v1/detect", sent, {"Content-Type": "application/json"})
         assert status == 200, (tmp_path / "start-api.log").read_text()[-3000:]
-        assert_same_detections(json.loads(answer), body(Function(here.module.lambda_handler)(event("raw"))))
-        status, answer = post(port, "/v1/detect?colour=blue", sent, {"Content-Type": "application/json"})
+        assert_same_detections(
+            json.loads(answer), body(Function(here.module.lambda_handler)(event("raw")))
+        )
+        status, answer = post(
+            port, "/v1/detect?colour=blue", sent, {"Content-Type": "application/json"}
+        )
         assert status == 400 and "colour" in json.loads(answer)["detail"]
     finally:
         process.send_signal(signal.SIGINT)  # SAM then removes its containers
@@ -107,10 +115,29 @@ def test_sam_local_start_api_serves_http(template: Path, here: App, tmp_path: Pa
 def confined(template: Path) -> Iterator[tuple[str, int]]:
     """The image as the emulator runs it under a Lambda's limits: (container, port)."""
     started = docker(
-        *("run", "--detach", "--publish", "127.0.0.1::8080", "--memory", "1769m", "--memory-swap", "1769m"),
+        *(
+            "run",
+            "--detach",
+            "--publish",
+            "127.0.0.1::8080",
+            "--memory",
+            "1769m",
+            "--memory-swap",
+            "1769m",
+        ),
         *("--read-only", "--tmpfs", "/tmp", "--user", "65534:65534", "--cap-drop", "ALL"),
-        *("--env", "PREDICTION_LOG=file:///tmp/log", "--env", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1769"),
-        *("--env", "AWS_LAMBDA_FUNCTION_TIMEOUT=30", "detectfunction:icebox", "handler.app.lambda_handler"),
+        *(
+            "--env",
+            "PREDICTION_LOG=file:///tmp/log",
+            "--env",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1769",
+        ),
+        *(
+            "--env",
+            "AWS_LAMBDA_FUNCTION_TIMEOUT=30",
+            "detectfunction:icebox",
+            "handler.app.lambda_handler",
+        ),
     )
     name = started.stdout.strip()
     try:
@@ -139,7 +166,9 @@ def test_it_runs_read_only_as_nobody_and_records(confined: tuple[str, int], here
 def test_the_largest_picture_fits_into_its_memory(confined: tuple[str, int]) -> None:
     name, port = confined
     stream = io.BytesIO()
-    Image.new("RGBA", (8000, 8000), (200, 200, 200, 128)).save(stream, "PNG")  # 64 megapixels, the limit
+    Image.new("RGBA", (8000, 8000), (200, 200, 200, 128)).save(
+        stream, "PNG"
+    )  # 64 megapixels, the limit
     request = HttpRequest("POST", "/v1/detect", [("content-type", "image/png")], stream.getvalue())
     result = invoke(port, to_http_api(request))
     assert result.get("statusCode") == 200, (result, docker("logs", name).stdout[-3000:])
@@ -149,17 +178,31 @@ def test_the_largest_picture_fits_into_its_memory(confined: tuple[str, int]) -> 
 
 
 def test_only_what_runs_is_in_it(template: Path) -> None:
-    listing = docker("run", "--rm", "--entrypoint", "find", "detectfunction:icebox", "/var/task").stdout.splitlines()
+    listing = docker(
+        "run", "--rm", "--entrypoint", "find", "detectfunction:icebox", "/var/task"
+    ).stdout.splitlines()
     names = {line.removeprefix("/var/task/") for line in listing}
     assert "handler/model/model.onnx" in names
     compiled = [name for name in names if name.startswith("handler/") and name.endswith(".pyc")]
     sources = [name for name in names if name.startswith("handler/") and name.endswith(".py")]
     assert len(compiled) == len(sources) > 10
     top = {name.split("/")[0] for name in names}
-    assert not top & {"torch", "icevision", "scripts", "tests", "events", "requirements", "onnx", ".git"}
+    assert not top & {
+        "torch",
+        "icevision",
+        "scripts",
+        "tests",
+        "events",
+        "requirements",
+        "onnx",
+        ".git",
+    }
     assert not [name for name in names if name.endswith(".pyi") or "/tests/" in name]
     size = int(docker("image", "inspect", "detectfunction:icebox", "--format", "{{.Size}}").stdout)
-    base = int(docker("image", "inspect", containers.base_image() or "", "--format", "{{.Size}}").stdout or 0)
+    base = int(
+        docker("image", "inspect", containers.base_image() or "", "--format", "{{.Size}}").stdout
+        or 0
+    )
     print(f"image {size / 1e6:.0f} MB, of which the base {base / 1e6:.0f} MB")
     assert size - base < 300e6
 
@@ -174,7 +217,9 @@ def post(port: int, path: str, data: bytes, headers: dict[str, str]) -> tuple[in
         connection.close()
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes] | None = None, log: Path | None = None) -> None:
+def wait_for(
+    port: int, process: subprocess.Popen[bytes] | None = None, log: Path | None = None
+) -> None:
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         assert process is None or process.poll() is None, log.read_text() if log else "ended"

@@ -16,7 +16,9 @@ OBJECT = (
 )
 
 
-def voc(folder: Path, name: str, objects: list[tuple[str, tuple[float, ...]]], pictures: str = ".") -> None:
+def voc(
+    folder: Path, name: str, objects: list[tuple[str, tuple[float, ...]]], pictures: str = "."
+) -> None:
     (folder / pictures).mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (40, 30)).save(folder / pictures / name)
     inner = "".join(OBJECT.format(*box, label=label) for label, box in objects)
@@ -58,7 +60,10 @@ def test_voc_and_coco_agree(tmp_path: Path) -> None:
     [
         (lambda folder: None, "neither VOC XML files nor a COCO JSON file"),
         (lambda folder: (folder / "a.xml").write_text("<annotation><filename>a"), "not Pascal VOC"),
-        (lambda folder: (folder / "a.xml").write_text(VOC.format(name="gone.png", objects="")), "gone.png"),
+        (
+            lambda folder: (folder / "a.xml").write_text(VOC.format(name="gone.png", objects="")),
+            "gone.png",
+        ),
         (
             lambda folder: (folder / "a.xml").write_text(
                 VOC.format(name="a.png", objects="<object><name>x</name></object>")

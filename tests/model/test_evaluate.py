@@ -20,7 +20,9 @@ def judged(truth: list[list[float]], found: list[list[float]], scores: list[floa
     boxes = np.array(truth, np.float64).reshape(-1, 4)
     picture = LabelledPicture(Path("p.png"), boxes, ("cell",) * len(boxes))
     detections = Detections(
-        np.array(found, np.float32).reshape(-1, 4), np.array(scores, np.float32), np.zeros(len(scores), np.int64)
+        np.array(found, np.float32).reshape(-1, 4),
+        np.array(scores, np.float32),
+        np.zeros(len(scores), np.int64),
     )
     return Judged(picture, detections, 100, 100)
 
@@ -34,17 +36,26 @@ def test_perfect_detections() -> None:
     box = [[10, 10, 30, 40], [50, 50, 90, 60]]
     figures = evaluate.figures([judged(box, box, [0.9, 0.8])], CLASSES, "perfect", 0.5)
     assert figures.ap == pytest.approx(1) and figures.ap50 == pytest.approx(1)
-    assert (figures.precision, figures.recall, figures.count_error, figures.count_bias) == (1, 1, 0, 0)
+    assert (figures.precision, figures.recall, figures.count_error, figures.count_bias) == (
+        1,
+        1,
+        0,
+        0,
+    )
 
 
 def test_by_hand() -> None:
     # Two cells; one found well (IoU 1), one found by IoU 0.45, and one box on nothing, below the threshold.
     item = judged(
-        [[0, 0, 20, 20], [50, 50, 70, 70]], [[0, 0, 20, 20], [50, 50, 70, 59], [80, 80, 90, 90]], [0.9, 0.8, 0.3]
+        [[0, 0, 20, 20], [50, 50, 70, 70]],
+        [[0, 0, 20, 20], [50, 50, 70, 59], [80, 80, 90, 90]],
+        [0.9, 0.8, 0.3],
     )
     figures = evaluate.figures([item], CLASSES, "hand", 0.5)
     assert (figures.precision, figures.recall, figures.count_error) == (0.5, 0.5, 0.0)
-    assert figures.ap50 == pytest.approx(51 / 101)  # COCO takes 101 recalls; 51 of them lie at or below one half
+    assert figures.ap50 == pytest.approx(
+        51 / 101
+    )  # COCO takes 101 recalls; 51 of them lie at or below one half
 
 
 def test_a_box_is_taken_once() -> None:
@@ -58,7 +69,9 @@ def test_the_threshold_that_counts_best() -> None:
     assert 0.45 <= evaluate.best_threshold([item], CLASSES, "steps") < 0.75
 
 
-def test_the_whole_run_from_files(tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_whole_run_from_files(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     squares = [("red", (80, 80, 160, 160)), ("red", (320, 240, 400, 320))]
     voc(tmp_path, "squares.png", [(colour, box) for colour, box in squares])
     Image.fromarray(paint(640, 640, squares)).save(tmp_path / "squares.png")

@@ -25,9 +25,19 @@ def session() -> onnxruntime.InferenceSession:
         helper.make_node("Transpose", ["box_by_class"], ["class_by_box"], perm=[0, 2, 1]),
         helper.make_node("Div", ["class_by_box", "hundred"], ["scores"]),
     ]
-    values = {"from_box": [0], "to_box": [1], "from_score": [1], "to_score": [2], "axis": [1], "zero": [0]}
+    values = {
+        "from_box": [0],
+        "to_box": [1],
+        "from_score": [1],
+        "to_score": [2],
+        "axis": [1],
+        "zero": [0],
+    }
     values |= {"classes": [CLASSES], "last": [2]}
-    constants = [onnx.numpy_helper.from_array(np.array(value, np.int64), name) for name, value in values.items()]
+    constants = [
+        onnx.numpy_helper.from_array(np.array(value, np.int64), name)
+        for name, value in values.items()
+    ]
     constants.append(onnx.numpy_helper.from_array(np.float32(100), "hundred"))
     made = helper.make_graph(
         nodes,
@@ -44,7 +54,9 @@ def session() -> onnxruntime.InferenceSession:
     )
     std = (1 / 255, 1 / 255, 1 / 255)  # so that the normalised picture is the picture
     whole = graph.wrap(network, width=4, height=BOXES, mean=(0, 0, 0), std=std)
-    return onnxruntime.InferenceSession(whole.SerializeToString(), providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        whole.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
 
 
 def run(session: onnxruntime.InferenceSession, boxes, scores, score: float, iou: float, most: int):
@@ -66,23 +78,38 @@ def textbook(boxes, scores, score: float, iou: float, most: int) -> list[tuple]:
     """Greedy NMS, a class at a time, as (score, class, box) best first."""
     kept = []
     for class_id in range(CLASSES):
-        order = [i for i in np.argsort(-scores[:, class_id], kind="stable") if scores[i, class_id] / 100 > score]
+        order = [
+            i
+            for i in np.argsort(-scores[:, class_id], kind="stable")
+            if scores[i, class_id] / 100 > score
+        ]
         chosen: list[int] = []
         for i in order:
-            overlaps = evaluate.iou(boxes[i : i + 1].astype(float), boxes[chosen].astype(float).reshape(-1, 4))
+            overlaps = evaluate.iou(
+                boxes[i : i + 1].astype(float), boxes[chosen].astype(float).reshape(-1, 4)
+            )
             if not (overlaps > iou).any():
                 chosen.append(i)
-        kept += [(int(scores[i, class_id]), class_id, tuple(int(v) for v in boxes[i])) for i in chosen[:most]]
+        kept += [
+            (int(scores[i, class_id]), class_id, tuple(int(v) for v in boxes[i]))
+            for i in chosen[:most]
+        ]
     return sorted(kept, reverse=True)[:most]
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6), score=st.sampled_from([0.105, 0.305, 0.605]), iou=st.sampled_from([0.21, 0.51, 0.83]))
+@given(
+    seed=st.integers(0, 10**6),
+    score=st.sampled_from([0.105, 0.305, 0.605]),
+    iou=st.sampled_from([0.21, 0.51, 0.83]),
+)
 def test_nms_is_the_textbooks(session, seed: int, score: float, iou: float) -> None:
     rng = np.random.default_rng(seed)
     corner = rng.integers(0, 60, (BOXES, 2))
     boxes = np.concatenate([corner, corner + rng.integers(5, 60, (BOXES, 2))], 1)
-    scores = rng.permutation(np.arange(1, 100))[: BOXES * CLASSES].reshape(BOXES, CLASSES)  # no ties
+    scores = rng.permutation(np.arange(1, 100))[: BOXES * CLASSES].reshape(
+        BOXES, CLASSES
+    )  # no ties
     found_boxes, found_scores, labels = run(session, boxes, scores, score, iou, 300)
     found = [
         (round(float(s) * 100), int(c), tuple(round(float(v)) for v in b))
@@ -92,7 +119,9 @@ def test_nms_is_the_textbooks(session, seed: int, score: float, iou: float) -> N
 
 
 def test_nothing_found_has_a_shape(session) -> None:
-    boxes, scores, labels = run(session, np.zeros((BOXES, 4)), np.zeros((BOXES, CLASSES)), 0.5, 0.5, 300)
+    boxes, scores, labels = run(
+        session, np.zeros((BOXES, 4)), np.zeros((BOXES, CLASSES)), 0.5, 0.5, 300
+    )
     assert boxes.shape == (0, 4) and scores.shape == (0,) and labels.shape == (0,)
     assert (boxes.dtype, scores.dtype, labels.dtype) == (np.float32, np.float32, np.int64)
 

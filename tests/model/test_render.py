@@ -16,7 +16,10 @@ def test_labels_lie_inside_the_picture_and_on_something_dark_or_bright(seed: int
     assert (rendered.boxes >= 0).all() and (rendered.boxes <= SIZE).all()
     assert (rendered.boxes[:, 2:] - rendered.boxes[:, :2] > 1).all()
     inside = np.mean(
-        [rendered.rgb[int(y0) : int(y1) + 1, int(x0) : int(x1) + 1].std() for x0, y0, x1, y1 in rendered.boxes]
+        [
+            rendered.rgb[int(y0) : int(y1) + 1, int(x0) : int(x1) + 1].std()
+            for x0, y0, x1, y1 in rendered.boxes
+        ]
     )
     rng = np.random.default_rng(seed)
     corners = rng.uniform(0.35 * SIZE, 0.6 * SIZE, (60, 2)).astype(int)
@@ -31,7 +34,20 @@ def test_a_seed_is_a_picture() -> None:
 
 
 def test_what_is_written_is_read_back(tmp_path) -> None:
-    render.main(["--out", str(tmp_path), "--count", "2", "--first-seed", "5", "--size", str(SIZE), "--workers", "1"])
+    render.main(
+        [
+            "--out",
+            str(tmp_path),
+            "--count",
+            "2",
+            "--first-seed",
+            "5",
+            "--size",
+            str(SIZE),
+            "--workers",
+            "1",
+        ]
+    )
     pictures = dataset.read(tmp_path)
     assert [item.path.name for item in pictures] == ["render-00005.jpg", "render-00006.jpg"]
     expected = render.render(5, SIZE).boxes

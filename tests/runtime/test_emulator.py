@@ -59,7 +59,11 @@ def test_one_environment_answers_many_and_records_each(tmp_path: Path, tiny_bund
 
 def test_the_record_is_written_after_the_response(tmp_path: Path, tiny_bundle: Path) -> None:
     with fake_server(lambda _: Reply(403)) as s3:
-        env = {"MODEL_DIR": str(tiny_bundle), "PREDICTION_LOG": "s3://log", "AWS_ENDPOINT_URL_S3": s3.url}
+        env = {
+            "MODEL_DIR": str(tiny_bundle),
+            "PREDICTION_LOG": "s3://log",
+            "AWS_ENDPOINT_URL_S3": s3.url,
+        }
         with emulator(tmp_path, env) as running:
             answers = [detect(running) for _ in range(3)]
             log = running.log
@@ -67,18 +71,24 @@ def test_the_record_is_written_after_the_response(tmp_path: Path, tiny_bundle: P
     assert [record["prediction_id"] for record in kept] == [a["prediction_id"] for a in answers]
     assert [record["count"] for record in kept] == [a["count"] for a in answers]
     # The runtime's end, then the record's line: three times, in this order.
-    marks = [line for line in log.splitlines() if "INVOKE RTDONE" in line or "prediction_record" in line]
+    marks = [
+        line for line in log.splitlines() if "INVOKE RTDONE" in line or "prediction_record" in line
+    ]
     assert ["RTDONE" in mark for mark in marks] == [True, False] * 3
 
 
-def test_a_bug_ends_in_an_error_and_the_next_request_is_served(tmp_path: Path, tiny_bundle: Path) -> None:
+def test_a_bug_ends_in_an_error_and_the_next_request_is_served(
+    tmp_path: Path, tiny_bundle: Path
+) -> None:
     env = {"MODEL_DIR": str(tiny_bundle), "PREDICTION_LOG": (tmp_path / "log").as_uri()}
     with emulator(tmp_path, env) as running:
         _, error = running.invoke({"no": "HTTP event"})
         answer = detect(running)
     assert error["errorType"] == "ValueError"
     assert "no HTTP event" in error["errorMessage"]
-    assert [record.prediction_id for record in records(tmp_path / "log")] == [answer["prediction_id"]]
+    assert [record.prediction_id for record in records(tmp_path / "log")] == [
+        answer["prediction_id"]
+    ]
 
 
 @pytest.mark.parametrize(

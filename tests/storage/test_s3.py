@@ -20,7 +20,9 @@ from tests.support.moto_s3 import moto_s3
 from tests.support.records import make_record
 
 RECORD = make_record()
-BUSY = Reply(503, b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>")
+BUSY = Reply(
+    503, b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>"
+)
 DENIED = Reply(403, b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
 
 
@@ -56,7 +58,9 @@ def open_s3(url: str) -> PredictionLog:
     return log
 
 
-@pytest.mark.parametrize(("url", "prefix"), [("s3://icebox-log", ""), ("s3://icebox-log/a/b/", "a/b/")])
+@pytest.mark.parametrize(
+    ("url", "prefix"), [("s3://icebox-log", ""), ("s3://icebox-log/a/b/", "a/b/")]
+)
 def test_a_record_lies_at_its_key(
     bucket: Any, url: str, prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,7 +71,9 @@ def test_a_record_lies_at_its_key(
     assert capsys.readouterr().out == ""
 
 
-def test_a_missing_bucket_is_printed_at_once(bucket: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_bucket_is_printed_at_once(
+    bucket: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     open_s3("s3://no-such-bucket").write(RECORD)
     line = json.loads(capsys.readouterr().out)
     assert "NoSuchBucket" in line["reason"]
@@ -86,7 +92,9 @@ def test_a_busy_s3_is_asked_again_until_it_takes_the_record(
 ) -> None:
     replies = iter([BUSY, Reply(500), Reply(200)])
     seen = against(lambda _: next(replies), monkeypatch)
-    assert [(one.method, one.path) for one in seen] == [("PUT", f"/log/{RECORD.key.replace('=', '%3D')}")] * 3
+    assert [(one.method, one.path) for one in seen] == [
+        ("PUT", f"/log/{RECORD.key.replace('=', '%3D')}")
+    ] * 3
     assert capsys.readouterr().out == ""
 
 

@@ -1,4 +1,4 @@
-"""handler.app made anew in this process, with the tiny bundle and a file:// log, as one cold environment."""
+"""handler.app made anew in this process, with a bundle and a file:// log: one cold environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,12 @@ class App:
     log_root: Path
 
     def event(
-        self, method: str, target: str, body: bytes = b"", headers: Pairs = (), form: str = "http-api"
+        self,
+        method: str,
+        target: str,
+        body: bytes = b"",
+        headers: Pairs = (),
+        form: str = "http-api",
     ) -> Event:
         return FORMS[form](HttpRequest(method, target, headers, body))
 
@@ -39,7 +44,12 @@ class App:
         return Function(self.module.lambda_handler)(event)
 
     def send(
-        self, method: str, target: str, body: bytes = b"", headers: Pairs = (), form: str = "http-api"
+        self,
+        method: str,
+        target: str,
+        body: bytes = b"",
+        headers: Pairs = (),
+        form: str = "http-api",
     ) -> HttpAnswer:
         return to_answer(self.invoke(self.event(method, target, body, headers, form)))
 

@@ -11,7 +11,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 TEST_BASE = "icebox-test-base:3.13"
 BUILD_S = 900
-SETTINGS = ("MODEL_DIR", "PREDICTION_LOG", "ORT_THREADS")  # SAM would hand a caller's values on to the container
+SETTINGS = (
+    "MODEL_DIR",
+    "PREDICTION_LOG",
+    "ORT_THREADS",
+)  # SAM would hand a caller's values on to the container
 
 
 def why_not() -> str | None:
@@ -26,7 +30,9 @@ def why_not() -> str | None:
 
 
 def docker(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["docker", *arguments], check=check, capture_output=True, text=True, timeout=BUILD_S)
+    return subprocess.run(
+        ["docker", *arguments], check=check, capture_output=True, text=True, timeout=BUILD_S
+    )
 
 
 def base_image() -> str | None:
@@ -37,13 +43,23 @@ def base_image() -> str | None:
 def sam(*arguments: str, timeout: float = BUILD_S) -> subprocess.CompletedProcess[str]:
     """Run SAM from the repository's root, where its configuration is."""
     return subprocess.run(
-        [SAM, *arguments], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=timeout, check=False
+        [SAM, *arguments],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
 
 
 def environment() -> dict[str, str]:
     """No telemetry, no real account."""
     ours = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-central-1"}
-    ours |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+    ours |= {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
     kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
     return kept | ours

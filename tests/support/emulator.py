@@ -1,4 +1,4 @@
-"""The Lambda runtime interface emulator with the real runtime client in it, one environment to a block."""
+"""The Lambda runtime interface emulator with the real runtime in it, one environment a block."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Emulator:
         return self.log_path.read_text(errors="replace")
 
     def invoke(self, event: Any) -> tuple[int, Any]:
-        """The emulator's status and the function's result; comes back when the extension is done."""
+        """The emulator's status and the function's result, once the extension is done, too."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=INVOKE_S)
         try:
             body = event if isinstance(event, bytes) else json.dumps(event).encode()
@@ -68,7 +68,7 @@ class Emulator:
 
 @contextmanager
 def emulator(folder: Path, env: dict[str, str]) -> Iterator[Emulator]:
-    """Run handler.app in the emulator, `env` on top of a bare environment; ends both by their ids."""
+    """Run handler.app in the emulator, `env` on top of a bare environment; ends both processes."""
     binary = find()
     assert binary
     port, api_port = _free_ports(2)
@@ -81,10 +81,19 @@ def emulator(folder: Path, env: dict[str, str]) -> Iterator[Emulator]:
     ]
     bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     bare |= {"AWS_LAMBDA_FUNCTION_TIMEOUT": "30", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}
-    bare |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "eu-central-1"}
+    bare |= {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "eu-central-1",
+    }
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=bare | env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=ROOT,
+            env=bare | env,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         running = Emulator(port, log_path, process)
         try:
@@ -100,7 +109,7 @@ def emulator(folder: Path, env: dict[str, str]) -> Iterator[Emulator]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """The emulator leads a session of its own, so its group holds it and its runtime, and nobody else."""
+    """The emulator leads a session of its own: its group holds it and its runtime, nobody else."""
     if process.poll() is None or _alive(process.pid):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, 9)

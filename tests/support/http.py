@@ -1,4 +1,4 @@
-"""A scripted HTTP server on a free port of loopback: it answers as it is told and keeps what it was sent."""
+"""A scripted HTTP server on a free port of loopback: answers as told, keeps what it got."""
 
 from __future__ import annotations
 

@@ -12,7 +12,9 @@ RED = [("red", (80, 80, 160, 160))]
 RED_AND_GREEN = [*RED, ("green", (320, 240, 400, 320)), ("green", (400, 480, 480, 560))]
 
 
-def encoded(squares: list[tuple[str, tuple[int, int, int, int]]], kind: str, size: int = 640) -> bytes:
+def encoded(
+    squares: list[tuple[str, tuple[int, int, int, int]]], kind: str, size: int = 640
+) -> bytes:
     """A file of Pillow's format `kind`."""
     stream = io.BytesIO()
     Image.fromarray(paint(size, size, squares)).save(

@@ -19,14 +19,22 @@ CELL = 8
 
 
 def make_tiny_bundle(
-    folder: Path, *, size: tuple[int, int] = (64, 64), rule: str = "antialias", name: str = "squares"
+    folder: Path,
+    *,
+    size: tuple[int, int] = (64, 64),
+    rule: str = "antialias",
+    name: str = "squares",
 ) -> Path:
     """Write model.onnx and model.json for an input of size (width, height), multiples of 8 px; the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    whole = graph.wrap(_network(*size), width=size[0], height=size[1], mean=(0, 0, 0), std=(1, 1, 1))
+    whole = graph.wrap(
+        _network(*size), width=size[0], height=size[1], mean=(0, 0, 0), std=(1, 1, 1)
+    )
     data = whole.SerializeToString()
     (folder / "model.onnx").write_bytes(data)
-    (folder / "model.json").write_text(json.dumps(tiny_manifest(data, size=size, rule=rule, name=name), indent=2))
+    (folder / "model.json").write_text(
+        json.dumps(tiny_manifest(data, size=size, rule=rule, name=name), indent=2)
+    )
     return folder
 
 
@@ -60,7 +68,10 @@ def tiny_manifest(
 
 
 def paint(
-    width: int, height: int, squares: list[tuple[str, tuple[int, int, int, int]]], background: int = 200
+    width: int,
+    height: int,
+    squares: list[tuple[str, tuple[int, int, int, int]]],
+    background: int = 200,
 ) -> np.ndarray:
     """A grey picture uint8 (height, width, 3) with "red" or "green" rectangles (xyxy px) on it."""
     colours = {"red": (255, 0, 0), "green": (0, 255, 0)}
@@ -76,7 +87,9 @@ def _network(width: int, height: int) -> onnx.ModelProto:
     boxes = np.stack([x, y, x + CELL, y + CELL], -1).reshape(1, -1, 4).astype(np.float32)
     excess = np.array([[1, -0.5, -0.5], [-0.5, 1, -0.5]], np.float32).reshape(2, 3, 1, 1)
     nodes = [
-        helper.make_node("AveragePool", ["image"], ["mean"], kernel_shape=[CELL, CELL], strides=[CELL, CELL]),
+        helper.make_node(
+            "AveragePool", ["image"], ["mean"], kernel_shape=[CELL, CELL], strides=[CELL, CELL]
+        ),
         helper.make_node("Conv", ["mean", "excess"], ["raw"]),
         helper.make_node("Clip", ["raw", "zero", "one"], ["clipped"]),
         helper.make_node("Reshape", ["clipped", "flat"], ["scores"]),
@@ -98,6 +111,6 @@ def _network(width: int, height: int) -> onnx.ModelProto:
             numpy_helper.from_array(boxes, "cells"),
         ],
     )
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", graph.OPSET)], ir_version=graph.IR_VERSION)
-
-
+    return helper.make_model(
+        made, opset_imports=[helper.make_opsetid("", graph.OPSET)], ir_version=graph.IR_VERSION
+    )

@@ -1,0 +1,248 @@
+"""The stack: valid, and after SAM's expansion exactly as private, bounded and narrow as it is meant to be."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from handler.settings import Settings
+from scripts.local.invoke import HANDLER
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = ROOT / "template.yaml"
+BIN = Path(sys.executable).parent
+SAM_BIN = ROOT / ".venv-sam" / "bin"
+NO_SAM = "SAM's command line is missing: scripts/test makes .venv-sam where PyPI is reached"
+Resources = dict[str, dict[str, Any]]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: !Ref A is {"Ref": "A"}, !Sub x is {"Fn::Sub": "x"}."""
+
+
+def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
+    name = suffix if suffix == "Ref" else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        return {name: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _short_form)
+
+
+@pytest.fixture(scope="module")
+def written() -> dict[str, Any]:
+    """The template as it is written."""
+    loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _Loader)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def expanded(written: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Resources:
+    """The resources that CloudFormation gets, by SAM's own translator."""
+    python = SAM_BIN / "python"
+    if not python.exists():
+        pytest.skip(NO_SAM)
+    script = """
+import json, sys
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+template = json.load(sys.stdin)
+print(json.dumps(Translator({}, Parser()).translate(template, {})))
+"""
+    prepared = json.loads(json.dumps(written))
+    # what `sam package` puts there once the image is pushed
+    prepared["Resources"]["DetectFunction"]["Properties"]["ImageUri"] = (
+        "123456789012.dkr.ecr.eu-central-1.amazonaws.com/icebox:1"
+    )
+    env = {"AWS_DEFAULT_REGION": "eu-central-1", "PATH": "/usr/bin:/bin"}
+    ran = subprocess.run(
+        [python, "-c", script], input=json.dumps(prepared), env=env, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    whole = json.loads(ran.stdout)
+    path = tmp_path_factory.mktemp("expanded") / "template.json"
+    path.write_text(json.dumps(whole))
+    # W2001: SAM has already put the parameters of the CORS section in place
+    command = [BIN / "cfn-lint", "--ignore-checks", "W2001", "--", path]
+    linted = subprocess.run(command, capture_output=True, text=True)
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+    resources: Resources = whole["Resources"]
+    return resources
+
+
+def of_type(resources: Resources, kind: str) -> dict[str, dict[str, Any]]:
+    return {name: item["Properties"] for name, item in resources.items() if item["Type"] == kind}
+
+
+def only(resources: Resources, kind: str) -> dict[str, Any]:
+    found = of_type(resources, kind)
+    assert len(found) == 1, f"{kind}: {sorted(found)}"
+    return next(iter(found.values()))
+
+
+def test_sam_finds_nothing_wrong() -> None:
+    sam = SAM_BIN / "sam"
+    if not sam.exists():
+        pytest.skip(NO_SAM)
+    env = {
+        "SAM_CLI_TELEMETRY": "0",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/tmp",
+    }
+    ran = subprocess.run(
+        [sam, "validate", "--lint"], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_one_function_one_route_to_it(expanded: Resources) -> None:
+    function = only(expanded, "AWS::Lambda::Function")
+    assert function["PackageType"] == "Image" and function["Architectures"] == ["x86_64"]
+    assert function["MemorySize"] == 1769
+    assert 5 <= function["Timeout"] < 30  # the API gives up at 30 s
+    assert function["LoggingConfig"]["LogFormat"] == "JSON"
+    paths = only(expanded, "AWS::ApiGatewayV2::Api")["Body"]["paths"]
+    assert list(paths) == ["$default"]
+    assert HANDLER in (ROOT / "Dockerfile").read_text()
+
+
+def test_settings_have_the_handlers_names_and_defaults(written: dict[str, Any]) -> None:
+    function = written["Resources"]["DetectFunction"]["Properties"]
+    variables = dict(function["Environment"]["Variables"])
+    assert variables.pop("PREDICTION_LOG") == {"Fn::Sub": "s3://${PredictionBucket}"}
+    level = variables.pop("LOG_LEVEL")
+    assert level == {"Ref": "LogLevel"}
+    deployed = Settings.from_env(
+        {**variables, "LOG_LEVEL": written["Parameters"]["LogLevel"]["Default"]}
+    )
+    assert deployed == Settings.from_env({})
+    source = (ROOT / "handler" / "settings.py").read_text()
+    for name in [*variables, "PREDICTION_LOG", "LOG_LEVEL"]:
+        assert f'"{name}"' in source, f"{name} is not read by handler/settings.py"
+
+
+def test_the_bucket_is_private_encrypted_versioned_and_kept(expanded: Resources) -> None:
+    bucket = only(expanded, "AWS::S3::Bucket")
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    rules = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rules[0]["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    lifecycle = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    assert lifecycle["predictions-expire"]["Prefix"] == "predictions/"
+    assert lifecycle["leftovers-expire"]["NoncurrentVersionExpiration"]["NoncurrentDays"] <= 90
+    (whole,) = [item for item in expanded.values() if item["Type"] == "AWS::S3::Bucket"]
+    assert whole["DeletionPolicy"] == whole["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_bucket_refuses_plain_http(expanded: Resources) -> None:
+    (statement,) = only(expanded, "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
+    assert (
+        statement["Effect"] == "Deny"
+        and statement["Principal"] == "*"
+        and statement["Action"] == "s3:*"
+    )
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert len(statement["Resource"]) == 2  # the bucket and what is in it
+
+
+def test_the_role_may_write_its_logs_and_records_and_no_more(expanded: Resources) -> None:
+    role = only(expanded, "AWS::IAM::Role")
+    assert "ManagedPolicyArns" not in role
+    statements = [
+        item for policy in role["Policies"] for item in policy["PolicyDocument"]["Statement"]
+    ]
+    allowed = {}
+    for statement in statements:
+        assert statement["Effect"] == "Allow"
+        actions = (
+            statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        )
+        for action in actions:
+            allowed[action] = statement["Resource"]
+    assert allowed == {
+        "logs:CreateLogStream": {"Fn::GetAtt": "FunctionLogGroup.Arn"},
+        "logs:PutLogEvents": {"Fn::GetAtt": "FunctionLogGroup.Arn"},
+        "s3:PutObject": {"Fn::Sub": "${PredictionBucket.Arn}/predictions/*"},
+    }
+
+
+def test_the_api_is_throttled_and_logged_and_lets_browsers_in(expanded: Resources) -> None:
+    stage = only(expanded, "AWS::ApiGatewayV2::Stage")
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
+    assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] == {"Ref": "ThrottleBurst"}
+    access = json.loads(stage["AccessLogSettings"]["Format"])
+    assert {"request_id", "status", "path"} <= access.keys()
+    assert "sourceIp" not in stage["AccessLogSettings"]["Format"]
+    cors = only(expanded, "AWS::ApiGatewayV2::Api")["Body"]["x-amazon-apigateway-cors"]
+    assert set(cors["allowMethods"]) == {"GET", "POST", "OPTIONS"}
+    assert "content-type" in cors["allowHeaders"]
+
+
+def test_logs_do_not_stay_for_ever(expanded: Resources) -> None:
+    groups = of_type(expanded, "AWS::Logs::LogGroup")
+    assert len(groups) == 2
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
+
+
+def test_outputs_say_where_to_call(written: dict[str, Any]) -> None:
+    assert {"ApiUrl", "Try", "FunctionName", "PredictionBucketName"} <= written["Outputs"].keys()
+
+
+def test_samconfig_names_real_parameters(written: dict[str, Any]) -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    stacks = set()
+    for environment in ("dev", "prod"):
+        deploy = config[environment]["deploy"]["parameters"]
+        overrides = dict(pair.split("=", 1) for pair in deploy["parameter_overrides"].split())
+        assert overrides.keys() <= written["Parameters"].keys()
+        assert overrides["Stage"] == environment
+        for name, value in overrides.items():
+            choices = written["Parameters"][name].get("AllowedValues")
+            assert choices is None or value in map(str, choices)
+        stacks.add(config[environment]["global"]["parameters"]["stack_name"])
+        assert not config[environment]["build"]["parameters"]["cached"]
+    assert len(stacks) == 2
+    assert config["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
+
+
+def test_the_dockerfile_is_in_order() -> None:
+    ran = subprocess.run([BIN / "hadolint", ROOT / "Dockerfile"], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout
+    text = (ROOT / "Dockerfile").read_text()
+    assert "--require-hashes" in text
+    assert (
+        "RUN --mount" not in text and "# syntax=" not in text
+    )  # plain `sam build` uses the legacy builder
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.stem
+)
+def test_workflows_pin_every_action_and_ask_for_little(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    for step in steps:
+        if "uses" in step:
+            _, _, revision = step["uses"].partition("@")
+            assert len(revision) == 40 and int(revision, 16), (
+                f"{step['uses']} is not pinned to a commit"
+            )
+    assert any("run" in step for step in steps)
+
+
+def test_requirements_name_no_index() -> None:
+    for path in (ROOT / "requirements").iterdir():
+        assert "://" not in path.read_text(), path.name
