@@ -112,10 +112,10 @@ class PredictionRecord:
 def of_call(call: Call, manifest: Manifest) -> PredictionRecord:
     """The record of an answered call on a detection route."""
     prediction, ask = call.prediction, call.ask
+    time = datetime.fromtimestamp(call.received_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     return PredictionRecord(
         prediction_id=call.id,
-        time=datetime.fromtimestamp(call.received_s, UTC).isoformat(timespec="milliseconds")[:-6]
-        + "Z",
+        time=time,
         route=call.route,
         model=Model(manifest.name, manifest.version, manifest.sha256),
         image=_image(call),

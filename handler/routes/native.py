@@ -79,7 +79,7 @@ def read_options(request: Request, manifest: Manifest) -> Options:
             iou=_share(once, "iou_threshold", defaults.iou),
             max_detections=_count(once, "max_detections", defaults.max_detections),
         ),
-        class_ids=tuple(classes.index(label) for label in labels or classes),
+        class_ids=tuple(map(classes.index, labels)) or tuple(range(len(classes))),
         media=choose_media(request.headers.get("accept", "")),
     )
 
@@ -93,7 +93,7 @@ def choose_media(accept: str) -> str:
             for name, weight in _accepted(accept)
             if _closeness(offer, name)
         ]
-        # An offer's weight is its closest range's; of equal weights the closer wins, then our order.
+        # An offer's weight is its closest range's; of equal ones the closer wins, then our order.
         closeness, weight = max(weights, default=(0, 0.0))
         if weight > 0:
             ranked.append((-weight, -closeness, order, offer))
