@@ -1,8 +1,9 @@
 """An RGB picture in, the model's input and the map back to the picture's pixels out.
 
-Two rules, named in the manifest. `opencv-linear` is bit for bit what IceVision 0.12 does at inference (albumentations'
-LongestMaxSize, that is cv2.resize with INTER_LINEAR on uint8). `antialias` is Pillow's bilinear filter over the whole
-support, for models trained on pictures made by this very code.
+Two rules, named in the manifest. `opencv-linear` is bit for bit what IceVision 0.12 does at
+inference (albumentations' LongestMaxSize: cv2.resize with INTER_LINEAR on uint8). `antialias` is
+Pillow's bilinear filter, whose support grows with the reduction, for models trained on pictures
+made by this very code.
 """
 
 from __future__ import annotations
@@ -93,41 +94,56 @@ def _antialias(rgb: Rgb, width: int, height: int) -> Rgb:
 
 
 def opencv_linear(rgb: Rgb, width: int, height: int) -> Rgb:
-    """cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR) for uint8 (h, w, 3), bit for bit.
+    """cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR), bit for bit.
 
-    OpenCV works in fixed point: 11-bit weights, the horizontal pass kept at >> 4, the vertical sum at >> 16, rounded
-    at >> 2; and an exact halving silently becomes an average of four.
+    rgb: uint8 (h, w, 3). OpenCV works in fixed point: 11-bit weights, the horizontal sum kept at
+    >> 4, the vertical products at >> 16, their sum rounded at >> 2. Halving both sides exactly
+    silently becomes an average of four.
     """
     source_height, source_width = rgb.shape[:2]
     if (source_height, source_width) == (height, width):
         return np.ascontiguousarray(rgb)
     if (source_height, source_width) == (2 * height, 2 * width):
-        four = rgb.reshape(height, 2, width, 2, 3).astype(np.uint16)
-        return ((four.sum(axis=(1, 3), dtype=np.uint16) + 2) >> 2).astype(np.uint8)
-    x0, x1, x_weights = _taps(source_width, width)
-    y0, y1, y_weights = _taps(source_height, height)
-    rows, row_of = np.unique(
-        np.concatenate([y0, y1]), return_inverse=True
-    )  # rows that no output needs are skipped
-    used = rgb[rows]
-    across = used[:, x0].astype(np.int32) * x_weights[0][None, :, None]
-    across += used[:, x1].astype(np.int32) * x_weights[1][None, :, None]
-    across >>= 4
-    upper = (across[row_of[:height]] * y_weights[0][:, None, None]) >> 16
-    lower = (across[row_of[height:]] * y_weights[1][:, None, None]) >> 16
-    return ((upper + lower + 2) >> 2).astype(np.uint8)
+        wide = rgb.astype(np.uint16)
+        four = wide[::2, ::2] + wide[::2, 1::2] + wide[1::2, ::2] + wide[1::2, 1::2]
+        return ((four + 2) >> 2).astype(np.uint8)
+    (x0, x1), x_weights = _taps(source_width, width, whole_at_edges=True)
+    (y0, y1), y_weights = _taps(source_height, height, whole_at_edges=False)
+    lines = np.ascontiguousarray(rgb).reshape(source_height, -1)
+    channels = np.arange(3)
+    bytes0, bytes1 = ((x[:, np.newaxis] * 3 + channels).ravel() for x in (x0, x1))
+    weights0, weights1 = np.repeat(x_weights, 3, axis=1)
+
+    def across(rows: NDArray[np.intp]) -> NDArray[np.int32]:
+        near = lines[rows]
+        sums = np.take(near, bytes0, axis=1) * weights0
+        sums += np.take(near, bytes1, axis=1) * weights1
+        sums >>= 4
+        return sums
+
+    resized = np.empty((height, width * 3), np.uint8)
+    for top in range(0, height, 64):  # a band of rows stays in the CPU's cache: 4 times as fast
+        band = slice(top, top + 64)
+        upper, lower = across(y0[band]), across(y1[band])
+        upper *= y_weights[0, band, np.newaxis]
+        lower *= y_weights[1, band, np.newaxis]
+        resized[band] = ((upper >> 16) + (lower >> 16) + 2) >> 2
+    return resized.reshape(height, width, 3)
 
 
 def _taps(
-    source: int, target: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
-    """For each of `target` positions: two source positions and their weights, int32 (2, target), out of 2,048."""
-    scale = source / target
+    source: int, target: int, *, whole_at_edges: bool
+) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Two source positions for each of `target` (2, target), and their weights out of 2,048.
+
+    Beyond an edge both are the edge. Then OpenCV gives one of two columns the whole weight, but
+    leaves it divided between two rows, which rounds differently.
+    """
+    scale = 1 / (target / source)  # as OpenCV has it: not always source / target to the last bit
     position = ((np.arange(target) + 0.5) * scale - 0.5).astype(np.float32)
-    first = np.floor(position).astype(np.int64)
-    fraction = (position - first).astype(np.float32)
-    fraction[(first < 0) | (first >= source - 1)] = 0
-    first = np.clip(first, 0, source - 1)
-    second = np.minimum(first + 1, source - 1)
-    weights = np.stack([np.rint((np.float32(1) - fraction) * 2048), np.rint(fraction * 2048)])
-    return first, second, weights.astype(np.int32)
+    first = np.floor(position).astype(np.intp)
+    fraction = position - first.astype(np.float32)
+    if whole_at_edges:
+        fraction[(first < 0) | (first >= source - 1)] = 0
+    weights = np.rint(np.stack([1 - fraction, fraction]) * np.float32(2048)).astype(np.int32)
+    return np.clip([first, first + 1], 0, source - 1), weights

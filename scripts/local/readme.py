@@ -1,0 +1,74 @@
+"""The README in, the README with the outputs that it shows made anew out: python -m scripts.local.readme"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from handler import bundle
+from scripts.local import demo, invoke
+from scripts.local.http_event import HttpRequest, to_answer, to_http_api
+from scripts.local.invoke import ROOT
+
+README = ROOT / "README.md"
+SAMPLE = ROOT / "events" / "sample.jpg"
+
+
+def blocks() -> dict[str, str]:
+    """What stands between `<!-- NAME -->` and `<!-- /NAME -->`, by name."""
+    return {"demo": _demo(), "curl": _curl(), "figures": _figures()}
+
+
+def _demo() -> str:
+    printed = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(printed):
+        os.environ["PREDICTION_LOG"] = Path(folder).resolve().as_uri()
+        demo.main(["--out", folder])
+        (ROOT / "docs").mkdir(exist_ok=True)
+        shutil.copyfile(Path(folder) / "annotated.jpg", ROOT / "docs" / "annotated.jpg")
+    text = printed.getvalue().replace(folder, "out").replace(f"{ROOT}/", "")
+    return f"```text\n{text.rstrip()}\n```"
+
+
+def _curl() -> str:
+    request = HttpRequest("POST", "/v1/detect?max_detections=2", body=SAMPLE.read_bytes())
+    answer = json.loads(to_answer(invoke.load()(to_http_api(request))).body)
+    text = json.dumps(answer, indent=2)
+    # boxes on one line each, as one reads them
+    text = re.sub(r"\{\s+(\"xmin\"[^}]+?)\s+\}", lambda m: "{" + " ".join(m[1].split()) + "}", text)
+    return f"```json\n{text}\n```"
+
+
+def _figures() -> str:
+    manifest = bundle.load(ROOT / "handler" / "model").manifest
+    lines = [
+        "| pictures of | n | AP50 | AP | precision | recall | count error |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in manifest.evaluation:
+        lines.append(
+            f"| {row.dataset} | {row.pictures} | {row.ap50:.3f} | {row.ap:.3f} | {row.precision:.3f} "
+            f"| {row.recall:.3f} | {row.count_error:.1%} |"
+        )
+    commands = dict.fromkeys(row.command for row in manifest.evaluation)
+    return "\n".join([*lines, "", "```sh", *commands, "```"])
+
+
+def write(text: str, parts: dict[str, str]) -> str:
+    """`text` with each block replaced."""
+    for name, part in parts.items():
+        pattern = rf"(<!-- {name} -->\n).*?(\n?<!-- /{name} -->)"
+        text, found = re.subn(pattern, lambda m: f"{m[1]}{part}\n<!-- /{name} -->", text, flags=re.S)  # noqa: B023
+        if found != 1:
+            raise ValueError(f"README.md has {found} blocks <!-- {name} -->; expected one")
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(write(README.read_text(), blocks()))
