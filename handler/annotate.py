@@ -33,8 +33,9 @@ def draw(
 ) -> Image.Image:
     """Draw boxes, a colour a class, and the count of each class in a corner.
 
-    rgb: uint8 (h, w, 3), the upright picture at any scale. size: (width, height) of the original in px, in which the
-    boxes are. The result's longer side is at most `max_side` px and never larger than rgb's.
+    rgb: uint8 (h, w, 3), the upright picture at any scale. size: (width, height) of the original in
+    px, in which the boxes are. The result's longer side is at most `max_side` px and never larger
+    than rgb's.
     """
     picture = Image.fromarray(rgb)
     picture.thumbnail((max_side, max_side), Image.Resampling.BILINEAR, reducing_gap=2.0)
@@ -64,7 +65,7 @@ def _legend(
     lines = [f"{classes[i]}  {int(np.sum(detections.class_ids == i))}" for i in seen[:12]] or [
         "nothing found"
     ]
-    left, top, right, bottom = pen.multiline_textbbox((0, 0), "\n".join(lines), font=font)
+    _, top, right, bottom = pen.multiline_textbbox((0, 0), "\n".join(lines), font=font)
     margin = (bottom - top) / len(lines) / 2
     pen.rectangle((0, 0, right + 3 * margin, bottom + 2 * margin), fill=(255, 255, 255))
     line_height = bottom / len(lines)

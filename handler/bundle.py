@@ -1,7 +1,8 @@
 """A folder with model.onnx and model.json in; the checked bundle out. Also writes model.json.
 
-The manifest (schema `bundle/1`) is data that decides what clients are told, so it is read strictly: an unknown or
-missing field, a wrong type or another checksum stops the function at INIT with a text that says where.
+The manifest (schema `bundle/1`) is data that decides what clients are told, so it is read strictly:
+an unknown or missing field, a wrong type or another checksum stops the function at INIT with a text
+that says where.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # goes into S3 keys and metric
 
 
 class BundleError(Exception):
-    """A bundle that cannot be served; the text names the file, the field, what is expected and what is there."""
+    """A bundle that cannot be served; the text names the file, the field, what is expected and what
+    is there."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Resize:
 
 @dataclass(frozen=True)
 class DefaultThresholds:
-    """Used where a request names none; from `score_floor` up a score is near enough to be recorded."""
+    """Used where a request names none; from `score_floor` up a score is near enough to be
+    recorded."""
 
     score: float
     iou: float
@@ -106,7 +109,8 @@ class Manifest:
             raise BundleError(f"{MANIFEST_FILE} is not JSON: {error}") from None
         if isinstance(raw, dict) and raw.get("schema") != SCHEMA:
             raise BundleError(
-                f"{MANIFEST_FILE}: schema is {raw.get('schema')!r}, this handler reads {SCHEMA!r}; export it again"
+                f"{MANIFEST_FILE}: schema is {raw.get('schema')!r}, this handler reads {SCHEMA!r}; "
+                "export it again"
             )
         manifest: Manifest = _read(cls, raw, "")
         _check(manifest)
@@ -153,7 +157,8 @@ def write(manifest: Manifest, model_dir: Path) -> None:
 
 
 def _read(kind: Any, raw: Any, where: str) -> Any:
-    """`raw` JSON as a value of the annotation `kind`; the field's path is `where`. Raises BundleError."""
+    """`raw` JSON as a value of the annotation `kind`; the field's path is `where`. Raises
+    BundleError."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
         return _read_fields(kind, raw, where)
@@ -198,7 +203,8 @@ def _read_fields(kind: Any, raw: Any, where: str) -> Any:
         raise BundleError(f"{MANIFEST_FILE}: {inside}{name} is missing; export the model again")
     for name in raw.keys() - annotations.keys():
         raise BundleError(
-            f"{MANIFEST_FILE}: {inside}{name} is not known to {SCHEMA}; is the handler older than the export?"
+            f"{MANIFEST_FILE}: {inside}{name} is not known to {SCHEMA}; "
+            "is the handler older than the export?"
         )
     return kind(
         **{

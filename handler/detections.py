@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 class Detections:
     """What was found in one picture, best first. N may be 0; nothing is ever None.
 
-    boxes: float32 (N, 4), xyxy in pixels. scores: float32 (N,), 0..1. class_ids: int64 (N,), from 0.
+    boxes: float32 (N, 4), xyxy in pixels. scores: float32 (N,), 0..1. class_ids: int64 (N,), from
+    0.
     Raises ValueError on other shapes or dtypes.
     """
 

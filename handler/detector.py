@@ -27,7 +27,8 @@ _OUTPUTS = ("boxes", "scores", "labels")
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What counts as a detection: score above `score`, overlap with a better one of its class at most `iou`."""
+    """What counts as a detection: score above `score`, overlap with a better one of its class at
+    most `iou`."""
 
     score: float
     iou: float
@@ -56,7 +57,8 @@ class Detector:
 
     @classmethod
     def load(cls, bundle: Bundle, *, threads: int) -> Detector:
-        """Make the session and warm it by one run. Raises BundleError where the graph is not of the contract."""
+        """Make the session and warm it by one run. Raises BundleError where the graph is not of the
+        contract."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -78,7 +80,8 @@ class Detector:
 
     @property
     def at_least(self) -> tuple[int, int] | None:
-        """The frame (width, height) a JPEG may be reduced to while decoding; None where pixels must be exact."""
+        """The frame (width, height) a JPEG may be reduced to while decoding; None where pixels must
+        be exact."""
         size = self.manifest.input
         return (
             (2 * size.width, 2 * size.height) if self.manifest.resize.rule == "antialias" else None
@@ -131,5 +134,6 @@ def _check_contract(bundle: Bundle, session: onnxruntime.InferenceSession) -> No
     shape = next(item.shape for item in session.get_inputs() if item.name == "image")
     if shape != [1, size.height, size.width, 3]:
         raise BundleError(
-            f"{bundle.graph}: its image is {shape}, model.json says [1, {size.height}, {size.width}, 3]"
+            f"{bundle.graph}: its image is {shape}, "
+            f"model.json says [1, {size.height}, {size.width}, 3]"
         )

@@ -1,8 +1,8 @@
 """Untrusted bytes in, upright RGB pixels out.
 
 The content decides what a picture is, not its label. Sizes are checked before pixels are decoded,
-so that memory peaks at 7 to 12 bytes a pixel of `max_pixels`, with WebP at 16. Of an animation the
-first frame counts. Colour profiles are not applied: detectors are trained on plain pixel values.
+so that memory peaks at 7 to 12 bytes a pixel of `max_pixels`, with WebP and HEIC at 20. Of an
+animation the first frame counts. Colour profiles are not applied: detectors are trained on plain pixel values.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
-from handler import sniff
+from handler import heif, sniff
 from handler.problems import TooManyPixels, Undecodable
 
 MAX_JPEG_SCANS = 64  # real ones have about ten; each is one more pass over all pixels
@@ -86,12 +86,16 @@ def _load(
         _check_size(sniff.tiff_tile_size(data), max_pixels, "a tile of the picture")
     if kind == "JPEG" and (scans := sniff.jpeg_scans(data, MAX_JPEG_SCANS)) > MAX_JPEG_SCANS:
         raise Undecodable(f"the JPEG has {scans} scans; at most {MAX_JPEG_SCANS} are read")
+    if kind == "HEIF":
+        size, image, orientation = heif.decode(data, max_pixels)
+        _check_size(size, max_pixels)
+        return image, size, orientation if orientation in _TRANSPOSE else 1
     image = _open(kind, data)
     _check_size(image.size, max_pixels)
     if kind == "PNG":
         image.load()  # its EXIF may follow the pixels
     orientation = _orientation(image)
-    size: tuple[int, int] = image.size
+    size = image.size
     if kind == "JPEG" and at_least is not None:
         frame = at_least if orientation < 5 else at_least[::-1]
         spare = max(size[0] / frame[0], size[1] / frame[1])
@@ -100,7 +104,7 @@ def _load(
     image.load()
     if kind != "JPEG":
         size = image.size
-    if orientation > 1 and kind not in ("TIFF", "HEIF"):  # these two are upright by now
+    if orientation > 1 and kind != "TIFF":  # which Pillow turns itself
         image = image.transpose(_TRANSPOSE[orientation])
         size = size if orientation < 5 else size[::-1]
     return image, size, orientation
@@ -123,13 +127,9 @@ def _open(kind: str, data: bytes) -> Any:
         from PIL import TiffImagePlugin
 
         return TiffImagePlugin.TiffImageFile(stream)
-    if kind == "BMP":
-        from PIL import BmpImagePlugin
+    from PIL import BmpImagePlugin
 
-        return BmpImagePlugin.BmpImageFile(stream)
-    import pi_heif  # turns a picture as its container says, and that counts, not its EXIF
-
-    return pi_heif.HeifImageFile(stream)
+    return BmpImagePlugin.BmpImageFile(stream)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int, what: str = "the picture") -> None:
@@ -144,7 +144,7 @@ def _check_size(size: tuple[int, int], max_pixels: int, what: str = "the picture
 def _orientation(image: Any) -> int:
     """The EXIF orientation; 1 where there is none, or none that can be read."""
     try:
-        found = image.info.get("original_orientation") or image.getexif().get(_ORIENTATION_TAG)
+        found = image.getexif().get(_ORIENTATION_TAG)
     except Exception:  # broken metadata spoils no pixels
         return 1
     return found if found in _TRANSPOSE else 1

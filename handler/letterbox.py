@@ -37,7 +37,8 @@ class Letterbox:
 def fit(source_width: int, source_height: int, input_width: int, input_height: int) -> Letterbox:
     """Fit a picture into the input, centred, at its own aspect (sizes in px, at least 1).
 
-    The arithmetic is albumentations' LongestMaxSize and PadIfNeeded: half-to-even rounding, the odd px at the end.
+    The arithmetic is albumentations' LongestMaxSize and PadIfNeeded: half-to-even rounding, the
+    odd px of padding at the end.
     """
     scale = min(input_width / source_width, input_height / source_height)
     width = min(input_width, max(1, round(source_width * scale)))
@@ -54,13 +55,13 @@ def apply(rgb: Rgb, box: Letterbox, *, rule: Rule, fill: tuple[int, int, int]) -
     rgb: uint8 (h, w, 3), the upright picture at any scale (a JPEG may come already reduced).
     """
     resize = _antialias if rule == "antialias" else opencv_linear
-    content = resize(rgb, box.width, box.height)
+    resized = resize(rgb, box.width, box.height)
     if (box.width, box.height) == (box.input_width, box.input_height):
-        return content
-    whole = np.empty((box.input_height, box.input_width, 3), np.uint8)
-    whole[:] = fill
-    whole[box.top : box.top + box.height, box.left : box.left + box.width] = content
-    return whole
+        return resized
+    model_input = np.empty((box.input_height, box.input_width, 3), np.uint8)
+    model_input[:] = fill
+    content(model_input, box)[:] = resized
+    return model_input
 
 
 def content(model_input: Rgb, box: Letterbox) -> Rgb:
@@ -116,7 +117,7 @@ def opencv_linear(rgb: Rgb, width: int, height: int) -> Rgb:
 
     def across(rows: NDArray[np.intp]) -> NDArray[np.int32]:
         near = lines[rows]
-        sums = np.take(near, bytes0, axis=1) * weights0
+        sums: NDArray[np.int32] = np.take(near, bytes0, axis=1) * weights0
         sums += np.take(near, bytes1, axis=1) * weights1
         sums >>= 4
         return sums

@@ -25,7 +25,8 @@ def app(tiny_bundle: Path, tmp_path: Path) -> Iterator[App]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where ICEBOX_NO_SKIPS is set, as in CI, a skipped test has failed: nothing may hide behind it."""
+    """Where ICEBOX_NO_SKIPS is set, as in CI, a skipped test has failed: nothing may hide behind
+    it."""
     report = yield
     if report.skipped and os.environ.get("ICEBOX_NO_SKIPS") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"

@@ -26,8 +26,9 @@ def block(text: str, name: str) -> str:
 
 @pytest.fixture(scope="module")
 def made_anew(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The README with its outputs made anew, by the script that makes them, in a process of its own."""
-    script = "from scripts.local import readme; print(readme.write(readme.README.read_text(), readme.blocks()))"
+    """The README with its outputs made anew, by the script that makes them, in a process of its
+    own."""
+    script = "from scripts.local.readme import *; print(write(README.read_text(), blocks()))"
     ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
@@ -37,7 +38,9 @@ def test_the_demo_prints_what_the_readme_shows(made_anew: str) -> None:
     def steady(text: str) -> list[str]:
         """Without times, dates and identifiers; scores and boxes to what every CPU agrees on."""
         lines = [line for line in text.splitlines() if not line.startswith(("time ", "record "))]
-        return [re.sub(r"(\d+\.\d)\d*", lambda m: f"{float(m[0]):.1f}"[:-2], line) for line in lines]
+        return [
+            re.sub(r"(\d+\.\d)\d*", lambda m: f"{float(m[0]):.1f}"[:-2], line) for line in lines
+        ]
 
     assert steady(block(README, "demo")) == steady(block(made_anew, "demo"))
 
@@ -66,7 +69,13 @@ def test_settings_are_those_that_are_read() -> None:
     table = README.split("## Settings")[1].split("## ")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", table, re.M))
     source = (ROOT / "handler" / "settings.py").read_text()
-    read = set(re.findall(r'"([A-Z][A-Z_]+)"', source)) - {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
+    read = set(re.findall(r'"([A-Z][A-Z_]+)"', source)) - {
+        "DEBUG",
+        "INFO",
+        "WARNING",
+        "ERROR",
+        "CRITICAL",
+    }
     assert rows.keys() == {name for name in read if not name.startswith("AWS_")}
     defaults = Settings.from_env({})
     assert rows["MAX_BODY_BYTES"] == f"`{defaults.max_body_bytes}`"
@@ -78,7 +87,9 @@ def test_settings_are_those_that_are_read() -> None:
 def test_files_that_are_named_exist(text: str) -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
     verbs = re.findall(r"(?<![\w./])(scripts/[\w/.-]+\w)", text)
-    modules = [f"{module.replace('.', '/')}.py" for module in re.findall(r"-m (scripts\.[\w.]+\w)", text)]
+    modules = [
+        f"{module.replace('.', '/')}.py" for module in re.findall(r"-m (scripts\.[\w.]+\w)", text)
+    ]
     for name in [*links, *verbs, *modules]:
         assert (ROOT / name).exists(), name
 
@@ -93,6 +104,8 @@ def test_options_that_are_shown_exist() -> None:
     for module, line in re.findall(r"python -m (scripts\.[\w.]+)(.*)", README):
         if "train" in module or "export" in module:
             continue  # their environment is another; tests/model runs them
-        ran = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True)
+        ran = subprocess.run(
+            [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True
+        )
         for option in re.findall(r"(--[\w-]+)", line):
             assert option in ran.stdout, f"{module} {option}"

@@ -1,4 +1,5 @@
-"""The README in, the README with the outputs that it shows made anew out: python -m scripts.local.readme"""
+"""The README in, the README with the outputs that it shows made anew out: python -m
+scripts.local.readme"""
 
 from __future__ import annotations
 
@@ -53,8 +54,8 @@ def _figures() -> str:
     ]
     for row in manifest.evaluation:
         lines.append(
-            f"| {row.dataset} | {row.pictures} | {row.ap50:.3f} | {row.ap:.3f} | {row.precision:.3f} "
-            f"| {row.recall:.3f} | {row.count_error:.1%} |"
+            f"| {row.dataset} | {row.pictures} | {row.ap50:.3f} | {row.ap:.3f} "
+            f"| {row.precision:.3f} | {row.recall:.3f} | {row.count_error:.1%} |"
         )
     commands = dict.fromkeys(row.command for row in manifest.evaluation)
     return "\n".join([*lines, "", "```sh", *commands, "```"])
@@ -63,10 +64,12 @@ def _figures() -> str:
 def write(text: str, parts: dict[str, str]) -> str:
     """`text` with each block replaced."""
     for name, part in parts.items():
-        pattern = rf"(<!-- {name} -->\n).*?(\n?<!-- /{name} -->)"
-        text, found = re.subn(pattern, lambda m: f"{m[1]}{part}\n<!-- /{name} -->", text, flags=re.S)  # noqa: B023
-        if found != 1:
-            raise ValueError(f"README.md has {found} blocks <!-- {name} -->; expected one")
+        opening, closing = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        if text.count(opening) != 1 or text.count(closing) != 1:
+            raise ValueError(f"README.md must have one block {opening.strip()} … {closing}")
+        before, _, rest = text.partition(opening)
+        after = rest.partition(closing)[2]
+        text = f"{before}{opening}{part}\n{closing}{after}"
     return text
 
 

@@ -1,7 +1,7 @@
 """An IceVision model in, a checkpoint file in IceVision's own form out, and back.
 
-`save_icevision_checkpoint` writes `{meta, state_dict, optimizer}`; it and `model_from_checkpoint` import mmcv and may
-download a backbone, so both directions are done here, with the same keys.
+`save_icevision_checkpoint` writes `{meta, state_dict, optimizer}`; it and `model_from_checkpoint`
+import mmcv and may download a backbone, so both directions are done here, with the same keys.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ NEEDED = ("model_name", "backbone_name", "classes", "img_size")
 
 
 class CheckpointError(ValueError):
-    """A file that is not a usable IceVision checkpoint; the text says what is wrong and what to do."""
+    """A file that is not a usable IceVision checkpoint; the text says what is wrong and what to
+    do."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def save(
     size: int,
     **meta: object,
 ) -> None:
-    """Write a checkpoint atomically; `state` is the state dict of the IceVision model built at `size` px."""
+    """Write a checkpoint atomically; `state` is the state dict of the IceVision model built at
+    `size` px."""
     whole = {
         "meta": {
             "classes": list(classes),
@@ -81,7 +83,8 @@ def load(path: Path) -> Checkpoint:
     missing = [name for name in NEEDED if name not in meta]
     if missing:
         raise CheckpointError(
-            f"{path}: its meta lacks {', '.join(missing)}; pass them to save_icevision_checkpoint when saving"
+            f"{path}: its meta lacks {', '.join(missing)}; "
+            "pass them to save_icevision_checkpoint when saving"
         )
     classes = tuple(str(name) for name in meta["classes"] if name != "background")
     size = meta["img_size"]
@@ -91,7 +94,8 @@ def load(path: Path) -> Checkpoint:
         model.load_state_dict(whole["state_dict"])
     except RuntimeError as error:
         raise CheckpointError(
-            f"{path}: its weights do not fit {meta['model_name']} {meta['backbone_name']} at {size} px with "
+            f"{path}: its weights do not fit {meta['model_name']} {meta['backbone_name']} "
+            f"at {size} px with "
             f"{len(classes)} classes ({str(error).splitlines()[1].strip()})"
         ) from None
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -11,12 +11,14 @@ import numpy as np
 
 
 class DatasetError(ValueError):
-    """A folder that cannot be read as VOC or COCO; the text says what was found and what is expected."""
+    """A folder that cannot be read as VOC or COCO; the text says what was found and what is
+    expected."""
 
 
 @dataclass(frozen=True)
 class LabelledPicture:
-    """One picture: its path, `boxes` float64 (N, 4) xyxy px of the upright picture, and N label names."""
+    """One picture: its path, `boxes` float64 (N, 4) xyxy px of the upright picture, and N label
+    names."""
 
     path: Path
     boxes: np.ndarray
@@ -26,8 +28,9 @@ class LabelledPicture:
 def read(folder: Path) -> list[LabelledPicture]:
     """The labelled pictures of a folder, in the order of their names.
 
-    VOC: XML files anywhere below, each beside its picture or with pictures in `images` or `JPEGImages`.
-    COCO: one JSON file with "images" and "annotations", pictures beside it or in `images`.
+    VOC: XML files anywhere below, each beside its picture or with pictures in `images` or
+    `JPEGImages`. COCO: one JSON file with "images" and "annotations", pictures beside it or in
+    `images`.
     Raises DatasetError.
     """
     if not folder.is_dir():
@@ -40,7 +43,8 @@ def read(folder: Path) -> list[LabelledPicture]:
         if isinstance(whole, dict) and {"images", "annotations", "categories"} <= whole.keys():
             return _coco(path, whole, folder)
     raise DatasetError(
-        f"{folder}: neither VOC XML files nor a COCO JSON file (images, annotations, categories) in it"
+        f"{folder}: neither VOC XML files nor a COCO JSON file in it "
+        "(with images, annotations, categories)"
     )
 
 
@@ -50,7 +54,7 @@ def _picture(name: str, beside: Path, folder: Path, label_file: Path) -> Path:
         if (place / name).is_file():
             return place / name
     raise DatasetError(
-        f"{label_file}: its picture {name} is in none of {', '.join(str(place) for place in places)}"
+        f"{label_file}: its picture {name} is in none of {', '.join(map(str, places))}"
     )
 
 

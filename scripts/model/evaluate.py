@@ -2,8 +2,9 @@
 
     python -m scripts.model.evaluate handler/model ../shared/data/microalgae/labeled
 
-AP50 and AP are COCO's (pycocotools); precision, recall and the counts are taken at the bundle's own threshold, a
-detection counting as right when it overlaps a box of its label, not yet taken, by IoU >= 0.5.
+AP50 and AP are COCO's (pycocotools); precision, recall and the counts are taken at the bundle's own
+threshold, a detection counting as right when it overlaps a box of its label, not yet taken, by IoU
+>= 0.5.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class Judged:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a bundle reaches on a set of pictures; counts are cells a picture, errors relative to the true count."""
+    """What a bundle reaches on a set of pictures; counts are cells a picture, errors relative to
+    the true count."""
 
     dataset: str
     pictures: int
@@ -76,8 +78,8 @@ def run(detector: Detector, pictures: Sequence[LabelledPicture]) -> list[Judged]
 def figures(
     judged: Sequence[Judged], classes: Sequence[str], name: str, score_threshold: float
 ) -> Figures:
-    """Score judged pictures at a threshold. AP does not depend on the threshold. Labels unknown to the model raise
-    dataset.DatasetError."""
+    """Score judged pictures at a threshold. AP does not depend on the threshold. Labels unknown to
+    the model raise dataset.DatasetError."""
     unknown = sorted({label for item in judged for label in item.picture.labels} - set(classes))
     if unknown:
         raise dataset.DatasetError(
@@ -241,7 +243,8 @@ def main(argv: list[str] | None = None) -> None:
                 for item in judged:
                     shown = int((item.found.scores > threshold).sum())
                     print(
-                        f"  {item.picture.path.name}: {shown} found, {len(item.picture.boxes)} labelled",
+                        f"  {item.picture.path.name}: {shown} found, "
+                        f"{len(item.picture.boxes)} labelled",
                         file=sys.stderr,
                     )
     except (bundle.BundleError, dataset.DatasetError) as error:
@@ -255,7 +258,8 @@ def main(argv: list[str] | None = None) -> None:
         print(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
         return
     print(
-        f"{'pictures of':<24}{'n':>4}{'objects':>9}{'AP50':>8}{'AP':>8}{'precision':>11}{'recall':>8}{'count error':>13}{'bias':>8}"
+        f"{'pictures of':<24}{'n':>4}{'objects':>9}{'AP50':>8}{'AP':>8}"
+        f"{'precision':>11}{'recall':>8}{'count error':>13}{'bias':>8}"
     )
     for row in rows:
         print(

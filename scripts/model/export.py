@@ -1,6 +1,8 @@
-"""An IceVision checkpoint in, a bundle (model.onnx and model.json) out, checked against PyTorch before it is written.
+"""An IceVision checkpoint in, a bundle (model.onnx and model.json) out.
 
-python -m scripts.model.export data/runs/microalgae/checkpoint.pth --out handler/model --name microalgae --version 1.0.0
+    python -m scripts.model.export CHECKPOINT --out handler/model --name cells --version 1.0.0
+
+The graph is checked against PyTorch before anything is written.
 """
 
 from __future__ import annotations
@@ -31,9 +33,11 @@ class ExportError(RuntimeError):
 
 
 class EfficientDetCandidates(nn.Module):
-    """effdet's network with its box decoding: float32 [1, 3, H, W] to boxes [1, A, 4] and scores [1, C, A].
+    """effdet's network with its box decoding: float32 [1, 3, H, W] to boxes [1, A, 4] and scores
+    [1, C, A].
 
-    The decoding is that of effdet's `decode_box_outputs` (Faster R-CNN's box coder, anchors as y, x).
+    The decoding is that of effdet's `decode_box_outputs` (Faster R-CNN's box coder, anchors as y,
+    x).
     """
 
     def __init__(self, bench: nn.Module) -> None:
@@ -77,7 +81,8 @@ def to_onnx(candidates: nn.Module, size: int) -> onnx.ModelProto:
 
 
 def check(candidates: nn.Module, network: onnx.ModelProto, size: int) -> float:
-    """The largest difference between PyTorch and ONNX Runtime on noise and on a gradient. Raises ExportError."""
+    """The largest difference between PyTorch and ONNX Runtime on noise and on a gradient. Raises
+    ExportError."""
     session = onnxruntime.InferenceSession(
         network.SerializeToString(), providers=["CPUExecutionProvider"]
     )
@@ -94,7 +99,8 @@ def check(candidates: nn.Module, network: onnx.ModelProto, size: int) -> float:
         ):
             if want.shape != got.shape:
                 raise ExportError(
-                    f"on {name} PyTorch gives {part} of shape {want.shape}, ONNX Runtime {got.shape}"
+                    f"on {name} PyTorch gives {part} of shape {want.shape}, "
+                    f"ONNX Runtime {got.shape}"
                 )
             difference = float(np.abs(want - got).max()) / scale
             worst = max(worst, difference)
@@ -117,7 +123,8 @@ def export(
     dataset: str,
     command: str,
 ) -> bundle.Manifest:
-    """Turn the checkpoint `source` into a bundle in `out`. Raises checkpoint.CheckpointError and ExportError."""
+    """Turn the checkpoint `source` into a bundle in `out`. Raises checkpoint.CheckpointError and
+    ExportError."""
     loaded = checkpoint.load(source)
     candidates = EfficientDetCandidates(loaded.model).eval()
     network = to_onnx(candidates, loaded.size)
@@ -210,7 +217,7 @@ def main(argv: list[str] | None = None) -> None:
         "--resize",
         choices=("antialias", "opencv-linear"),
         default="opencv-linear",
-        help="how pictures were resized in training: antialias by scripts.model.train, opencv-linear by IceVision itself",
+        help="how training resized: antialias by scripts.model.train, opencv-linear by IceVision",
     )
     parser.add_argument(
         "--score-threshold", type=float, default=0.5, help="the default (%(default)s)"
@@ -239,7 +246,8 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(f"export: {error}")
     size = (options.out / "model.onnx").stat().st_size / 1e6
     print(
-        f"{options.out}: {manifest.name} {manifest.version}, {len(manifest.classes)} classes, {size:.1f} MB"
+        f"{options.out}: {manifest.name} {manifest.version}, "
+        f"{len(manifest.classes)} classes, {size:.1f} MB"
     )
 
 

@@ -1,7 +1,7 @@
-"""A model's name, backbone, classes and size in; the IceVision model out, never touching the network.
+"""A model's name, backbone, classes and size in; the IceVision model out, without the network.
 
-Besides IceVision's own EfficientDets there are small ones for counting on one Lambda core: rows added to effdet's
-table, which then train, save and load through IceVision unchanged.
+Besides IceVision's own EfficientDets there are small ones for counting on one Lambda core: rows
+added to effdet's table, which then train, save and load through IceVision unchanged.
 """
 
 from __future__ import annotations
@@ -45,28 +45,29 @@ for _name, _row in SMALL.items():
 FAMILIES = {"ross.efficientdet": models.ross.efficientdet}
 
 
-class UnknownModel(ValueError):
+class UnknownModelError(ValueError):
     """A model or backbone name that is not known here; the text lists those that are."""
 
 
 def family(model_name: str) -> ModuleType:
-    """IceVision's module for a family such as "ross.efficientdet". Raises UnknownModel."""
+    """IceVision's module for a family such as "ross.efficientdet". Raises UnknownModelError."""
     if model_name not in FAMILIES:
-        raise UnknownModel(f"model {model_name!r} is not known; known: {', '.join(FAMILIES)}")
+        raise UnknownModelError(f"model {model_name!r} is not known; known: {', '.join(FAMILIES)}")
     return FAMILIES[model_name]
 
 
 def build(model_name: str, backbone_name: str, classes: Sequence[str], size: int) -> nn.Module:
-    """An untrained IceVision model for `classes` (without background) and a square input of `size` px.
+    """An untrained IceVision model for `classes` (without background) and a square input of `size`
+    px.
 
-    Raises UnknownModel for names that IceVision and this file lack.
+    Raises UnknownModelError for names that IceVision and this file lack.
     """
     kind = family(model_name)
     backbone = SMALL.get(backbone_name) and EfficientDetBackboneConfig(model_name=backbone_name)
     backbone = backbone or getattr(kind.backbones, backbone_name, None)
     if backbone is None:
         known = sorted([*SMALL, *(n for n in vars(kind.backbones) if not n.startswith("_"))])
-        raise UnknownModel(
+        raise UnknownModelError(
             f"backbone {backbone_name!r} is not known to {model_name}; known: {', '.join(known)}"
         )
     return kind.model(

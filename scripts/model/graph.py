@@ -1,8 +1,9 @@
-"""A bare detector network as ONNX in; the bundle's graph out, with normalisation in front and NMS behind.
+"""A bare detector network as ONNX in; the bundle's graph out, normalisation before, NMS behind.
 
-The network takes `image` float32 [1, 3, H, W] and gives `boxes` float32 [1, A, 4], xyxy in input pixels, and `scores`
-float32 [1, C, A], 0..1. The bundle's graph takes `image` uint8 [1, H, W, 3] RGB and the three thresholds, and gives
-`boxes` [N, 4], `scores` [N] and `labels` [N], best first: the one contract the handler knows.
+The network takes `image` float32 [1, 3, H, W] and gives `boxes` float32 [1, A, 4], xyxy in input
+pixels, and `scores` float32 [1, C, A], 0..1. The bundle's graph takes `image` uint8 [1, H, W, 3]
+RGB and the three thresholds, and gives `boxes` [N, 4], `scores` [N] and `labels` [N], best first:
+the one contract the handler knows.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def wrap(
     mean: Sequence[float],
     std: Sequence[float],
 ) -> onnx.ModelProto:
-    """Put normalisation, (x - 255·mean) / (255·std), before `network` and NonMaxSuppression behind it."""
+    """Put normalisation, (x - 255·mean) / (255·std), before `network` and NonMaxSuppression behind
+    it."""
     front = _model(_front(width, height, mean, std))
     back = _model(_back())
     network = onnx.ModelProto.FromString(network.SerializeToString())
@@ -55,8 +57,9 @@ def _constant(name: str, value: object, dtype: type) -> onnx.TensorProto:
 
 
 def _front(width: int, height: int, mean: Sequence[float], std: Sequence[float]) -> onnx.GraphProto:
-    # The same float32 steps as albumentations' Normalize: subtract, then multiply by the reciprocal. Channels first:
-    # over an innermost axis of three, ONNX Runtime takes ten times as long (9.4 ms of 46 at 640 px).
+    # The same float32 steps as albumentations' Normalize: subtract, then multiply by the
+    # reciprocal. Channels first: over an innermost axis of three, ONNX Runtime takes ten times as
+    # long (9.4 ms of 46 at 640 px).
     offset = (np.asarray(mean, np.float32) * np.float32(255)).reshape(1, 3, 1, 1)
     factor = np.reciprocal(np.asarray(std, np.float32) * np.float32(255), dtype=np.float32).reshape(
         1, 3, 1, 1

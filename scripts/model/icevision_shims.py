@@ -1,4 +1,4 @@
-"""Nothing in; IceVision 0.12 importable out, on today's torch, torchvision and Pillow and without the network.
+"""Nothing in; IceVision 0.12 importable out, on today's torch and Pillow, without the network.
 
 Import this module before icevision. Each shim says which break it mends; none changes a result.
 """
@@ -11,11 +11,12 @@ from pathlib import Path
 
 
 def _register_nms() -> None:
-    """PyPI's torchvision beside a CPU torch lacks its compiled ops: give torchvision::nms a pure-torch body."""
+    """PyPI's torchvision beside a CPU torch lacks its compiled ops: give torchvision::nms a
+    pure-torch body."""
     import torch
 
     try:
-        import torchvision  # noqa: F401
+        import torchvision
 
         return
     except RuntimeError:  # "operator torchvision::nms does not exist"
@@ -41,7 +42,9 @@ def _register_nms() -> None:
     _register_nms.keep = library  # type: ignore[attr-defined]  # the op lives as long as its library
     import torchvision.extension
 
-    torchvision.extension._has_ops = _has_ops  # it asks for a compiled library, but nms is all it needs
+    torchvision.extension._has_ops = (
+        _has_ops  # it asks for a compiled library, but nms is all it needs
+    )
 
 
 def _has_ops() -> bool:
@@ -69,8 +72,8 @@ def _import_icevision() -> None:
     before = os.environ.get("HOME")
     _seed_font()
     try:
-        import PIL.ImageOps  # noqa: F401  (icevision uses it without importing it)
         import icevision.all  # noqa: F401
+        import PIL.ImageOps  # noqa: F401  (icevision uses it without importing it)
     finally:
         if before is not None:
             os.environ["HOME"] = before

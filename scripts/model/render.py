@@ -1,11 +1,12 @@
-"""A seed in, a labelled microscope photo of spindle-shaped microalgae out: pictures to train and test on that nobody owns.
+"""A seed in, a labelled microscope photo of spindle-shaped microalgae out; nobody owns it.
 
     python -m scripts.model.render --out data/rendered --count 1200
 
-Everything is drawn procedurally, after the look of phone photos taken through a microscope's eyepiece: a round
-bright field in a dark surround, a pointer needle, a counting chamber's double grid lines, debris, and cells in and
-out of focus. Light is multiplied, so overlapping cells darken as they do in transmission. Lengths in this file are
-px of a 2,800 px picture; `scale` turns them into px of the picture being drawn.
+Everything is drawn procedurally, after the look of phone photos taken through a microscope's
+eyepiece: a round bright field in a dark surround, a pointer needle, a counting chamber's double
+grid lines, debris, and cells in and out of focus. Light is multiplied, so overlapping cells darken
+as they do in transmission. Lengths in this file are px of a 2,800 px picture; `scale` turns them
+into px of the picture being drawn.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Scene:
-    """What all the parts of one picture share. Arrays are float32 (S, S); lengths are px of the picture."""
+    """What all the parts of one picture share. Arrays are float32 (S, S); lengths are px of the
+    picture."""
 
     rng: np.random.Generator
     size: int
@@ -55,7 +57,8 @@ class Scene:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell to draw: its middle in px of the picture, length and blur in px of a 2,800 px picture."""
+    """One cell to draw: its middle in px of the picture, length and blur in px of a 2,800 px
+    picture."""
 
     x: float
     y: float
@@ -69,7 +72,8 @@ class Cell:
 
 
 def render(seed: int, size: int = 1400) -> Rendered:
-    """Draw the picture of `seed`, `size` px square; the same seed and size give the same picture."""
+    """Draw the picture of `seed`, `size` px square; the same seed and size give the same
+    picture."""
     rng = np.random.default_rng([seed, 20191210])
     scene = _scene(rng, size)
     light = _illumination(scene)
@@ -103,7 +107,8 @@ def _sigmoid(value: np.ndarray) -> np.ndarray:
 
 
 def _illumination(s: Scene) -> np.ndarray:
-    """The empty bright field, float32 (S, S, 3), 0..255, before anything lies in it (no dark surround yet)."""
+    """The empty bright field, float32 (S, S, 3), 0..255, before anything lies in it (no dark
+    surround yet)."""
     rng = s.rng
     level = rng.uniform(178, 220)
     neutral = np.array([1.0, 0.99, 0.985])
@@ -237,7 +242,8 @@ def _dot(u: np.ndarray, v: np.ndarray, radius: float, hollow: bool) -> np.ndarra
 
 
 def _stamp(s: Scene, light: np.ndarray, x: float, y: float, reach: float, absorb) -> None:
-    """Multiply light by 1 - absorb(u, v) around (x, y); u, v and reach in px of a 2,800 px picture."""
+    """Multiply light by 1 - absorb(u, v) around (x, y); u, v and reach in px of a 2,800 px
+    picture."""
     reach_px = int(reach * s.scale) + 2
     x0, x1 = max(0, int(x) - reach_px), min(s.size, int(x) + reach_px + 1)
     y0, y1 = max(0, int(y) - reach_px), min(s.size, int(y) + reach_px + 1)
@@ -250,7 +256,8 @@ def _stamp(s: Scene, light: np.ndarray, x: float, y: float, reach: float, absorb
 
 
 def _population(s: Scene) -> list[Cell]:
-    """Choose the cells of one picture: singles, pairs that touch or cross, rosettes, beads and ghosts."""
+    """Choose the cells of one picture: singles, pairs that touch or cross, rosettes, beads and
+    ghosts."""
     rng, k = s.rng, s.scale
     typical = float(np.clip(rng.normal(192, 14), 160, 225))
     blur = rng.uniform(1.8, 5.0)
@@ -397,7 +404,8 @@ def _draw_cells(s: Scene, light: np.ndarray, cells: list[Cell]) -> np.ndarray:
 
 
 def _cell_shape(rng: np.random.Generator, cell: Cell):
-    """A function of (u, v), px at 2,800 from the cell's middle, to body, rim, glow and solid, each float (h, w)."""
+    """A function of (u, v), px at 2,800 from the cell's middle, to body, rim, glow and solid, each
+    float (h, w)."""
     long = cell.length / 2
     plump, taper = rng.uniform(1.5, 2.6), rng.uniform(0.75, 1.25)
     lean = rng.normal(0, 0.12)
@@ -440,7 +448,8 @@ def _cell_shape(rng: np.random.Generator, cell: Cell):
 
 
 def _box(s: Scene, cell: Cell, shape, reach: float) -> np.ndarray | None:
-    """The box a person would draw, xyxy px, or None where too little of the cell lies in the picture's field."""
+    """The box a person would draw, xyxy px, or None where too little of the cell lies in the
+    picture's field."""
     reach_px = int(reach * s.scale) + 2
     ys, xs = np.mgrid[-reach_px : reach_px + 1, -reach_px : reach_px + 1].astype(np.float32)
     solid = shape(xs / s.scale, ys / s.scale)[3] > 0.42
@@ -463,7 +472,8 @@ def _box(s: Scene, cell: Cell, shape, reach: float) -> np.ndarray | None:
 
 
 def _air(extent: np.ndarray) -> np.ndarray:
-    """How much room a person leaves beyond a cell of that extent, px at 2,800 a side: more beside a thin one."""
+    """How much room a person leaves beyond a cell of that extent, px at 2,800 a side: more beside a
+    thin one."""
     return np.clip(
         15 - 0.075 * extent, 5, 15
     )  # fitted to where six hand-labelled photos have their boxes

@@ -1,9 +1,10 @@
-"""Labelled pictures in, an IceVision checkpoint out: trains a small EfficientDet for a CPU-sized budget.
+"""Labelled pictures in, an IceVision checkpoint out: a small EfficientDet, trained on a CPU.
 
     python -m scripts.model.train --data data/rendered --out data/runs/microalgae --minutes 90
 
-Every picture goes once through the handler's own decoding and letterbox, at the model's scale and around it, so that
-training sees the very pixels that will be served; IceVision then crops, turns and colours them.
+Every picture goes once through the handler's own decoding and letterbox, at the model's scale and
+around it, so that training sees the very pixels that will be served; IceVision then crops, turns
+and colours them.
 """
 
 from __future__ import annotations
@@ -47,9 +48,11 @@ class CropAdapter(tfms.A.Adapter):
 
 
 def prepare(records: Sequence, size: int, folder: Path) -> list[list]:
-    """Each IceVision record's picture, letterboxed by the handler's code at SCALES, as records of PPM files.
+    """Each IceVision record's picture, letterboxed by the handler's code at SCALES, as records of
+    PPM files.
 
-    Returns one list a picture with one record a scale. PPM, because it is read back in a millisecond.
+    Returns one list a picture with one record a scale. PPM, because it is read back in a
+    millisecond.
     """
     folder.mkdir(parents=True, exist_ok=True)
     prepared = []
@@ -57,7 +60,7 @@ def prepare(records: Sequence, size: int, folder: Path) -> list[list]:
         source = Path(record.filepath)
         variants = []
         for scale in SCALES:
-            side = int(round(size * scale / 32)) * 32
+            side = round(size * scale / 32) * 32
             target = folder / f"{source.stem}-{side}.ppm"
             fit = letterbox.fit(record.width, record.height, side, side)
             if not target.exists():
@@ -113,7 +116,8 @@ def augmentations(crop: int) -> list:
 
 
 class Trainer(models.ross.efficientdet.lightning.ModelAdapter):
-    """IceVision's Lightning adapter with AdamW, a cosine over the run's time, and averaged weights (EMA)."""
+    """IceVision's Lightning adapter with AdamW, a cosine over the run's time, and averaged weights
+    (EMA)."""
 
     def __init__(
         self, model, *, rate: float, steps: int, minutes: float | None, save, save_minutes: float
@@ -139,7 +143,7 @@ class Trainer(models.ross.efficientdet.lightning.ModelAdapter):
         return torch.optim.AdamW(groups, lr=self._rate)
 
     def training_step(self, batch, batch_idx):
-        (pictures, targets), records = batch
+        (pictures, targets), _ = batch
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             losses = self.model(pictures, targets)

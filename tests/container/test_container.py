@@ -1,4 +1,5 @@
-"""The image for real: built by SAM, invoked by SAM, and run by Docker with a Lambda's limits and less."""
+"""The image for real: built by SAM, invoked by SAM, and run by Docker with a Lambda's limits and
+less."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 def config(template: Path) -> list[str]:
-    """The built template with the repository's samconfig.toml, which SAM looks for beside the template."""
+    """The built template with the repository's samconfig.toml, which SAM looks for beside the
+    template."""
     return ["--template", str(template), "--config-file", str(ROOT / "samconfig.toml")]
 
 
@@ -94,7 +96,8 @@ def test_sam_local_start_api_serves_http(template: Path, here: App, tmp_path: Pa
         )
     try:
         wait_for(port, process, tmp_path / "start-api.log")
-        # SAM's local HTTP API takes text bodies only, so the picture goes as base64; the cloud's takes both
+        # SAM's local HTTP API takes text bodies only, so the picture goes as base64; the cloud's
+        # takes both
         picture = base64.b64encode((EVENTS / "small.jpg").read_bytes()).decode()
         sent = json.dumps({"image": picture}).encode()
         status, answer = post(port, "/v1/detect", sent, {"Content-Type": "application/json"})

@@ -1,14 +1,15 @@
-"""A checkpoint and a picture in, what IceVision itself predicts out, as JSON. Runs in the training environment."""
+"""A checkpoint and a picture in, what IceVision itself predicts out, as JSON. Runs in the training
+environment."""
 
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
+from icevision.all import ClassMap, Dataset, models, tfms
 from PIL import Image
 
 from scripts.model import checkpoint  # imports the shims, so before icevision
-from icevision.all import ClassMap, Dataset, models, tfms
 
 
 def main(path: str, picture: str, threshold: str) -> None:

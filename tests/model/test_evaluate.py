@@ -45,7 +45,8 @@ def test_perfect_detections() -> None:
 
 
 def test_by_hand() -> None:
-    # Two cells; one found well (IoU 1), one found by IoU 0.45, and one box on nothing, below the threshold.
+    # Two cells; one found well (IoU 1), one found by IoU 0.45, and one box on nothing, below the
+    # threshold.
     item = judged(
         [[0, 0, 20, 20], [50, 50, 70, 70]],
         [[0, 0, 20, 20], [50, 50, 70, 59], [80, 80, 90, 90]],

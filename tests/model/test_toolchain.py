@@ -20,7 +20,8 @@ GOLDEN = ROOT / "tests" / "golden"
 CHECKPOINT = GOLDEN / "microalgae.pth"
 
 pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(), reason="the training environment is missing: scripts/train-env makes it (1.8 GB)"
+    not PYTHON.exists(),
+    reason="the training environment is missing: scripts/train-env makes it (1.8 GB)",
 )
 
 
@@ -68,7 +69,16 @@ def test_training_continues_from_a_checkpoint(trained: Path, tmp_path: Path) -> 
     render.write(data, 9, 300)
     ran = run(
         "scripts.model.train",
-        *("--data", data, "--out", tmp_path / "run", "--init", trained / "checkpoint.pth", "--size", 256),
+        *(
+            "--data",
+            data,
+            "--out",
+            tmp_path / "run",
+            "--init",
+            trained / "checkpoint.pth",
+            "--size",
+            256,
+        ),
         *("--crop", 128, "--batch", 1, "--steps", 1, "--loaders", 0),
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
@@ -77,7 +87,8 @@ def test_training_continues_from_a_checkpoint(trained: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.3, 0.1])
 def test_lambda_answers_what_icevision_answers(threshold: float) -> None:
-    """The default model's checkpoint in IceVision against its bundle in the handler, on one picture."""
+    """The default model's checkpoint in IceVision against its bundle in the handler, on one
+    picture."""
     ran = run("tests.model.icevision_predict", CHECKPOINT, GOLDEN / "microalgae.png", threshold)
     assert ran.returncode == 0, ran.stderr[-3000:]
     theirs = json.loads(ran.stdout.splitlines()[-1])

@@ -21,11 +21,11 @@ SETTINGS = (
 def why_not() -> str | None:
     """Why containers cannot run here and what would help, or None where they can."""
     if not SAM.exists():
-        return "SAM's command line is missing: scripts/test makes .venv-sam where PyPI is reached"
+        return "SAM's command line is missing; scripts/test makes .venv-sam"
     if shutil.which("docker") is None:
-        return "docker is missing: install it, or on Debian as root docker.io and run scripts/container/engine start"
+        return "docker is missing: install it (Debian: docker.io; scripts/container/engine start)"
     if docker("version", check=False).returncode:
-        return "no Docker engine answers: start one (as root: scripts/container/engine start) or set DOCKER_HOST"
+        return "no Docker engine answers: start one (as root: scripts/container/engine start)"
     return None
 
 
@@ -36,7 +36,8 @@ def docker(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[s
 
 
 def base_image() -> str | None:
-    """The stand-in base where it was made (see scripts/container/base-image), else None: the template's own."""
+    """The stand-in base where it was made (see scripts/container/base-image), else None: the
+    template's own."""
     return TEST_BASE if docker("image", "inspect", TEST_BASE, check=False).returncode == 0 else None
 
 

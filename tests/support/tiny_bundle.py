@@ -1,8 +1,9 @@
 """A bundle made in milliseconds whose detector really looks: it finds coloured squares.
 
-The graph is of the bundle's contract. Every 8 x 8 px cell of the input gives one candidate box; its score for class
-"red" is how far red lies above the other channels on average, out of 255, and so for "green". Behind it stands the
-same NonMaxSuppression and TopK that scripts.model.graph puts behind a trained network.
+The graph is of the bundle's contract. Every 8 x 8 px cell of the input gives one candidate box; its
+score for class "red" is how far red lies above the other channels on average, out of 255, and so
+for "green". Behind it stands the same NonMaxSuppression and TopK that scripts.model.graph puts
+behind a trained network.
 """
 
 import hashlib
@@ -25,7 +26,8 @@ def make_tiny_bundle(
     rule: str = "antialias",
     name: str = "squares",
 ) -> Path:
-    """Write model.onnx and model.json for an input of size (width, height), multiples of 8 px; the folder."""
+    """Write model.onnx and model.json for an input of size (width, height), multiples of 8 px; the
+    folder."""
     folder.mkdir(parents=True, exist_ok=True)
     whole = graph.wrap(
         _network(*size), width=size[0], height=size[1], mean=(0, 0, 0), std=(1, 1, 1)

@@ -1,4 +1,5 @@
-"""The stack: valid, and after SAM's expansion exactly as private, bounded and narrow as it is meant to be."""
+"""The stack: valid, and after SAM's expansion exactly as private, bounded and narrow as it is meant
+to be."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ Resources = dict[str, dict[str, Any]]
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms: !Ref A is {"Ref": "A"}, !Sub x is {"Fn::Sub": "x"}."""
+    """YAML with CloudFormation's short forms: !Ref A is {"Ref": "A"}, !Sub x is {"Fn::Sub":
+    "x"}."""
 
 
 def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
