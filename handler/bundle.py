@@ -8,6 +8,7 @@ that says where.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import re
@@ -104,7 +105,7 @@ class Manifest:
     def from_json(cls, text: str) -> Manifest:
         """Parse and check. Raises BundleError."""
         try:
-            raw = json.loads(text)
+            raw = json.loads(text, parse_constant=_no_number)
         except ValueError as error:
             raise BundleError(f"{MANIFEST_FILE} is not JSON: {error}") from None
         if isinstance(raw, dict) and raw.get("schema") != SCHEMA:
@@ -117,7 +118,9 @@ class Manifest:
         return manifest
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+        """The manifest as a file's text; `from_json` reads it back to an equal one."""
+        whole = dataclasses.asdict(self)
+        return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 @dataclass(frozen=True)
@@ -138,8 +141,8 @@ def load(model_dir: Path) -> Bundle:
             )
     try:
         manifest = Manifest.from_json(manifest_path.read_text(encoding="utf-8"))
-    except BundleError as error:
-        raise BundleError(f"{model_dir}: {error}") from None
+    except (BundleError, UnicodeDecodeError) as error:
+        raise BundleError(f"{manifest_path} cannot be used: {error}") from None
     digest = hashlib.sha256(graph_path.read_bytes()).hexdigest()
     if digest != manifest.sha256:
         raise BundleError(
@@ -157,108 +160,76 @@ def write(manifest: Manifest, model_dir: Path) -> None:
 
 
 def _read(kind: Any, raw: Any, where: str) -> Any:
-    """`raw` JSON as a value of the annotation `kind`; the field's path is `where`. Raises
-    BundleError."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    """JSON `raw`, at the path `where`, as a value of the annotation `kind`. Raises BundleError."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
         return _read_fields(kind, raw, where)
     if origin is types.UnionType:  # X | None
-        return None if raw is None else _read(arguments[0], raw, where)
-    if origin is Literal:
-        if raw not in arguments:
-            raise _wrong(where, f"one of {list(arguments)}", raw)
+        return None if raw is None else _read(inner[0], raw, where)
+    if origin is Literal and raw not in inner:
+        raise _wrong(where, f"one of {list(inner)}", raw)
+    if origin is Literal or kind is Any:
         return raw
     if origin is tuple:
-        if not isinstance(raw, list) or (arguments[-1] is not ... and len(raw) != len(arguments)):
-            raise _wrong(
-                where, "a list" if arguments[-1] is ... else f"{len(arguments)} values", raw
-            )
-        return tuple(
-            _read(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(raw)
-        )
+        count = None if inner[-1] is ... else len(inner)
+        if not isinstance(raw, list) or count not in (None, len(raw)):
+            raise _wrong(where, "a list" if count is None else f"a list of {count}", raw)
+        return tuple(_read(inner[0], item, f"{where}[{at}]") for at, item in enumerate(raw))
     if origin is not None:  # Mapping[str, X]
         if not isinstance(raw, dict):
             raise _wrong(where, "an object", raw)
-        return {
-            key: item if arguments[1] is Any else _read(arguments[1], item, f"{where}.{key}")
-            for key, item in raw.items()
-        }
-    if kind is float and isinstance(raw, int) and not isinstance(raw, bool):
+        return {key: _read(inner[1], item, f"{where}.{key}") for key, item in raw.items()}
+    if kind is float and type(raw) in (int, float) and -1e300 < raw < 1e300:
         return float(raw)
-    if type(raw) is not kind:
-        raise _wrong(
-            where,
-            {"int": "a whole number", "float": "a number", "str": "a text"}[kind.__name__],
-            raw,
-        )
+    if kind is float or type(raw) is not kind:
+        names = {int: "a whole number", float: "a number", str: "a text"}
+        raise _wrong(where, names[kind], raw)
     return raw
 
 
 def _read_fields(kind: Any, raw: Any, where: str) -> Any:
     if not isinstance(raw, dict):
         raise _wrong(where or "the whole file", "an object", raw)
-    annotations = typing.get_type_hints(kind)
+    fields = typing.get_type_hints(kind)
     inside = f"{where}." if where else ""
-    for name in annotations.keys() - raw.keys():
-        raise BundleError(f"{MANIFEST_FILE}: {inside}{name} is missing; export the model again")
-    for name in raw.keys() - annotations.keys():
-        raise BundleError(
-            f"{MANIFEST_FILE}: {inside}{name} is not known to {SCHEMA}; "
-            "is the handler older than the export?"
-        )
-    return kind(
-        **{
-            name: _read(annotation, raw[name], f"{inside}{name}")
-            for name, annotation in annotations.items()
-        }
-    )
+    for name in fields:
+        if name not in raw:
+            raise BundleError(f"{MANIFEST_FILE}: {inside}{name} is missing; export the model again")
+    for name in raw:
+        if name not in fields:
+            raise BundleError(
+                f"{MANIFEST_FILE}: {inside}{name} is not known to {SCHEMA}; "
+                "is the handler older than the export?"
+            )
+    return kind(**{name: _read(fields[name], raw[name], inside + name) for name in fields})
 
 
 def _wrong(where: str, expected: str, raw: Any) -> BundleError:
     return BundleError(f"{MANIFEST_FILE}: {where} must be {expected}, not {json.dumps(raw)[:80]}")
 
 
+def _no_number(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
 def _check(manifest: Manifest) -> None:
     """What the types do not say."""
-    thresholds, size = manifest.thresholds, manifest.input
-    demands = (
-        (_NAME.fullmatch(manifest.name), "name", f"like {_NAME.pattern}", manifest.name),
-        (_NAME.fullmatch(manifest.version), "version", f"like {_NAME.pattern}", manifest.version),
-        (
-            re.fullmatch(r"[0-9a-f]{64}", manifest.sha256),
-            "sha256",
-            "64 hex digits",
-            manifest.sha256,
-        ),
-        (manifest.classes, "classes", "a list of at least one name", list(manifest.classes)),
-        (
-            len(set(manifest.classes)) == len(manifest.classes),
-            "classes",
-            "without repeats",
-            list(manifest.classes),
-        ),
-        (size.width > 0 and size.height > 0, "input", "positive", dataclasses.asdict(size)),
-        (
-            all(0 <= value <= 255 for value in manifest.resize.fill),
-            "resize.fill",
-            "0..255",
-            list(manifest.resize.fill),
-        ),
-        (0 <= thresholds.score <= 1, "thresholds.score", "0..1", thresholds.score),
-        (0 <= thresholds.iou <= 1, "thresholds.iou", "0..1", thresholds.iou),
-        (
-            0 <= thresholds.score_floor <= 1,
-            "thresholds.score_floor",
-            "0..1",
-            thresholds.score_floor,
-        ),
-        (
-            thresholds.max_detections > 0,
-            "thresholds.max_detections",
-            "positive",
-            thresholds.max_detections,
-        ),
-    )
-    for holds, where, expected, raw in demands:
+    name = f"lower case, digits, '.', '_' or '-' ({_NAME.pattern})"
+    size, fill, thresholds = manifest.input, manifest.resize.fill, manifest.thresholds
+    classes = manifest.classes
+    for where, expected, holds in (
+        ("name", name, _NAME.fullmatch(manifest.name)),
+        ("version", name, _NAME.fullmatch(manifest.version)),
+        ("sha256", "64 hex digits", re.fullmatch(r"[0-9a-f]{64}", manifest.sha256)),
+        ("classes", "at least one name, none empty", classes and all(classes)),
+        ("classes", "without repeats", len(set(classes)) == len(classes)),
+        ("input.width", "positive", size.width > 0),
+        ("input.height", "positive", size.height > 0),
+        ("resize.fill", "from 0 to 255", all(0 <= value <= 255 for value in fill)),
+        ("thresholds.score", "from 0 to 1", 0 <= thresholds.score <= 1),
+        ("thresholds.iou", "from 0 to 1", 0 <= thresholds.iou <= 1),
+        ("thresholds.score_floor", "from 0 to 1", 0 <= thresholds.score_floor <= 1),
+        ("thresholds.max_detections", "positive", thresholds.max_detections > 0),
+    ):
         if not holds:
-            raise _wrong(where, expected, raw)
+            raise _wrong(where, expected, functools.reduce(getattr, where.split("."), manifest))

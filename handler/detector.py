@@ -22,7 +22,7 @@ _INPUTS = {
     "iou_threshold": ("tensor(float)", 0),
     "max_detections": ("tensor(int64)", 0),
 }
-_OUTPUTS = ("boxes", "scores", "labels")
+_OUTPUTS = {"boxes": "tensor(float)", "scores": "tensor(float)", "labels": "tensor(int64)"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,10 @@ class Detector:
         detector = cls(bundle.manifest, session)
         size = bundle.manifest.input
         blank = np.zeros((size.height, size.width, 3), np.uint8)
-        detector._run(blank, Thresholds(0.5, 0.5, 1))
+        try:
+            Detections(*detector._run(blank, Thresholds(0.5, 0.5, 1)))
+        except Exception as error:
+            raise BundleError(f"{bundle.graph}: fails on a black picture ({error})") from error
         return detector
 
     @property
@@ -112,7 +115,7 @@ class Detector:
 
     def _run(self, model_input: NDArray[np.uint8], thresholds: Thresholds) -> Any:
         return self._session.run(
-            _OUTPUTS,
+            list(_OUTPUTS),
             {
                 "image": model_input[np.newaxis],
                 "score_threshold": np.array(thresholds.score, np.float32),
@@ -124,11 +127,11 @@ class Detector:
 
 def _check_contract(bundle: Bundle, session: onnxruntime.InferenceSession) -> None:
     inputs = {item.name: (item.type, len(item.shape)) for item in session.get_inputs()}
-    outputs = {item.name for item in session.get_outputs()}
-    if inputs != _INPUTS or outputs != set(_OUTPUTS):
+    outputs = {item.name: item.type for item in session.get_outputs()}
+    if inputs != _INPUTS or outputs != _OUTPUTS:
         raise BundleError(
-            f"{bundle.graph}: inputs {inputs} and outputs {sorted(outputs)} are not the bundle's "
-            f"{_INPUTS} and {sorted(_OUTPUTS)}; make it with scripts.model.export"
+            f"{bundle.graph}: inputs {inputs} and outputs {outputs} are not the bundle's "
+            f"{_INPUTS} and {_OUTPUTS}; make it with scripts.model.export"
         )
     size = bundle.manifest.input
     shape = next(item.shape for item in session.get_inputs() if item.name == "image")

@@ -47,11 +47,9 @@ def decode(data: bytes, max_pixels: int) -> tuple[tuple[int, int], Image.Image, 
         raise Undecodable(f"the HEIF picture is truncated or damaged ({head['error']})")
     size, mode = (head["width"], head["height"]), head["mode"]
     pixels = memoryview(child.stdout)[end:]
-    image = (
-        Image.frombuffer(mode, size, pixels, "raw", mode, 0, 1)
-        if pixels
-        else Image.new(mode, (1, 1))
-    )
+    if not pixels:
+        return size, Image.new(mode, (1, 1)), head["orientation"]
+    image = Image.frombuffer(mode, size, pixels, "raw", mode, 0, 1)  # type: ignore[arg-type]
     return size, image, head["orientation"]
 
 

@@ -2,7 +2,8 @@
 
 The content decides what a picture is, not its label. Sizes are checked before pixels are decoded,
 so that memory peaks at 7 to 12 bytes a pixel of `max_pixels`, with WebP and HEIC at 20. Of an
-animation the first frame counts. Colour profiles are not applied: detectors are trained on plain pixel values.
+animation the first frame counts. Colour profiles are not applied: detectors are trained on plain
+pixel values.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
-from handler import heif, sniff
+from handler import sniff
 from handler.problems import TooManyPixels, Undecodable
 
 MAX_JPEG_SCANS = 64  # real ones have about ten; each is one more pass over all pixels
@@ -82,11 +83,16 @@ def _load(
     """The upright picture in any mode, the upright original's size, and the EXIF orientation."""
     if kind == "WEBP":  # its decoder allocates the canvas on opening
         _check_size(sniff.webp_size(data), max_pixels)
-    if kind == "TIFF":  # a tile is decoded whole, however little of it the picture needs
-        _check_size(sniff.tiff_tile_size(data), max_pixels, "a tile of the picture")
+    if kind == "TIFF":
+        compression, *tile = sniff.tiff_numbers(data, 0x0103, 0x0142, 0x0143)
+        if compression in (2, 3, 4):  # libtiff prints a line for every bad one, millions of them
+            raise Undecodable("fax compression in a TIFF is not read; save it with another")
+        _check_size((tile[0], tile[1]), max_pixels, "a tile of the picture")  # is decoded whole
     if kind == "JPEG" and (scans := sniff.jpeg_scans(data, MAX_JPEG_SCANS)) > MAX_JPEG_SCANS:
         raise Undecodable(f"the JPEG has {scans} scans; at most {MAX_JPEG_SCANS} are read")
     if kind == "HEIF":
+        from handler import heif
+
         size, image, orientation = heif.decode(data, max_pixels)
         _check_size(size, max_pixels)
         return image, size, orientation if orientation in _TRANSPOSE else 1

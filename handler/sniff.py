@@ -77,25 +77,26 @@ def webp_size(data: bytes) -> tuple[int, int]:
     raise Undecodable("the WEBP picture is truncated, or damaged in its first chunk")
 
 
-def tiff_tile_size(data: bytes) -> tuple[int, int]:
-    """Tile width and height, px, of a TIFF's first picture; zeros where it has none.
+def tiff_numbers(data: bytes, *tags: int) -> list[int]:
+    """The largest value of each of these tags in a TIFF's first directory, 0 where it is missing.
 
-    Read here, as Pillow and its C library do not agree on damaged tags. Raises Undecodable.
+    Read here, as Pillow and its C library do not agree on damaged directories: a tag must be one
+    number, of type SHORT or LONG. Raises Undecodable.
     """
     order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
 
     def number(at: int, size: int) -> int:
         return int.from_bytes(data[at : at + size], order)
 
-    sides = [0, 0]
-    directory = number(4, 4)
-    for entry in range(directory + 2, directory + 2 + 12 * number(directory, 2), 12):
-        if (tag := number(entry, 2)) in (322, 323):  # TileWidth, TileLength
+    found = dict.fromkeys(tags, 0)
+    start = number(4, 4) + 2
+    for entry in range(start, start + 12 * number(start - 2, 2), 12):
+        if (tag := number(entry, 2)) in found:
             kind, count = number(entry + 2, 2), number(entry + 4, 4)
-            if kind not in (3, 4) or count != 1:  # SHORT or LONG
-                raise Undecodable("the TIFF picture's tile size is damaged")
-            sides[tag - 322] = max(sides[tag - 322], number(entry + 8, 2 if kind == 3 else 4))
-    return sides[0], sides[1]
+            if kind not in (3, 4) or count != 1:
+                raise Undecodable(f"the TIFF picture is damaged in its tag {tag}")
+            found[tag] = max(found[tag], number(entry + 8, 2 if kind == 3 else 4))
+    return list(found.values())
 
 
 def jpeg_scans(data: bytes, enough: int) -> int:

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints medians and says what was run."""

@@ -1,0 +1,51 @@
+"""The default bundle on a committed picture finds what it found when it was released.
+
+tests/golden/microalgae.json was written by `python -m tests.test_golden`; write it again with a new
+default model. The picture is PNG, whose pixels do not depend on a decoder's version.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from handler import bundle, image, record
+from handler.detector import Detector, Thresholds
+
+ROOT = Path(__file__).resolve().parents[1]
+GOLDEN = ROOT / "tests" / "golden" / "microalgae.json"
+
+
+def found_now() -> dict:
+    loaded = bundle.load(ROOT / "handler" / "model")
+    limits = loaded.manifest.thresholds
+    detector = Detector.load(loaded, threads=1)
+    picture = image.decode(GOLDEN.with_suffix(".png").read_bytes(), max_pixels=10**6)
+    found = detector.detect(picture, Thresholds(limits.score, limits.iou, limits.max_detections))
+    return {
+        "model_sha256": loaded.manifest.sha256,
+        "detections": record.listing(found.detections, loaded.manifest.classes),
+    }
+
+
+def test_the_default_model_finds_what_it_found() -> None:
+    golden, now = json.loads(GOLDEN.read_text()), found_now()
+    assert golden["model_sha256"] == now["model_sha256"], "run python -m tests.test_golden"
+    assert len(now["detections"]) == len(golden["detections"]) > 20
+    for expected, got in zip(golden["detections"], now["detections"], strict=True):
+        assert got["label"] == expected["label"]
+        assert got["score"] == pytest.approx(expected["score"], abs=1e-3)
+        assert got["box"] == pytest.approx(expected["box"], abs=0.05)
+
+
+def test_the_default_model_is_small_and_says_what_it_reaches() -> None:
+    assert (ROOT / "handler" / "model" / "model.onnx").stat().st_size < 8e6
+    manifest = bundle.load(ROOT / "handler" / "model").manifest
+    assert manifest.evaluation
+    assert all(row.command for row in manifest.evaluation)
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(json.dumps(found_now(), indent=1) + "\n")
