@@ -23,7 +23,7 @@ class Detections:
     class_ids: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        count = len(self.scores)
+        count = np.size(self.scores)
         for name, shape, dtype in (
             ("boxes", (count, 4), np.float32),
             ("scores", (count,), np.float32),

@@ -1,0 +1,161 @@
+"""The bundle: read strictly, written whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler import bundle
+from handler.bundle import BundleError, Manifest
+from tests.support.tiny_bundle import tiny_manifest
+
+EVALUATION = {
+    "dataset": "photos",
+    "pictures": 6,
+    "ap50": 0.8,
+    "ap": 0.4,
+    "precision": 1,
+    "recall": 0.7,
+    "count_error": 0.06,
+    "command": "evaluate",
+}
+
+
+def manifest_with(change: Callable[[dict[str, Any]], object]) -> str:
+    whole = tiny_manifest(b"")
+    change(whole)
+    return json.dumps(whole)
+
+
+def test_an_empty_folder_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"model\.json is missing; a bundle is model\.onnx and"):
+        bundle.load(tmp_path)
+
+
+def test_a_manifest_without_its_graph_is_no_bundle(tiny_bundle: Path, tmp_path: Path) -> None:
+    shutil.copy(tiny_bundle / "model.json", tmp_path)
+    with pytest.raises(BundleError, match=r"model\.onnx is missing"):
+        bundle.load(tmp_path)
+
+
+def test_a_whole_bundle_is_loaded(tiny_bundle: Path) -> None:
+    loaded = bundle.load(tiny_bundle)
+    assert loaded.graph == tiny_bundle / "model.onnx"
+    assert loaded.manifest.classes == ("red", "green")
+    assert loaded.manifest.resize.fill == (124, 116, 104)
+
+
+def test_another_graph_than_the_manifest_vouches_for_is_refused(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_bundle, tmp_path, dirs_exist_ok=True)
+    graph = tmp_path / "model.onnx"
+    graph.write_bytes(graph.read_bytes() + b"\0")
+    with pytest.raises(BundleError, match=r"has sha256 [0-9a-f]{64}, model\.json says"):
+        bundle.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"[]", b'"x"', b"null"])
+def test_a_file_that_is_no_manifest_is_named(
+    tiny_bundle: Path, tmp_path: Path, text: bytes
+) -> None:
+    shutil.copytree(tiny_bundle, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "model.json").write_bytes(text)
+    with pytest.raises(BundleError) as raised:
+        bundle.load(tmp_path)
+    assert str(tmp_path / "model.json") in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m.pop("classes"), "classes is missing"),
+        (lambda m: m["input"].pop("width"), "input.width is missing"),
+        (lambda m: m.update(nms="soft"), "nms is not known to bundle/1"),
+        (lambda m: m["resize"].update(pad=1), "resize.pad is not known"),
+        (lambda m: m.update(schema="bundle/2"), "schema is 'bundle/2'"),
+        (lambda m: m.pop("schema"), "schema is None"),
+        (lambda m: m.update(name="My model"), "name must be lower case"),
+        (lambda m: m.update(name="../up"), "name must be lower case"),
+        (lambda m: m.update(version=1), "version must be a text, not 1"),
+        (lambda m: m.update(version="v" * 65), "version must be lower case"),
+        (lambda m: m.update(sha256="F" * 64), "sha256 must be 64 hex digits"),
+        (lambda m: m.update(classes=[]), "classes must be at least one name"),
+        (lambda m: m.update(classes=["a", ""]), "classes must be at least one name, none empty"),
+        (lambda m: m.update(classes=["a", "a"]), "classes must be without repeats"),
+        (lambda m: m.update(classes="ab"), "classes must be a list"),
+        (lambda m: m.update(classes=["a", 1]), "classes[1] must be a text, not 1"),
+        (lambda m: m.update(input=[64, 64]), "input must be an object"),
+        (lambda m: m["input"].update(width=64.0), "input.width must be a whole number"),
+        (lambda m: m["input"].update(width=True), "input.width must be a whole number"),
+        (lambda m: m["input"].update(height=0), "input.height must be positive"),
+        (lambda m: m["resize"].update(rule="nearest"), "resize.rule must be one of ['antialias'"),
+        (lambda m: m["resize"].update(fill=[1, 2]), "resize.fill must be a list of 3"),
+        (lambda m: m["resize"].update(fill=[0, 0, 256]), "resize.fill must be from 0 to 255"),
+        (lambda m: m["thresholds"].update(score=1.1), "thresholds.score must be from 0 to 1"),
+        (lambda m: m["thresholds"].update(iou="0.5"), "thresholds.iou must be a number"),
+        (lambda m: m["thresholds"].update(iou=True), "thresholds.iou must be a number"),
+        (lambda m: m["thresholds"].update(score=10**400), "thresholds.score must be a number"),
+        (lambda m: m["thresholds"].update(score=float("nan")), "NaN is no number"),
+        (lambda m: m["thresholds"].update(score_floor=-1), "thresholds.score_floor must be from"),
+        (lambda m: m["thresholds"].update(max_detections=0), "max_detections must be positive"),
+        (lambda m: m["provenance"].update(versions={"onnx": 1}), "versions.onnx must be a text"),
+        (lambda m: m.update(evaluation={}), "evaluation must be a list"),
+        (lambda m: m.update(evaluation=[{}]), "evaluation[0].dataset is missing"),
+        (
+            lambda m: m.update(evaluation=[EVALUATION | {"ap": None}]),
+            "evaluation[0].ap must be a number, not null",
+        ),
+        (lambda m: m.update(monitoring_baseline=[]), "monitoring_baseline must be an object"),
+    ],
+)
+def test_what_is_wrong_in_a_manifest_is_named(
+    change: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    with pytest.raises(BundleError) as raised:
+        Manifest.from_json(manifest_with(change))
+    assert "model.json" in str(raised.value)
+    assert words in str(raised.value)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    classes=st.lists(st.text(min_size=1), min_size=1, unique=True),
+    score=st.floats(0, 1) | st.integers(0, 1),
+    versions=st.dictionaries(st.text(), st.text()),
+    baseline=st.none() | st.dictionaries(st.text(), values, max_size=3),
+)
+def test_a_manifest_written_reads_back_equal(
+    classes: list[str], score: float, versions: dict[str, str], baseline: dict[str, Any] | None
+) -> None:
+    def change(whole: dict[str, Any]) -> None:
+        whole.update(classes=classes, monitoring_baseline=baseline, count_calibration={"a": [1]})
+        whole.update(evaluation=[EVALUATION])
+        whole["thresholds"]["score"] = score
+        whole["provenance"]["versions"] = versions
+
+    manifest = Manifest.from_json(manifest_with(change))
+    assert manifest.monitoring_baseline == baseline  # verbatim, whatever later work puts there
+    assert manifest.count_calibration == {"a": [1]}
+    assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+def test_write_leaves_a_whole_file_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "model.json").write_text("an older one")
+    manifest = Manifest.from_json(manifest_with(lambda _: None))
+    bundle.write(manifest, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.json"]
+    assert Manifest.from_json((tmp_path / "model.json").read_text()) == manifest
