@@ -57,14 +57,14 @@ class Detector:
 
     @classmethod
     def load(cls, bundle: Bundle, *, threads: int) -> Detector:
-        """Make the session and warm it by one run. Raises BundleError where the graph is not of the
-        contract."""
+        """Make the session and warm it by one run.
+
+        Raises BundleError where the graph is not of the contract.
+        """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.add_session_config_entry(
-            "session.intra_op.allow_spinning", "0"
-        )  # the CPU is billed
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # CPU is billed
         try:
             session = onnxruntime.InferenceSession(
                 str(bundle.graph), options, providers=["CPUExecutionProvider"]
@@ -83,12 +83,13 @@ class Detector:
 
     @property
     def at_least(self) -> tuple[int, int] | None:
-        """The frame (width, height) a JPEG may be reduced to while decoding; None where pixels must
-        be exact."""
-        size = self.manifest.input
-        return (
-            (2 * size.width, 2 * size.height) if self.manifest.resize.rule == "antialias" else None
-        )
+        """The frame (width, height) that a JPEG decoded at a smaller scale must still fill.
+
+        None where pixels must be exact.
+        """
+        if self.manifest.resize.rule == "opencv-linear":
+            return None
+        return 2 * self.manifest.input.width, 2 * self.manifest.input.height
 
     def detect(self, picture: Picture, thresholds: Thresholds) -> Found:
         """Find what scores above the threshold (strictly, as IceVision), and what came near."""

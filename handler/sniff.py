@@ -58,7 +58,8 @@ def _looks_like(data: bytes) -> str:
         return "this looks like an SVG drawing"
     if lower.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"<!doctype html", b"<html")):
         return "this looks like an HTML page"
-    if all(byte >= 32 or byte in b"\t\r\n" for byte in head):
+    text = head.decode(errors="replace").rstrip("\ufffd")  # the cut may go through a character
+    if text and "\ufffd" not in text and all(c.isprintable() or c.isspace() for c in text):
         return "this looks like text"
     return f"these bytes start with {data[:8].hex(' ')}"
 
