@@ -22,6 +22,7 @@ from scripts.local.invoke import Function
 from tests.support import docker as containers
 from tests.support.app import App, make_app
 from tests.support.docker import ROOT, SAM, docker, sam
+from tests.test_image import CRASHING_HEIC, HEIC
 
 pytestmark = pytest.mark.skipif(containers.why_not() is not None, reason=str(containers.why_not()))
 EVENTS = ROOT / "events"
@@ -178,6 +179,17 @@ def test_the_largest_picture_fits_into_its_memory(confined: tuple[str, int]) -> 
     assert body(result)["count"] == 0
     state = json.loads(docker("inspect", name, "--format", "{{json .State}}").stdout)
     assert not state["OOMKilled"]
+
+
+def test_a_phones_heic_is_decoded_in_its_own_process(confined: tuple[str, int]) -> None:
+    """The child process starts in the image, too, where Python and the packages lie elsewhere."""
+    _, port = confined
+    good, damaged = (
+        invoke(port, to_http_api(HttpRequest("POST", "/v1/detect", body=data)))
+        for data in (HEIC, CRASHING_HEIC)
+    )
+    assert body(good)["image"] == {"width": 48, "height": 64, "format": "HEIF"}
+    assert damaged["statusCode"] == 422
 
 
 def test_only_what_runs_is_in_it(template: Path) -> None:
