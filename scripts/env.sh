@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034
 # Sourced by the other scripts, which are sh: makes the virtual environments they need, once.
 # A stamp in each holds the checksum of the requirements that were installed, so that a second run only compares.
 set -eu
@@ -37,6 +38,7 @@ ensure() { # DIR REQUIREMENTS...
     mkdir -p "$root/out"
     rm -rf "${root:?}/$folder"
     # --no-deps: the locks are whole, and every file in them has its hash
+    # shellcheck disable=SC2046
     if ! { "$base" -m venv "$root/$folder" && cd "$root/requirements" && "$root/$folder/bin/python" -m pip install \
         --disable-pip-version-check --no-deps --require-hashes $(printf ' -r %s' "$@") && cd - >/dev/null; } >"$log" 2>&1
     then

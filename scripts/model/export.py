@@ -8,10 +8,12 @@ The graph is checked against PyTorch before anything is written.
 from __future__ import annotations
 
 import argparse
+import copy
 import hashlib
 import importlib.metadata
 import io
 import sys
+import types
 import warnings
 from pathlib import Path
 
@@ -22,7 +24,8 @@ import torch
 from torch import nn
 
 from handler import bundle
-from scripts.model import checkpoint, graph
+from scripts.model import checkpoint, graph  # imports the shims, so before effdet
+from effdet.efficientdet import FpnCombine
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TOLERANCE = 1e-4  # of scores, and of boxes relative to the input's side
@@ -58,6 +61,30 @@ class EfficientDetCandidates(nn.Module):
         half = torch.exp(codes[..., 2:]) * self.extent / 2
         boxes = torch.cat([centre - half, centre + half], 2)[..., [1, 0, 3, 2]]
         return boxes, logits.sigmoid().transpose(1, 2)
+
+
+def lighter(candidates: EfficientDetCandidates) -> EfficientDetCandidates:
+    """A copy that gives the same numbers by operations that ONNX Runtime does faster."""
+    candidates = copy.deepcopy(candidates)
+    for part in candidates.modules():
+        if isinstance(part, FpnCombine) and part.weight_method == "fastattn":
+            part.forward = types.MethodType(_weighted_sum, part)
+    return candidates
+
+
+def _weighted_sum(part: FpnCombine, features: list[torch.Tensor]) -> torch.Tensor:
+    """FpnCombine.forward of effdet, its fast attention, adding instead of stacking and summing.
+
+    effdet stacks the weighted features and sums over the new, innermost axis.
+    """
+    weights = torch.relu(part.edge_weights)
+    weights = weights / (weights.sum() + 0.0001)
+    pairs = zip(part.inputs_offsets, part.resample.values(), strict=True)
+    nodes = [resample(features[offset]) for offset, resample in pairs]
+    total = nodes[0] * weights[0]
+    for node, weight in zip(nodes[1:], weights[1:], strict=True):
+        total = total + node * weight
+    return total
 
 
 def to_onnx(candidates: nn.Module, size: int) -> onnx.ModelProto:
@@ -127,7 +154,7 @@ def export(
     ExportError."""
     loaded = checkpoint.load(source)
     candidates = EfficientDetCandidates(loaded.model).eval()
-    network = to_onnx(candidates, loaded.size)
+    network = to_onnx(lighter(candidates), loaded.size)
     worst = check(candidates, network, loaded.size)
     print(f"network: PyTorch and ONNX Runtime agree to {worst:.1e}")
     whole = graph.wrap(

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from icevision.all import ClassMap, Dataset, models, tfms
 from PIL import Image
 
 from scripts.model import checkpoint  # imports the shims, so before icevision
+from icevision.all import ClassMap, Dataset, models, tfms
 
 
 def main(path: str, picture: str, threshold: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 TEST_BASE = "icebox-test-base:3.13"
+AWS_BASE = "public.ecr.aws/lambda/python:3.13"
 BUILD_S = 900
 SETTINGS = (
     "MODEL_DIR",
@@ -35,10 +36,10 @@ def docker(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[s
     )
 
 
-def base_image() -> str | None:
-    """The stand-in base where it was made (see scripts/container/base-image), else None: the
-    template's own."""
-    return TEST_BASE if docker("image", "inspect", TEST_BASE, check=False).returncode == 0 else None
+def base_image() -> str:
+    """The stand-in base where it was made (scripts/container/base-image), else AWS's own."""
+    stand_in = docker("image", "inspect", TEST_BASE, check=False).returncode == 0
+    return TEST_BASE if stand_in and os.environ.get("ICEBOX_BASE") != "aws" else AWS_BASE
 
 
 def sam(*arguments: str, timeout: float = BUILD_S) -> subprocess.CompletedProcess[str]:

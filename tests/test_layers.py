@@ -1,0 +1,79 @@
+"""Who may import whom: the contracts in pyproject.toml hold, and each of them bites."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
+TRAINING = "The handler knows nothing of the scripts or of training"
+APP = "Only the runtime imports handler.app"
+LAYERS = "One direction through the handler"
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [LINT_IMPORTS, "--no-cache"],
+        cwd=folder,
+        env={"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for package in ("handler", "scripts"):
+        shutil.copytree(
+            ROOT / package,
+            tmp_path / package,
+            ignore=shutil.ignore_patterns("__pycache__", "*.onnx"),
+        )
+    return tmp_path
+
+
+def test_the_contracts_hold(copy: Path) -> None:
+    checked = lint(copy)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "broken"),
+    [
+        ("handler/predict.py", "import torch", TRAINING),
+        ("handler/bundle.py", "import scripts.model.graph", TRAINING),
+        ("scripts/local/serve.py", "import handler.app", APP),
+        ("handler/image.py", "import handler.detector", LAYERS),
+        ("handler/record.py", "import handler.gateway", LAYERS),
+        ("handler/new.py", "import handler.record", LAYERS),
+    ],
+)
+def test_an_import_against_them_is_found(copy: Path, path: str, line: str, broken: str) -> None:
+    with (copy / path).open("a") as file:
+        file.write(f"\n{line}\n")
+    checked = lint(copy)
+    assert checked.returncode == 1
+    assert [line for line in checked.stdout.splitlines() if line.endswith("BROKEN")] == [
+        f"{broken} BROKEN"
+    ]
+
+
+def test_only_the_composition_root_reads_the_environment() -> None:
+    """It hands it to Settings.from_env as a mapping."""
+    readers = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "handler").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute | ast.Name)
+        and (node.attr if isinstance(node, ast.Attribute) else node.id)
+        in {"environ", "environb", "getenv"}
+    }
+    assert readers == {"handler/app.py"}
