@@ -40,6 +40,12 @@ def test_the_default_model_finds_what_it_found() -> None:
         assert got["box"] == pytest.approx(expected["box"], abs=0.05)
 
 
+def test_the_default_model_does_not_say_who_made_it() -> None:
+    data = (ROOT / "handler" / "model" / "model.onnx").read_bytes()
+    assert b"site-packages" not in data
+    assert b"stack_trace" not in data
+
+
 def test_the_default_model_is_small_and_says_what_it_reaches() -> None:
     assert (ROOT / "handler" / "model" / "model.onnx").stat().st_size < 8e6
     manifest = bundle.load(ROOT / "handler" / "model").manifest

@@ -41,9 +41,19 @@ def wrap(
     )
     joined.graph.name = "detector"
     joined.producer_name = "icebox"
-    del joined.metadata_props[:]
+    _forget_its_making(joined)
     onnx.checker.check_model(joined, full_check=True)
     return joined
+
+
+def _forget_its_making(model: onnx.ModelProto) -> None:
+    """Drop what exporters leave in: stack traces with the paths of whoever exported."""
+    for holder in (model, model.graph, *model.graph.node, *model.graph.value_info):
+        del holder.metadata_props[:]
+        holder.ClearField("doc_string")
+    for tensor in model.graph.initializer:
+        del tensor.metadata_props[:]
+        tensor.ClearField("doc_string")
 
 
 def _model(graph: onnx.GraphProto) -> onnx.ModelProto:
