@@ -130,7 +130,8 @@ def test_sam_local_start_api_serves_http(template: Path, here: App, tmp_path: Pa
         )
         assert status == 400 and "colour" in json.loads(answer)["detail"]
     finally:
-        process.send_signal(signal.SIGINT)  # SAM then removes its containers
+        # SAM then removes its containers; SIGINT it ignores where a background job started it
+        process.terminate()
         try:
             process.wait(timeout=60)
         except subprocess.TimeoutExpired:
