@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scripts.model import dataset, render
+from scripts.model import dataset, render, render_cells
 
 SIZE = 350  # small, for speed; everything scales
 
@@ -56,4 +56,6 @@ def test_what_is_written_is_read_back(tmp_path) -> None:
 
 
 def test_people_leave_more_room_beside_a_thin_cell() -> None:
-    assert render._air(np.array([20.0]))[0] > render._air(np.array([150.0]))[0]
+    assert (
+        render_cells.air_around(np.array([20.0]))[0] > render_cells.air_around(np.array([150.0]))[0]
+    )
