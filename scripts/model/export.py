@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from handler import bundle
-from scripts.model import checkpoint, graph  # imports the shims, so before effdet
+from scripts.model import checkpoint, families, graph  # imports the shims, so before effdet
 from effdet.efficientdet import FpnCombine
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -165,63 +165,38 @@ def export(
         package: importlib.metadata.version(package)
         for package in ("icevision", "effdet", "torch", "onnx", "onnxruntime")
     }
-    manifest = bundle.Manifest.from_json(
-        _manifest_json(
-            loaded,
-            data,
-            name,
-            version,
-            rule,
-            score_threshold,
-            iou_threshold,
-            dataset,
-            command,
-            versions,
-        )
+    manifest = bundle.Manifest(
+        schema=bundle.SCHEMA,
+        name=name,
+        version=version,
+        sha256=hashlib.sha256(data).hexdigest(),
+        classes=loaded.classes,
+        input=bundle.Input(loaded.size, loaded.size),
+        resize=bundle.Resize(rule, families.FILL),
+        thresholds=bundle.DefaultThresholds(
+            score=score_threshold, iou=iou_threshold, max_detections=300, score_floor=0.05
+        ),
+        opset=graph.OPSET,
+        provenance=bundle.Provenance(
+            framework="icevision",
+            model=loaded.model_name,
+            backbone=loaded.backbone_name,
+            checkpoint_sha256=loaded.sha256,
+            dataset=dataset,
+            training_command=command,
+            versions=versions,
+        ),
+        evaluation=(),
+        count_calibration=None,
+        monitoring_baseline=None,
     )
+    bundle.Manifest.from_json(manifest.to_json())  # refused here, nothing is written
     out.mkdir(parents=True, exist_ok=True)
     partial = out / "model.onnx.partial"
     partial.write_bytes(data)
     partial.replace(out / "model.onnx")
     bundle.write(manifest, out)
     return manifest
-
-
-def _manifest_json(
-    loaded, data, name, version, rule, score_threshold, iou_threshold, dataset, command, versions
-) -> str:
-    import json
-
-    return json.dumps(
-        {
-            "schema": "bundle/1",
-            "name": name,
-            "version": version,
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "classes": list(loaded.classes),
-            "input": {"width": loaded.size, "height": loaded.size},
-            "resize": {"rule": rule, "fill": [124, 116, 104]},
-            "thresholds": {
-                "score": score_threshold,
-                "iou": iou_threshold,
-                "max_detections": 300,
-                "score_floor": 0.05,
-            },
-            "opset": graph.OPSET,
-            "provenance": {
-                "framework": "icevision",
-                "model": loaded.model_name,
-                "backbone": loaded.backbone_name,
-                "checkpoint_sha256": loaded.sha256,
-                "dataset": dataset,
-                "training_command": command,
-                "versions": versions,
-            },
-            "evaluation": [],
-            "count_calibration": None,
-            "monitoring_baseline": None,
-        }
-    )
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -15,6 +15,8 @@ from icevision.all import models
 from icevision.models.ross.efficientdet.utils import EfficientDetBackboneConfig
 from torch import nn
 
+FILL = (124, 116, 104)  # RGB of IceVision's padding
+
 # Long thin objects lying at any angle: their boxes are square at 45 degrees and 1:5 when upright.
 THIN = dict(num_scales=2, anchor_scale=2.0, aspect_ratios=[1.0, 2.0, 0.5, 4.5, 1 / 4.5])
 

@@ -30,13 +30,9 @@ from tqdm import tqdm
 from handler import image, letterbox
 from scripts.model import checkpoint, families
 
-SCALES = (
-    0.85,
-    1.0,
-    1.15,
-)  # of the model's input; cells vary in size and microscopes in magnification
+# Of the model's input: cells vary in size, and microscopes in magnification.
+SCALES = (0.85, 1.0, 1.15)
 MIN_VISIBILITY = 0.35  # of a box left in a crop for it to count
-FILL = (124, 116, 104)
 
 
 class CropAdapter(tfms.A.Adapter):
@@ -68,7 +64,7 @@ def prepare(records: Sequence, size: int, folder: Path) -> list[list]:
                     source.read_bytes(), max_pixels=10**9, at_least=(2 * side, 2 * side)
                 )
                 Image.fromarray(
-                    letterbox.apply(picture.rgb, fit, rule="antialias", fill=FILL)
+                    letterbox.apply(picture.rgb, fit, rule="antialias", fill=families.FILL)
                 ).save(target)
             variants.append(_letterboxed(record, target, side, fit))
         prepared.append(variants)
