@@ -1,14 +1,17 @@
 """A bare detector network as ONNX in; the bundle's graph out, normalisation before, NMS behind.
 
-The network takes `image` float32 [1, 3, H, W] and gives `boxes` float32 [1, A, 4], xyxy in input
-pixels, and `scores` float32 [1, C, A], 0..1. The bundle's graph takes `image` uint8 [1, H, W, 3]
-RGB and the three thresholds, and gives `boxes` [N, 4], `scores` [N] and `labels` [N], best first:
-the one contract the handler knows.
+The network takes `image`, normalised, float32 [1, 3, H, W] unless said otherwise, and gives `boxes`
+float32 [B, A, 4], xyxy in input pixels, and `scores` float32 [B, C, A], 0..1. B is 1 where the
+classes share their boxes; where each class has boxes of its own (torchvision's Faster R-CNN), B is
+the number of classes and C is 1: the label is b·C + c. The bundle's graph takes `image` uint8
+[1, H, W, 3] RGB and the three thresholds, and gives `boxes` [N, 4], `scores` [N] and `labels` [N],
+best first: the one contract the handler knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import onnx
@@ -16,6 +19,18 @@ from onnx import TensorProto, compose, helper, numpy_helper
 
 OPSET = 18
 IR_VERSION = 8  # of that opset; onnxruntime reads what is not newer than itself
+
+Order = Literal["rgb", "bgr"]
+Layout = Literal["nchw", "nhwc"]
+Dtype = Literal["float32", "float16", "uint8"]
+# Which boxes compete: those of one class, all by their best class, or none (a DETR; a graph that
+# has its own NMS inside).
+Nms = Literal["per-class", "class-agnostic", "none"]
+_ELEMENT = {
+    "float32": TensorProto.FLOAT,
+    "float16": TensorProto.FLOAT16,
+    "uint8": TensorProto.UINT8,
+}
 
 
 def wrap(
@@ -25,11 +40,19 @@ def wrap(
     height: int,
     mean: Sequence[float],
     std: Sequence[float],
+    order: Order = "rgb",
+    layout: Layout = "nchw",
+    dtype: Dtype = "float32",
+    nms: Nms = "per-class",
 ) -> onnx.ModelProto:
     """Put normalisation, (x - 255·mean) / (255·std), before `network` and NonMaxSuppression behind
-    it."""
-    front = _model(_front(width, height, mean, std))
-    back = _model(_back())
+    it.
+
+    mean and std are of RGB, whatever order the network takes its channels in. A uint8 network takes
+    pixels as they are: mean 0, std 1/255. Raises ValueError where it is asked for anything else.
+    """
+    front = _model(_front(width, height, mean, std, order, layout, dtype))
+    back = _model(_back(nms))
     network = onnx.ModelProto.FromString(network.SerializeToString())
     network.ir_version = IR_VERSION
     network = compose.add_prefix(network, "network/")
@@ -66,62 +89,114 @@ def _constant(name: str, value: object, dtype: type) -> onnx.TensorProto:
     return numpy_helper.from_array(np.asarray(value, dtype), name)
 
 
-def _front(width: int, height: int, mean: Sequence[float], std: Sequence[float]) -> onnx.GraphProto:
+def _front(
+    width: int,
+    height: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    order: Order,
+    layout: Layout,
+    dtype: Dtype,
+) -> onnx.GraphProto:
     # The same float32 steps as albumentations' Normalize: subtract, then multiply by the
     # reciprocal. Channels first: over an innermost axis of three, ONNX Runtime takes ten times as
     # long (9.4 ms of 46 at 640 px).
-    offset = (np.asarray(mean, np.float32) * np.float32(255)).reshape(1, 3, 1, 1)
-    factor = np.reciprocal(np.asarray(std, np.float32) * np.float32(255), dtype=np.float32).reshape(
-        1, 3, 1, 1
-    )
+    axes = (1, 3, 1, 1) if layout == "nchw" else (1, 1, 1, 3)
+    offset = (np.asarray(mean, np.float32) * np.float32(255)).reshape(axes)
+    factor = np.reciprocal(np.asarray(std, np.float32) * np.float32(255), dtype=np.float32)
+    factor = factor.reshape(axes)
+    if order == "bgr":
+        offset, factor = offset[..., ::-1], factor[..., ::-1]
+        if layout == "nchw":
+            offset, factor = offset[:, ::-1], factor[:, ::-1]
+    shift, scale = bool(offset.any()), bool((factor != 1).any())
+    if dtype == "uint8" and (shift or scale):
+        raise ValueError("a network of uint8 takes pixels as they are: mean 0, std 1/255")
+    channels = 1 if layout == "nchw" else 3
+    reverse = {"first": [2], "last": [-4], "channels": [channels], "back": [-1]}
+    steps: list[tuple[str, list[str], dict[str, object]]] = []
+    constants: list[onnx.TensorProto] = []
+    if layout == "nchw":
+        steps.append(("Transpose", [], {"perm": [0, 3, 1, 2]}))
+    if order == "bgr":
+        steps.append(("Slice", list(reverse), {}))
+        constants += [_constant(name, value, np.int64) for name, value in reverse.items()]
+    if dtype != "uint8":
+        steps.append(("Cast", [], {"to": TensorProto.FLOAT}))
+    if shift:
+        steps.append(("Sub", ["offset"], {}))
+        constants.append(_constant("offset", offset, np.float32))
+    if scale:
+        steps.append(("Mul", ["factor"], {}))
+        constants.append(_constant("factor", factor, np.float32))
+    if dtype == "float16":
+        steps.append(("Cast", [], {"to": TensorProto.FLOAT16}))
+    steps = steps or [("Identity", [], {})]
+    nodes, current = [], "image"
+    for number, (kind, beside, attributes) in enumerate(steps, 1):
+        made = "normalised" if number == len(steps) else f"pixels_{number}"
+        nodes.append(helper.make_node(kind, [current, *beside], [made], **attributes))
+        current = made
+    taken = [1, 3, height, width] if layout == "nchw" else [1, height, width, 3]
     return helper.make_graph(
-        [
-            helper.make_node("Transpose", ["image"], ["planes"], perm=[0, 3, 1, 2]),
-            helper.make_node("Cast", ["planes"], ["float"], to=TensorProto.FLOAT),
-            helper.make_node("Sub", ["float", "offset"], ["centred"]),
-            helper.make_node("Mul", ["centred", "factor"], ["normalised"]),
-        ],
+        nodes,
         "front",
         [helper.make_tensor_value_info("image", TensorProto.UINT8, [1, height, width, 3])],
-        [helper.make_tensor_value_info("normalised", TensorProto.FLOAT, [1, 3, height, width])],
-        [_constant("offset", offset, np.float32), _constant("factor", factor, np.float32)],
+        [helper.make_tensor_value_info("normalised", _ELEMENT[dtype], taken)],
+        constants,
     )
 
 
-def _back() -> onnx.GraphProto:
+def _back(nms: Nms) -> onnx.GraphProto:
     def ints(name: str, value: object) -> onnx.TensorProto:
         return _constant(name, value, np.int64)
 
+    def node(kind: str, inputs: str, outputs: str, **attributes: object) -> onnx.NodeProto:
+        return helper.make_node(kind, inputs.split(), outputs.split(), **attributes)
+
+    constants = [ints("axis0", [0]), ints("axis1", [1]), ints("each", [1, 1, 1])]
     nodes = [
-        helper.make_node("Unsqueeze", ["iou_threshold", "axis0"], ["iou_1"]),
-        helper.make_node("Unsqueeze", ["score_threshold", "axis0"], ["score_1"]),
-        helper.make_node("Unsqueeze", ["max_detections", "axis0"], ["most"]),
-        helper.make_node(
-            "NonMaxSuppression",
-            ["candidates", "candidate_scores", "most", "iou_1", "score_1"],
-            ["selected"],
-        ),  # rows of (picture, class, box)
-        helper.make_node("Squeeze", ["candidate_scores", "axis0"], ["class_by_box"]),
-        helper.make_node("Slice", ["selected", "one", "three", "axis1"], ["class_and_box"]),
-        helper.make_node("GatherND", ["class_by_box", "class_and_box"], ["unsorted"]),
-        helper.make_node("Shape", ["unsorted"], ["found"]),
-        helper.make_node("Min", ["found", "most"], ["kept"]),
-        helper.make_node(
-            "TopK", ["unsorted", "kept"], ["scores", "order"], axis=0, largest=1, sorted=1
-        ),
-        helper.make_node("Gather", ["class_and_box", "order"], ["best"], axis=0),
-        helper.make_node("Split", ["best", "one_each"], ["label_column", "box_column"], axis=1),
-        helper.make_node("Squeeze", ["label_column", "axis1"], ["labels"]),
-        helper.make_node("Squeeze", ["box_column", "axis1"], ["box_index"]),
-        helper.make_node("Squeeze", ["candidates", "axis0"], ["all_boxes"]),
-        helper.make_node("Gather", ["all_boxes", "box_index"], ["boxes"], axis=0),
+        node("Unsqueeze", "iou_threshold axis0", "iou_1"),
+        node("Unsqueeze", "score_threshold axis0", "score_1"),
+        node("Unsqueeze", "max_detections axis0", "most"),
     ]
+    scores, overlap = "candidate_scores", "iou_1"
+    if nms == "class-agnostic":  # a box competes by its best class, with all others
+        nodes.append(node("ReduceMax", "candidate_scores axis1", "best_scores", keepdims=1))
+        scores = "best_scores"
+    if nms == "none":  # nothing overlaps by more than 1; the input stays, as the contract has it
+        constants.append(_constant("whole", [1.0], np.float32))
+        overlap = "whole"
+    nodes += [
+        node("NonMaxSuppression", f"candidates {scores} most {overlap} score_1", "selected"),
+        # rows of (group, class, box)
+        node("GatherND", f"{scores} selected", "unsorted"),
+        node("Shape", "unsorted", "found"),
+        node("Min", "found most", "kept"),
+        node("TopK", "unsorted kept", "scores order", axis=0, largest=1, sorted=1),
+        node("Gather", "selected order", "best", axis=0),
+        node("Split", "best each", "group class box", axis=1),
+        node("Concat", "group box", "group_and_box", axis=1),
+        node("GatherND", "candidates group_and_box", "boxes"),
+    ]
+    if nms == "class-agnostic":
+        nodes += [
+            node("ArgMax", "candidate_scores", "best_class", axis=1, keepdims=0),
+            node("GatherND", "best_class group_and_box", "labels"),
+        ]
+    else:
+        nodes += [
+            node("Shape", "candidate_scores", "classes", start=1, end=2),
+            node("Mul", "group classes", "classes_before"),
+            node("Add", "classes_before class", "label_column"),
+            node("Squeeze", "label_column axis1", "labels"),
+        ]
     return helper.make_graph(
         nodes,
         "back",
         [
-            helper.make_tensor_value_info("candidates", TensorProto.FLOAT, [1, None, 4]),
-            helper.make_tensor_value_info("candidate_scores", TensorProto.FLOAT, [1, None, None]),
+            helper.make_tensor_value_info("candidates", TensorProto.FLOAT, [None, None, 4]),
+            helper.make_tensor_value_info("candidate_scores", TensorProto.FLOAT, [None] * 3),
             helper.make_tensor_value_info("score_threshold", TensorProto.FLOAT, []),
             helper.make_tensor_value_info("iou_threshold", TensorProto.FLOAT, []),
             helper.make_tensor_value_info("max_detections", TensorProto.INT64, []),
@@ -131,11 +206,5 @@ def _back() -> onnx.GraphProto:
             helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N"]),
             helper.make_tensor_value_info("labels", TensorProto.INT64, ["N"]),
         ],
-        [
-            ints("axis0", [0]),
-            ints("axis1", [1]),
-            ints("one", [1]),
-            ints("three", [3]),
-            ints("one_each", [1, 1]),
-        ],
+        constants,
     )
