@@ -7,6 +7,7 @@ run once before the first request. What fails here fails the INIT, with a text t
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ from handler import bundle, prediction_log, record
 from handler.after_response import AfterResponse
 from handler.call import Call
 from handler.detector import Detector
-from handler.gateway import Gateway
+from handler.gateway import Gateway, Route
 from handler.routes import native, ops
 from handler.settings import Settings
 
@@ -32,9 +33,11 @@ after_response = AfterResponse.start(settings.runtime_api if log else None)
 detector = Detector.load(bundle.load(settings.model_dir), threads=settings.ort_threads)
 gateway = Gateway(
     {
-        native.PATH: {"POST": native.endpoint(detector, max_pixels=settings.max_image_pixels)},
-        "/health": {"GET": ops.health(detector.manifest)},
-        "/v1/model": {"GET": ops.model(detector.manifest)},
+        native.PATH: Route(
+            {"POST": native.endpoint(detector, max_pixels=settings.max_image_pixels)}
+        ),
+        "/health": Route({"GET": ops.health(detector.manifest)}, is_open=True),
+        "/v1/model": Route({"GET": ops.model(detector.manifest)}),
     },
     max_body_bytes=settings.max_body_bytes,
 )
@@ -53,15 +56,16 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     except BaseException:
         after_response.finish(context, None)
         raise
-    after_response.finish(context, partial(write_record, call) if log and call.route else None)
+    after_response.finish(context, partial(write_records, call) if log and call.route else None)
     return response
 
 
 def report(call: Call, status: int) -> None:
     """One log line and, for a prediction or a rejection, its metrics."""
     said: dict[str, object] = {}
-    if call.prediction:
-        said = {"count": len(call.prediction.detections)}
+    if any(outcome.prediction for outcome in call.outcomes()):
+        found = [each.prediction.detections for each in call.outcomes() if each.prediction]
+        said = {"count": sum(map(len, found))}
     if call.problem:
         said = dict(zip(("problem", "detail"), call.problem, strict=True))
     logger.info(
@@ -76,16 +80,21 @@ def report(call: Call, status: int) -> None:
     )
     if not call.route:
         return
-    metrics.add_metric("Rejected", MetricUnit.Count, int(call.problem is not None))
-    if call.prediction:
-        metrics.add_metric("Detections", MetricUnit.Count, len(call.prediction.detections))
-        for name, milliseconds in record.timing(call).items():
-            metrics.add_metric(f"{name.capitalize()}Time", MetricUnit.Milliseconds, milliseconds)
+    for outcome in call.outcomes():
+        metrics.add_metric("Rejected", MetricUnit.Count, int(outcome.problem is not None))
+        if outcome.prediction:
+            metrics.add_metric("Detections", MetricUnit.Count, len(outcome.prediction.detections))
+            for name, milliseconds in record.timing(outcome).items():
+                metrics.add_metric(
+                    f"{name.capitalize()}Time", MetricUnit.Milliseconds, milliseconds
+                )
     if call.cold_start:
         metrics.add_metric("ColdStart", MetricUnit.Count, 1)
     metrics.flush_metrics()
 
 
-def write_record(call: Call, remaining_s: float) -> None:
+def write_records(call: Call, remaining_s: float) -> None:
     assert log
-    log.write(record.of_call(call, detector.manifest), within_s=remaining_s)
+    deadline = time.monotonic() + remaining_s
+    for outcome in call.outcomes():
+        log.write(record.of_call(outcome, detector.manifest), within_s=deadline - time.monotonic())

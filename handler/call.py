@@ -14,7 +14,7 @@ class Call:
 
     id: Lambda's request id, which is the prediction's too. route: the detection route taken, empty
     on all others. problem: type and detail of what was wrong with the request. total_ms: set once
-    the answer is made.
+    the answer is made. parts: of a request with several pictures, one each, in their order.
     """
 
     id: str
@@ -26,6 +26,18 @@ class Call:
     prediction: Prediction | None = None
     problem: tuple[str, str] | None = None  # no exception: its traceback would keep the frames
     total_ms: float = 0.0
+    parts: list[Call] = field(default_factory=list)
+
+    def part(self) -> Call:
+        """A new part, for the next of several pictures: a prediction of its own."""
+        number = len(self.parts) + 1
+        made = Call(f"{self.id}-{number}", self.cold_start and number == 1, route=self.route)
+        self.parts.append(made)
+        return made
+
+    def outcomes(self) -> list[Call]:
+        """What there is to record: the parts of a request with several pictures, or the whole."""
+        return self.parts or [self]
 
     def elapsed_ms(self) -> float:
         return (time.perf_counter() - self.started) * 1000

@@ -1,14 +1,15 @@
 """An HTTP event in, of API Gateway (payload 2.0 or 1.0), a function URL or an ALB; its answer out.
 
-The forms differ only here: routes see a Request and give a Response, and every Problem is answered
-as problem+json.
+The forms differ only here: endpoints see a Request and give a Response, and every Problem is
+answered in its route's own form, problem+json where it has none.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -38,10 +39,13 @@ ROOM_BYTES, ALB_ROOM_BYTES = 4_500_000, 700_000
 class Request:
     """What a client sent.
 
-    query: (name, value) pairs, decoded. headers: lower-case names. read_body: gives the body's
-    bytes; raises BadRequest, BodyTooLarge. room_bytes: for the answer's body.
+    params: of the path, by the names in its template. query: (name, value) pairs, decoded. headers:
+    lower-case names. read_body: gives the body's bytes; raises BadRequest, BodyTooLarge.
+    room_bytes: for the answer's body.
     """
 
+    path: str
+    params: Mapping[str, str]
     query: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
     read_body: Callable[[], bytes]
@@ -49,35 +53,59 @@ class Request:
 
 
 Endpoint = Callable[[Request, Call], Response[Any]]
+ProblemForm = Callable[[Problem, str], Response[Any]]  # a problem, the request's id
+
+
+def problem_json(problem: Problem, request_id: str) -> Response[Any]:
+    """RFC 9457's form; ASCII, since a detail may quote half a surrogate pair."""
+    return Response(problem.status, problems.MEDIA_TYPE, json.dumps(problem.body(request_id)))
+
+
+@dataclass(frozen=True)
+class Route:
+    """One path's endpoints by method, and how its problems are told.
+
+    is_open: answered without a key, where keys are asked for.
+    """
+
+    methods: Mapping[str, Endpoint]
+    problem_form: ProblemForm = problem_json
+    is_open: bool = False
 
 
 class Gateway:
-    """The routes of the function. `endpoints`: path → method → endpoint."""
+    """The routes of the function.
+
+    routes: path template → Route. A part of a template such as {id} takes any text without a slash,
+    {version:int} a whole number only. authorize: raises the Problem of a request without a key that
+    it should have.
+    """
 
     def __init__(
-        self, endpoints: Mapping[str, Mapping[str, Endpoint]], *, max_body_bytes: int
+        self,
+        routes: Mapping[str, Route],
+        *,
+        max_body_bytes: int,
+        authorize: Callable[[Request], None] | None = None,
     ) -> None:
         self._max_body_bytes = max_body_bytes
+        self._authorize = authorize
+        self._known = ", ".join(
+            f"{method} {path}" for path, route in routes.items() for method in route.methods
+        )
         self._http, self._rest, self._alb = (
             APIGatewayHttpResolver(),
             APIGatewayRestResolver(),
             ALBResolver(),
         )
-        known = ", ".join(
-            f"{method} {path}" for path, methods in endpoints.items() for method in methods
-        )
         for resolver in (self._http, self._rest, self._alb):
-            for path, methods in endpoints.items():
+            for path, route in routes.items():
+                rule = re.sub(r"{(\w+)(:int)?}", r"<\1>", path.replace("+", r"\+"))
                 for method in METHODS:
-                    endpoint = methods.get(method)
-                    route = (
-                        self._route(resolver, endpoint)
-                        if endpoint
-                        else _refuse(method, path, methods)
+                    resolver.route(rule, method=method)(
+                        self._answerer(resolver, path, method, route)
                     )
-                    resolver.route(path, method=method)(route)
-            resolver.not_found(_no_route(known))
-            resolver.exception_handler(Problem)(_answer_problem(resolver))
+            resolver.not_found(self._no_route(resolver))
 
     def answer(self, event: Event, call: Call) -> dict[str, Any]:
         """Route an event, filling in the call. Raises ValueError on no HTTP event, and any bug."""
@@ -98,19 +126,41 @@ class Gateway:
             f"as those in events/, not one with the fields {sorted(event)}"
         )
 
-    def _route(
-        self, resolver: ApiGatewayResolver, endpoint: Endpoint
+    def _answerer(
+        self, resolver: ApiGatewayResolver, path: str, method: str, route: Route
     ) -> Callable[..., Response[Any]]:
-        def route(*_: object) -> Response[Any]:
-            return endpoint(
-                self._request(resolver.current_event.raw_event), resolver.context["call"]
-            )
+        numbers = re.findall(r"{(\w+):int}", path)
 
-        return route
+        def answer(**params: str) -> Response[Any]:
+            call: Call = resolver.context["call"]
+            try:
+                if not all(params[name].isascii() and params[name].isdigit() for name in numbers):
+                    raise self._not_found()
+                if method not in route.methods:
+                    raise _not_allowed(path, method, route)
+                request = self._request(resolver.current_event.raw_event, params)
+                if self._authorize and not route.is_open:
+                    self._authorize(request)
+                return route.methods[method](request, call)
+            except Problem as problem:
+                return _refuse(problem, call, route.problem_form)
 
-    def _request(self, event: Event) -> Request:
+        return answer
+
+    def _no_route(self, resolver: ApiGatewayResolver) -> Callable[..., Response[Any]]:
+        def no_route(*_: object) -> Response[Any]:
+            return _refuse(self._not_found(), resolver.context["call"], problem_json)
+
+        return no_route
+
+    def _not_found(self) -> NotFound:
+        return NotFound(f"there is no such path; there are {self._known}")
+
+    def _request(self, event: Event, params: Mapping[str, str]) -> Request:
         is_alb = "elb" in (event.get("requestContext") or {})
         return Request(
+            path=event.get("rawPath") or event.get("path") or "/",
+            params=params,
             query=tuple(_query(event, is_alb)),
             headers=_headers(event),
             read_body=partial(_body, event, self._max_body_bytes),
@@ -163,32 +213,16 @@ def _headers(event: Event) -> dict[str, str]:
     return {name.lower(): value for name, value in (event.get("headers") or {}).items()} | many
 
 
-def _refuse(method: str, path: str, allowed: Iterable[str]) -> Callable[..., Response[Any]]:
-    def refuse(*_: object) -> Response[Any]:
-        raise MethodNotAllowed(
-            f"{path} answers {', '.join(allowed)}, not {method}", {"allow": list(allowed)}
-        )
-
-    return refuse
+def _not_allowed(path: str, method: str, route: Route) -> MethodNotAllowed:
+    allowed = list(route.methods)
+    return MethodNotAllowed(
+        f"{path} answers {', '.join(allowed)}, not {method}", {"allow": allowed}
+    )
 
 
-def _no_route(known: str) -> Callable[..., Response[Any]]:
-    def no_route(*_: object) -> Response[Any]:
-        raise NotFound(f"there is no such path; there are {known}")
-
-    return no_route
-
-
-def _answer_problem(resolver: ApiGatewayResolver) -> Callable[[Problem], Response[Any]]:
-    def answer(problem: Problem) -> Response[Any]:
-        call: Call = resolver.context["call"]
-        call.problem = (problem.type, problem.detail)
-        allow = problem.extensions.get("allow")
-        return Response(
-            problem.status,
-            problems.MEDIA_TYPE,
-            json.dumps(problem.body(call.id)),  # ASCII: a detail may quote half a surrogate pair
-            headers={"Allow": ", ".join(allow)} if allow else {},
-        )
-
-    return answer
+def _refuse(problem: Problem, call: Call, form: ProblemForm) -> Response[Any]:
+    call.problem = (problem.type, problem.detail)
+    response = form(problem, call.id)
+    for name, value in problem.headers.items():
+        response.headers[name] = value
+    return response

@@ -38,6 +38,11 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
         self.extensions = dict(extensions or {})
 
     @property
+    def headers(self) -> dict[str, str]:
+        """Of the answer, where HTTP asks for some."""
+        return {"Allow": ", ".join(self.extensions["allow"])} if "allow" in self.extensions else {}
+
+    @property
     def type(self) -> str:
         return f"urn:icebox:problem:{self.kind}"
 
