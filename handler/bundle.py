@@ -43,6 +43,7 @@ class Resize:
 
     rule: Literal["antialias", "opencv-linear"]
     fill: tuple[int, int, int]
+    fit: Literal["centre", "yolov5", "yolox", "mmdet", "stretch"] = "centre"
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,46 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class ParityAt:
+    """The detections above one score threshold, compared as sets.
+
+    detections: of the framework, all pictures together; 0 proves nothing. Worst differences are in
+    px of the original picture and in score, null where no two could be compared. on_edge: decisions
+    that fell differently because a score or an overlap lay on its very limit.
+    """
+
+    threshold: float
+    detections: int
+    box_px: float | None
+    score: float | None
+    on_edge: int
+    same: bool
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What scripts.model.parity found: the training framework's own predict against the handler.
+
+    compared_from: `picture` where both began at the file, `input` where both began at the
+    letterboxed input, because the bundle's resize is not the framework's. input_difference: the
+    largest in the normalised input, 0 where it is identical. candidate_*: the largest before NMS,
+    in input px and in score. first_difference: null where it passed.
+    """
+
+    passed: bool
+    compared_from: Literal["picture", "input"]
+    checkpoint_sha256: str
+    onnx_sha256: str
+    versions: Mapping[str, str]
+    pictures: int
+    input_difference: float
+    candidate_box_px: float
+    candidate_score: float
+    at: tuple[ParityAt, ...]
+    first_difference: str | None
+
+
+@dataclass(frozen=True)
 class Manifest:
     """model.json, whole."""
 
@@ -100,6 +141,7 @@ class Manifest:
     evaluation: tuple[Evaluation, ...]
     count_calibration: Mapping[str, Any] | None
     monitoring_baseline: Mapping[str, Any] | None
+    parity: Parity | None = None
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
@@ -182,7 +224,7 @@ def _read(kind: Any, raw: Any, where: str) -> Any:
     if kind is float and type(raw) in (int, float) and -1e300 < raw < 1e300:
         return float(raw)
     if kind is float or type(raw) is not kind:
-        names = {int: "a whole number", float: "a number", str: "a text"}
+        names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
         raise _wrong(where, names[kind], raw)
     return raw
 

@@ -87,14 +87,15 @@ class Detector:
 
         None where pixels must be exact.
         """
-        if self.manifest.resize.rule == "opencv-linear":
+        resize = self.manifest.resize
+        if resize.rule == "opencv-linear" or resize.fit == "stretch":
             return None
         return 2 * self.manifest.input.width, 2 * self.manifest.input.height
 
     def detect(self, picture: Picture, thresholds: Thresholds) -> Found:
         """Find what scores above the threshold (strictly, as IceVision), and what came near."""
         size, resize = self.manifest.input, self.manifest.resize
-        box = letterbox.fit(picture.width, picture.height, size.width, size.height)
+        box = letterbox.fit(picture.width, picture.height, size.width, size.height, resize.fit)
         model_input = letterbox.apply(picture.rgb, box, rule=resize.rule, fill=resize.fill)
         # The same NMS at a lower score only adds boxes below the others, never changes them.
         wide = Thresholds(

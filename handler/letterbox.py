@@ -4,6 +4,17 @@ Two rules, named in the manifest. `opencv-linear` is bit for bit what IceVision 
 inference (albumentations' LongestMaxSize: cv2.resize with INTER_LINEAR on uint8). `antialias` is
 Pillow's bilinear filter, whose support grows with the reduction, for models trained on pictures
 made by this very code.
+
+Five ways to place a picture in the input, named in the manifest, too, for a fraction of a px in the
+input is several in a large picture:
+
+- `centre`: IceVision's (albumentations), and YOLOv8's and later (ultralytics 8.4): padding on both
+  sides, mapped back by the factor of each axis;
+- `yolov5`: YOLOv5's to v7's: the same pixels, mapped back by one factor and the padding before its
+  rounding;
+- `yolox`: top left, sizes cut off to whole px, mapped back by one factor;
+- `mmdet`: top left, sizes rounded, mapped back by the factor of each axis;
+- `stretch`: the whole input, whatever the aspect.
 """
 
 from __future__ import annotations
@@ -16,13 +27,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Rule = Literal["antialias", "opencv-linear"]
+Fit = Literal["centre", "yolov5", "yolox", "mmdet", "stretch"]
 Rgb = NDArray[np.uint8]
 Boxes = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Where the picture lies in the input; all in px. Source is the upright original."""
+    """Where the picture lies in the input; all in px. Source is the upright original.
+
+    `offset` (x, y) and `scale` (x, y) map back: x of the original = (x of the input - offset) /
+    scale. They are the trained code's own, not always what left, top, width and height come to.
+    """
 
     source_width: int
     source_height: int
@@ -32,21 +48,48 @@ class Letterbox:
     top: int
     width: int
     height: int
+    offset: tuple[float, float]
+    scale: tuple[float, float]
 
 
-def fit(source_width: int, source_height: int, input_width: int, input_height: int) -> Letterbox:
-    """Fit a picture into the input, centred, at its own aspect (sizes in px, at least 1).
+def fit(
+    source_width: int,
+    source_height: int,
+    input_width: int,
+    input_height: int,
+    how: Fit = "centre",
+) -> Letterbox:
+    """Fit a picture into the input (sizes in px, at least 1), `how` as above.
 
-    The arithmetic is albumentations' LongestMaxSize and PadIfNeeded: half-to-even rounding, the
-    odd px of padding at the end.
+    The arithmetic is that of albumentations' LongestMaxSize and PadIfNeeded (half-to-even rounding,
+    the odd px of padding at the end), of YOLOv5's letterbox and scale_boxes, of YOLOX's
+    preproc, and of mmcv's imrescale.
     """
-    scale = min(input_width / source_width, input_height / source_height)
-    width = min(input_width, max(1, round(source_width * scale)))
-    height = min(input_height, max(1, round(source_height * scale)))
-    left, top = int((input_width - width) / 2), int((input_height - height) / 2)
-    return Letterbox(
-        source_width, source_height, input_width, input_height, left, top, width, height
-    )
+    source, whole = (source_width, source_height), (input_width, input_height)
+    gain = min(input_width / source_width, input_height / source_height)
+    if how == "stretch":
+        size = whole
+    else:
+        wanted = (side * gain for side in source)
+        if how == "yolox":
+            rounded = [int(side) for side in wanted]
+        elif how == "mmdet":
+            rounded = [int(side + 0.5) for side in wanted]
+        else:
+            rounded = [round(side) for side in wanted]
+        width, height = (min(most, max(1, side)) for side, most in zip(rounded, whole, strict=True))
+        size = (width, height)
+    spare = [most - side for most, side in zip(whole, size, strict=True)]
+    left, top = (spare[0] // 2, spare[1] // 2) if how in ("centre", "yolov5") else (0, 0)
+    offset, scale = (float(left), float(top)), (size[0] / source_width, size[1] / source_height)
+    if how in ("yolov5", "yolox"):
+        scale = (gain, gain)
+    if how == "yolov5":
+        offset = (
+            (input_width - source_width * gain) / 2,
+            (input_height - source_height * gain) / 2,
+        )
+    return Letterbox(*source, *whole, left, top, *size, offset, scale)
 
 
 def apply(rgb: Rgb, box: Letterbox, *, rule: Rule, fill: tuple[int, int, int]) -> Rgb:
@@ -83,9 +126,7 @@ def to_input(boxes: Boxes, box: Letterbox) -> Boxes:
 
 
 def _map(box: Letterbox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    offset = np.array([box.left, box.top] * 2, np.float64)
-    scale = np.array([box.width / box.source_width, box.height / box.source_height] * 2, np.float64)
-    return offset, scale
+    return np.array(box.offset * 2, np.float64), np.array(box.scale * 2, np.float64)
 
 
 def _antialias(rgb: Rgb, width: int, height: int) -> Rgb:

@@ -27,6 +27,29 @@ EVALUATION = {
     "command": "evaluate",
 }
 
+PARITY = {
+    "passed": True,
+    "compared_from": "picture",
+    "checkpoint_sha256": "0" * 64,
+    "onnx_sha256": "1" * 64,
+    "versions": {"icevision": "0.12.0"},
+    "pictures": 2,
+    "input_difference": 0.0,
+    "candidate_box_px": 1e-4,
+    "candidate_score": 1e-6,
+    "at": [
+        {
+            "threshold": 0.5,
+            "detections": 0,
+            "box_px": None,
+            "score": None,
+            "on_edge": 0,
+            "same": True,
+        }
+    ],
+    "first_difference": None,
+}
+
 
 def manifest_with(change: Callable[[dict[str, Any]], object]) -> str:
     whole = tiny_manifest(b"")
@@ -97,6 +120,8 @@ def test_a_file_that_is_no_manifest_is_named(
         (lambda m: m["input"].update(width=True), "input.width must be a whole number"),
         (lambda m: m["input"].update(height=0), "input.height must be positive"),
         (lambda m: m["resize"].update(rule="nearest"), "resize.rule must be one of ['antialias'"),
+        (lambda m: m["resize"].update(fit="left"), "resize.fit must be one of ['centre', 'yolov5'"),
+        (lambda m: m["resize"].pop("fit"), "resize.fit is missing"),
         (lambda m: m["resize"].update(fill=[1, 2]), "resize.fill must be a list of 3"),
         (lambda m: m["resize"].update(fill=[0, 0, 256]), "resize.fill must be from 0 to 255"),
         (lambda m: m["thresholds"].update(score=1.1), "thresholds.score must be from 0 to 1"),
@@ -114,6 +139,17 @@ def test_a_file_that_is_no_manifest_is_named(
             "evaluation[0].ap must be a number, not null",
         ),
         (lambda m: m.update(monitoring_baseline=[]), "monitoring_baseline must be an object"),
+        (lambda m: m.pop("parity"), "parity is missing"),
+        (lambda m: m.update(parity=True), "parity must be an object"),
+        (
+            lambda m: m.update(parity=PARITY | {"passed": 1}),
+            "parity.passed must be true or false, not 1",
+        ),
+        (
+            lambda m: m.update(parity=PARITY | {"compared_from": "half way"}),
+            "parity.compared_from must be one of ['picture', 'input']",
+        ),
+        (lambda m: m.update(parity=PARITY | {"at": [{}]}), "parity.at[0].threshold is missing"),
     ],
 )
 def test_what_is_wrong_in_a_manifest_is_named(
@@ -143,7 +179,7 @@ def test_a_manifest_written_reads_back_equal(
 ) -> None:
     def change(whole: dict[str, Any]) -> None:
         whole.update(classes=classes, monitoring_baseline=baseline, count_calibration={"a": [1]})
-        whole.update(evaluation=[EVALUATION])
+        whole.update(evaluation=[EVALUATION], parity=PARITY)
         whole["thresholds"]["score"] = score
         whole["provenance"]["versions"] = versions
 

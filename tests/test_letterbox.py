@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ TRAIN_PYTHON = ROOT / ".venv-train" / "bin" / "python"
 FILL = (124, 116, 104)
 sides = st.integers(1, 30_000)
 inputs = st.integers(1, 2_000)
+fits = st.sampled_from(get_args(letterbox.Fit))
 
 
 def pattern(width: int, height: int) -> np.ndarray:
@@ -74,17 +76,66 @@ def test_the_content_lies_within_the_input_and_touches_it(
     assert box.top == (input_height - box.height) // 2
 
 
-@given(sides, sides, inputs, inputs, st.lists(st.floats(0, 1, width=32), min_size=4, max_size=4))
+@given(
+    sides, sides, inputs, inputs, st.lists(st.floats(0, 1, width=32), min_size=4, max_size=4), fits
+)
 def test_a_box_survives_the_way_there_and_back(
-    width: int, height: int, input_width: int, input_height: int, shares: list[float]
+    width: int,
+    height: int,
+    input_width: int,
+    input_height: int,
+    shares: list[float],
+    how: letterbox.Fit,
 ) -> None:
-    box = letterbox.fit(width, height, input_width, input_height)
+    box = letterbox.fit(width, height, input_width, input_height, how)
     size = np.array([width, height, width, height], np.float32)
     boxes = (np.array([shares], np.float32) * size).astype(np.float32)
     back = letterbox.to_original(letterbox.to_input(boxes, box), box)
     # float32 holds 24 bits of the input's px; one of them may be many of the original's
-    step = max(width / box.width, height / box.height)
+    step = max(1 / box.scale[0], 1 / box.scale[1])
     assert np.all(np.abs(back - boxes) <= 2**-22 * (max(input_width, input_height) * step + size))
+
+
+@pytest.mark.parametrize(
+    ("how", "source", "place", "offset", "scale"),
+    [  # (left, top, width, height) of the content in 416 x 416 px, and the map back
+        # 499 · 416 / 666 is 311.7: YOLOX cuts it off (yolox/data/data_augment.py, preproc)
+        ("yolox", (499, 666), (0, 0, 311, 416), (0, 0), (416 / 666, 416 / 666)),
+        ("mmdet", (499, 666), (0, 0, 312, 416), (0, 0), (312 / 499, 416 / 666)),
+        ("centre", (499, 666), (52, 0, 312, 416), (52, 0), (312 / 499, 416 / 666)),
+        # 301.69 px of 416: 57.15 on each side, before its rounding
+        (
+            "yolov5",
+            (483, 666),
+            (57, 0, 302, 416),
+            ((416 - 483 * 416 / 666) / 2, 0),
+            (416 / 666, 416 / 666),
+        ),
+        ("centre", (1000, 333), (0, 138, 416, 139), (0, 138), (0.416, 139 / 333)),
+        ("stretch", (1000, 333), (0, 0, 416, 416), (0, 0), (0.416, 416 / 333)),
+        ("yolox", (20_000, 1), (0, 0, 416, 1), (0, 0), (0.0208, 0.0208)),
+    ],
+)
+def test_a_picture_is_placed_as_the_trained_code_does(
+    how: letterbox.Fit,
+    source: tuple[int, int],
+    place: tuple[int, int, int, int],
+    offset: tuple[float, float],
+    scale: tuple[float, float],
+) -> None:
+    box = letterbox.fit(*source, 416, 416, how)
+    assert (box.left, box.top, box.width, box.height) == place
+    assert box.offset == pytest.approx(offset)
+    assert box.scale == pytest.approx(scale)
+
+
+@given(sides, sides, inputs, inputs, fits)
+def test_however_placed_the_content_lies_within_the_input(
+    width: int, height: int, input_width: int, input_height: int, how: letterbox.Fit
+) -> None:
+    box = letterbox.fit(width, height, input_width, input_height, how)
+    assert box.width >= 1 and 0 <= box.left <= input_width - box.width
+    assert box.height >= 1 and 0 <= box.top <= input_height - box.height
 
 
 def test_boxes_in_the_padding_are_clipped_to_the_picture() -> None:

@@ -36,7 +36,7 @@ def measure(detector: Detector, data: bytes, runs: int) -> dict[str, list[float]
         found = detector.detect(picture, thresholds)
         ended = time.perf_counter()
         # detect() letterboxes inside; timed once more by itself, outside the whole
-        box = letterbox.fit(picture.width, picture.height, size.width, size.height)
+        box = letterbox.fit(picture.width, picture.height, size.width, size.height, resize.fit)
         again = time.perf_counter()
         letterbox.apply(picture.rgb, box, rule=resize.rule, fill=resize.fill)
         fitted = time.perf_counter()

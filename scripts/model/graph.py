@@ -49,12 +49,15 @@ def wrap(
     it.
 
     mean and std are of RGB, whatever order the network takes its channels in. A uint8 network takes
-    pixels as they are: mean 0, std 1/255. Raises ValueError where it is asked for anything else.
+    pixels as they are: mean 0, std 1/255. A network of an opset later than OPSET keeps its own.
+    Raises ValueError where it is asked for anything else.
     """
-    front = _model(_front(width, height, mean, std, order, layout, dtype))
-    back = _model(_back(nms))
+    opset = max([OPSET, *(item.version for item in network.opset_import if item.domain == "")])
+    ir_version = IR_VERSION if opset == OPSET else max(IR_VERSION, network.ir_version)
+    front = _model(_front(width, height, mean, std, order, layout, dtype), opset, ir_version)
+    back = _model(_back(nms), opset, ir_version)
     network = onnx.ModelProto.FromString(network.SerializeToString())
-    network.ir_version = IR_VERSION
+    network.ir_version = ir_version
     network = compose.add_prefix(network, "network/")
     joined = compose.merge_models(front, network, io_map=[("normalised", "network/image")])
     joined = compose.merge_models(
@@ -64,12 +67,12 @@ def wrap(
     )
     joined.graph.name = "detector"
     joined.producer_name = "icebox"
-    _forget_its_making(joined)
+    forget_its_making(joined)
     onnx.checker.check_model(joined, full_check=True)
     return joined
 
 
-def _forget_its_making(model: onnx.ModelProto) -> None:
+def forget_its_making(model: onnx.ModelProto) -> None:
     """Drop what exporters leave in: stack traces with the paths of whoever exported."""
     for holder in (model, model.graph, *model.graph.node, *model.graph.value_info):
         del holder.metadata_props[:]
@@ -79,9 +82,9 @@ def _forget_its_making(model: onnx.ModelProto) -> None:
         tensor.ClearField("doc_string")
 
 
-def _model(graph: onnx.GraphProto) -> onnx.ModelProto:
+def _model(graph: onnx.GraphProto, opset: int, ir_version: int) -> onnx.ModelProto:
     return helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version
     )
 
 

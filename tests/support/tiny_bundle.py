@@ -51,7 +51,7 @@ def tiny_manifest(
         "sha256": hashlib.sha256(data).hexdigest(),
         "classes": ["red", "green"],
         "input": {"width": size[0], "height": size[1]},
-        "resize": {"rule": rule, "fill": [124, 116, 104]},
+        "resize": {"rule": rule, "fill": [124, 116, 104], "fit": "centre"},
         "thresholds": {"score": 0.5, "iou": 0.5, "max_detections": 100, "score_floor": 0.1},
         "opset": graph.OPSET,
         "provenance": {
@@ -66,6 +66,7 @@ def tiny_manifest(
         "evaluation": [],
         "count_calibration": None,
         "monitoring_baseline": None,
+        "parity": None,
     }
 
 

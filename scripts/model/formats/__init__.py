@@ -1,0 +1,1 @@
+"""ONNX detectors made elsewhere: read, recognised, and decoded into what graph.wrap takes."""
