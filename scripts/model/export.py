@@ -60,6 +60,9 @@ class EfficientDetCandidates(nn.Module):
         centre = codes[..., :2] * self.extent + self.centre
         half = torch.exp(codes[..., 2:]) * self.extent / 2
         boxes = torch.cat([centre - half, centre + half], 2)[..., [1, 0, 3, 2]]
+        # Cut to the input before NMS, as effdet does: overlaps at the edges depend on it.
+        height, width = image.shape[-2:]
+        boxes = torch.minimum(boxes.clamp(min=0), boxes.new_tensor([width, height] * 2))
         return boxes, logits.sigmoid().transpose(1, 2)
 
 
