@@ -1,0 +1,133 @@
+"""`GET /`: the web page out, whole in one answer; and the few files that its installation needs.
+
+Style, script and icon are put into the page: a page of five requests would start five cold
+execution environments, and the page needs no address of its own files, behind a stage or not.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from handler.call import Call
+from handler.gateway import Endpoint, Request
+
+FOLDER = Path(__file__).parents[1] / "web"
+PAGE = "/"
+FILES = {
+    "/manifest.webmanifest": "application/manifest+json",
+    "/icon-192.png": "image/png",
+    "/icon-512.png": "image/png",
+}
+PATHS = (PAGE, *FILES)
+# What the page's text has, and what takes its place.
+_STYLE = '<link rel="stylesheet" href="style.css">'
+_SCRIPT = '<script src="app.js"></script>'
+_ICON = 'href="icon.svg"'
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it is sent. etag: weak, since it stands for the compressed form, too."""
+
+    plain: bytes
+    packed: bytes
+    etag: str
+    headers: Mapping[str, str]
+
+
+def endpoint(path: str) -> Endpoint:
+    """Files are read on the first request for one, not at INIT: most environments get none."""
+
+    def answer(request: Request, _: Call) -> Response[Any]:
+        file = load(path)
+        headers = {**file.headers, "ETag": file.etag, "Vary": "Accept-Encoding"}
+        media = headers.pop("Content-Type")
+        if _is_known(request.headers.get("if-none-match", ""), file.etag):
+            return Response(304, media, "", headers=headers)
+        if not takes_gzip(request.headers.get("accept-encoding", "")):
+            return Response(200, media, file.plain, headers=headers)
+        return Response(200, media, file.packed, headers=headers | {"Content-Encoding": "gzip"})
+
+    return answer
+
+
+@functools.cache
+def load(path: str) -> File:
+    """One of PATHS, ready to be sent."""
+    if path != PAGE:
+        headers = {"Content-Type": FILES[path], "Cache-Control": "public, max-age=86400"}
+        return _file((FOLDER / path[1:]).read_bytes(), headers)
+    style, script = (_text(name) for name in ("style.css", "app.js"))
+    icon = base64.b64encode((FOLDER / "icon.svg").read_bytes()).decode()
+    page = (
+        _text("index.html")
+        .replace(_STYLE, f"<style>{style}</style>")
+        .replace(_SCRIPT, f"<script>{script}</script>")
+        .replace(_ICON, f'href="data:image/svg+xml;base64,{icon}"')
+    )
+    policy = {
+        "default-src": "'none'",
+        "script-src": _hash(script),
+        "style-src": _hash(style),
+        "img-src": "'self' blob: data:",
+        "connect-src": "'self'",
+        "manifest-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Cache-Control": "no-cache",  # asked for each time, sent when it has changed
+        "Content-Security-Policy": "; ".join(" ".join(pair) for pair in policy.items()),
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "geolocation=(), microphone=(), payment=()",
+    }
+    return _file(page.encode(), headers)
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether the header names gzip, or all, and not with a weight of nothing."""
+    weights = {}
+    for item in accept_encoding.lower().split(","):
+        name, _, weight = item.replace(" ", "").partition(";q=")
+        weights[name] = weight.strip("0.") != "" if weight else True
+    return weights.get("gzip", weights.get("*", False))
+
+
+def _file(plain: bytes, headers: Mapping[str, str]) -> File:
+    import gzip
+    import hashlib
+
+    etag = f'W/"{hashlib.sha256(plain).hexdigest()[:20]}"'
+    return File(
+        plain,
+        gzip.compress(plain, 9, mtime=0),
+        etag,
+        {**headers, "X-Content-Type-Options": "nosniff"},
+    )
+
+
+def _text(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _hash(inline: str) -> str:
+    """An inline text's source expression (Content Security Policy Level 3)."""
+    import hashlib
+
+    return f"'sha256-{base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()}'"
+
+
+def _is_known(if_none_match: str, etag: str) -> bool:
+    """RFC 9110's weak comparison."""
+    known = [item.strip().removeprefix("W/") for item in if_none_match.split(",")]
+    return etag.removeprefix("W/") in known or known == ["*"]

@@ -1,0 +1,115 @@
+"""The page's files as HTTP: types, caching, compression, and a policy that fits what is sent."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from handler.routes import web
+from scripts.local.http_event import FORMS
+from tests.support.app import App
+
+MAX_BYTES = 40_000  # of all that a visit loads, compressed
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("path", web.PATHS)
+def test_files_are_served_in_every_form_of_event(app: App, path: str, form: str) -> None:
+    plain = app.send("GET", path, form=form)
+    packed = app.send("GET", path, headers=[("Accept-Encoding", "br, gzip")], form=form)
+    assert (plain.status, packed.status) == (200, 200)
+    assert plain.header("Content-Encoding") is None and packed.header("Content-Encoding") == "gzip"
+    assert gzip.decompress(packed.body) == plain.body and plain.body
+    expected = web.FILES.get(path, "text/html; charset=utf-8")
+    assert plain.header("Content-Type") == packed.header("Content-Type") == expected
+    assert plain.header("X-Content-Type-Options") == "nosniff"
+    assert plain.header("Vary") == "Accept-Encoding"
+
+
+def test_a_page_that_is_known_is_not_sent_again(app: App) -> None:
+    etag = app.send("GET", "/").header("ETag")
+    assert etag and etag.startswith('W/"')
+    for known in (etag, etag.removeprefix("W/"), f'"other", {etag}', "*"):
+        again = app.send("GET", "/", headers=[("If-None-Match", known)])
+        assert (again.status, again.body) == (304, b""), known
+        assert again.header("ETag") == etag
+    assert app.send("GET", "/", headers=[("If-None-Match", '"other"')]).status == 200
+
+
+def test_head_and_methods_that_are_not_there(app: App) -> None:
+    assert app.send("HEAD", "/").status == 200
+    refused = app.send("POST", "/")
+    assert (refused.status, refused.header("Allow")) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [("gzip", True), ("", False), ("br", False), ("gzip;q=0", False), ("gzip; q=0.0, br", False)]
+    + [("GZIP;q=0.5", True), ("*", True), ("*;q=0", False), ("gzip;q=0, *", False)],
+)
+def test_compression_is_the_clients_choice(accept: str, expected: bool) -> None:
+    assert web.takes_gzip(accept) is expected
+
+
+def test_the_policy_allows_what_is_in_the_page_and_nothing_else(app: App) -> None:
+    answer = app.send("GET", "/")
+    page = answer.body.decode()
+    policy = dict(
+        part.split(" ", 1) for part in (answer.header("Content-Security-Policy") or "").split("; ")
+    )
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    for name, tag in (("script-src", "script"), ("style-src", "style")):
+        inline = re.findall(rf"<{tag}[^>]*>(.*?)</{tag}>", page, re.DOTALL)
+        digests = [
+            f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+            for text in inline
+        ]
+        assert len(inline) == 1 and policy[name] == digests[0]
+    assert not re.search(
+        r"<[^>]+\s(style|on\w+)=", page.partition("<body>")[2].split("<script>")[0]
+    )
+
+
+def test_the_page_loads_nothing_from_elsewhere(app: App) -> None:
+    page = app.send("GET", "/").body.decode()
+    addresses = re.findall(r"https?://[^\s\"'<>)]+", page)
+    assert set(addresses) <= {"http://www.w3.org/2000/svg"}
+    # relative to whatever path the page has, such as a stage's: none begins with a slash
+    assert not re.findall(r"""(?:href|src|action)=["']/""", page)
+
+
+def test_the_page_is_small(app: App) -> None:
+    headers = [("Accept-Encoding", "gzip")]
+    assert sum(len(app.send("GET", path, headers=headers).body) for path in web.PATHS) < MAX_BYTES
+
+
+def test_the_manifest_is_installable(app: App) -> None:
+    """What browsers ask for: a name, where to start, and icons of 192 and 512 px."""
+    manifest = json.loads(app.send("GET", "/manifest.webmanifest").body)
+    assert manifest["name"] and manifest["display"] == "standalone"
+    assert manifest["start_url"] == manifest["scope"] == "./"
+    sizes = set()
+    for icon in manifest["icons"]:
+        with Image.open(io.BytesIO(app.send("GET", f"/{icon['src']}").body)) as picture:
+            assert f"{picture.width}x{picture.height}" == icon["sizes"]
+            sizes.add(picture.size)
+    assert sizes == {(192, 192), (512, 512)}
+    assert any(icon["purpose"] == "maskable" for icon in manifest["icons"])
+
+
+def test_nothing_is_read_before_it_is_asked_for() -> None:
+    """INIT pays for no file of a page that most execution environments never send."""
+    program = "import handler.app, handler.routes.web as web; print(web.load.cache_info().currsize)"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ran.stdout.split()[-1] == "0"
