@@ -15,12 +15,12 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from handler import bundle, prediction_log, record
+from handler import bundle, prediction_log, record, store
 from handler.after_response import AfterResponse
 from handler.call import Call
 from handler.detector import Detector
 from handler.gateway import Gateway, Route
-from handler.routes import native, ops
+from handler.routes import gradio, gradio_app, huggingface, native, ops, roboflow, web
 from handler.settings import Settings
 
 SERVICE = "icebox"
@@ -34,10 +34,60 @@ detector = Detector.load(bundle.load(settings.model_dir), threads=settings.ort_t
 gateway = Gateway(
     {
         native.PATH: Route(
-            {"POST": native.endpoint(detector, max_pixels=settings.max_image_pixels)}
+            {
+                "POST": native.endpoint(
+                    detector,
+                    max_pixels=settings.max_image_pixels,
+                    max_pictures=settings.max_pictures,
+                )
+            }
         ),
         "/health": Route({"GET": ops.health(detector.manifest)}, is_open=True),
         "/v1/model": Route({"GET": ops.model(detector.manifest)}),
+        **{
+            path: Route(dict.fromkeys(("GET", "HEAD"), web.endpoint(path)), is_open=True)
+            for path in web.PATHS
+        },
+        **{
+            f"{path}/health": Route(
+                {"GET": huggingface.health(detector.manifest)},
+                huggingface.problem_form,
+                is_open=True,
+            )
+            for path in huggingface.PATHS
+        },
+        **{
+            path: Route(
+                {
+                    "POST": huggingface.endpoint(
+                        path, detector, max_pixels=settings.max_image_pixels
+                    )
+                },
+                huggingface.problem_form,
+            )
+            for path in huggingface.PATHS
+        },
+        **{
+            path: Route(
+                {"POST": gradio_app.endpoint(path, detector, max_pixels=settings.max_image_pixels)},
+                gradio_app.problem_form,
+            )
+            for path in gradio_app.PATHS
+        },
+        **{
+            path: Route(methods, gradio.problem_form)
+            for path, methods in gradio.endpoints(
+                detector,
+                store.open_store(settings.gradio_store),
+                max_pixels=settings.max_image_pixels,
+                max_body_bytes=settings.max_body_bytes,
+            ).items()
+        },
+        # last: of paths that several templates match, the first has it
+        roboflow.PATH: Route(
+            {"POST": roboflow.endpoint(detector, max_pixels=settings.max_image_pixels)},
+            roboflow.problem_form,
+        ),
     },
     max_body_bytes=settings.max_body_bytes,
 )

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
@@ -34,14 +34,17 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # fit with room to spare
 ROOM_BYTES, ALB_ROOM_BYTES = 4_500_000, 700_000
 
+API_KEY = "api_key"  # of the query
+
 
 @dataclass(frozen=True)
 class Request:
     """What a client sent.
 
-    params: of the path, by the names in its template. query: (name, value) pairs, decoded. headers:
-    lower-case names. read_body: gives the body's bytes; raises BadRequest, BodyTooLarge.
-    room_bytes: for the answer's body.
+    params: of the path, by the names in its template. query: (name, value) pairs, decoded, without
+    an api_key, which stands apart. headers: lower-case names. caller: whom the gateway let in.
+    read_body: gives the body's bytes; raises BadRequest, BodyTooLarge. room_bytes: for the answer's
+    body.
     """
 
     path: str
@@ -50,6 +53,8 @@ class Request:
     headers: Mapping[str, str]
     read_body: Callable[[], bytes]
     room_bytes: int = ROOM_BYTES
+    api_key: str = ""
+    caller: str = ""
 
 
 Endpoint = Callable[[Request, Call], Response[Any]]
@@ -77,8 +82,8 @@ class Gateway:
     """The routes of the function.
 
     routes: path template → Route. A part of a template such as {id} takes any text without a slash,
-    {version:int} a whole number only. authorize: raises the Problem of a request without a key that
-    it should have.
+    {version:int} a whole number only. authorize: who calls; raises the Problem of a request that is
+    not let in. Open routes are not asked.
     """
 
     def __init__(
@@ -86,7 +91,7 @@ class Gateway:
         routes: Mapping[str, Route],
         *,
         max_body_bytes: int,
-        authorize: Callable[[Request], None] | None = None,
+        authorize: Callable[[Request], str] | None = None,
     ) -> None:
         self._max_body_bytes = max_body_bytes
         self._authorize = authorize
@@ -112,7 +117,7 @@ class Gateway:
         resolver = self._resolver(event)
         resolver.append_context(call=call)  # type: ignore[no-untyped-call]
         # The runtime's context is not handed on: whoever keeps it holds up after_response.
-        return resolver.resolve(event, _NO_CONTEXT)
+        return resolver.resolve(_without_last_slash(event), _NO_CONTEXT)
 
     def _resolver(self, event: Event) -> ApiGatewayResolver:
         if event.get("version") == "2.0":
@@ -133,14 +138,14 @@ class Gateway:
 
         def answer(**params: str) -> Response[Any]:
             call: Call = resolver.context["call"]
+            if not all(params[name].isascii() and params[name].isdigit() for name in numbers):
+                return _refuse(self._not_found(), call, problem_json)  # as of no route at all
             try:
-                if not all(params[name].isascii() and params[name].isdigit() for name in numbers):
-                    raise self._not_found()
                 if method not in route.methods:
                     raise _not_allowed(path, method, route)
                 request = self._request(resolver.current_event.raw_event, params)
                 if self._authorize and not route.is_open:
-                    self._authorize(request)
+                    request = replace(request, caller=self._authorize(request))
                 return route.methods[method](request, call)
             except Problem as problem:
                 return _refuse(problem, call, route.problem_form)
@@ -158,21 +163,31 @@ class Gateway:
 
     def _request(self, event: Event, params: Mapping[str, str]) -> Request:
         is_alb = "elb" in (event.get("requestContext") or {})
+        pairs = _query(event, is_alb)
         return Request(
             path=event.get("rawPath") or event.get("path") or "/",
             params=params,
-            query=tuple(_query(event, is_alb)),
+            query=tuple(pair for pair in pairs if pair[0] != API_KEY),
+            api_key=next((value for name, value in pairs if name == API_KEY), ""),
             headers=_headers(event),
             read_body=partial(_body, event, self._max_body_bytes),
             room_bytes=ALB_ROOM_BYTES if is_alb else ROOM_BYTES,
         )
 
 
-def json_response(body: Mapping[str, Any], status: int = 200) -> Response[Any]:
+def json_response(body: Mapping[str, Any] | Sequence[Any], status: int = 200) -> Response[Any]:
     return Response(status, "application/json", json.dumps(body, ensure_ascii=False))
 
 
 _NO_CONTEXT = LambdaContext()
+
+
+def _without_last_slash(event: Event) -> dict[str, Any]:
+    """The event of /a for one of /a/, in every form, as the REST resolver alone would have it."""
+    key = "rawPath" if event.get("version") == "2.0" else "path"
+    path = (event.get(key) or "/").rstrip("/")
+    stage = (event.get("requestContext") or {}).get("stage")  # /STAGE/ is the root
+    return {**event, key: path} if path not in ("", f"/{stage}") else {**event}
 
 
 def _query(event: Event, is_alb: bool) -> list[tuple[str, str]]:

@@ -2,10 +2,13 @@
 
 Problem
 ├── BadRequest            400  malformed request or parameter
-├── NotFound              404  no such route
+├── Unauthorized          401  no key, where one is asked for
+├── Forbidden             403  a key that is not known; a bucket that may not be read
+├── NotFound              404  no such route, upload, object or prediction
 ├── MethodNotAllowed      405  the route exists, the method does not
 ├── NotAcceptable         406  no answer in a form the client accepts
 ├── BodyTooLarge          413  more bytes than MAX_BODY_BYTES
+├── TooManyPictures       413  more than MAX_PICTURES at once, or than time or answer have room for
 ├── UnsupportedImage      415  not a picture, or one of a kind that is not read
 └── Unprocessable         422
     ├── Undecodable            a picture that is truncated or corrupt
@@ -62,6 +65,18 @@ class BadRequest(Problem):
     status, title, kind = 400, "Bad request", "bad-request"
 
 
+class Unauthorized(Problem):
+    status, title, kind = 401, "Key missing", "unauthorized"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(Problem):
+    status, title, kind = 403, "Not allowed", "forbidden"
+
+
 class NotFound(Problem):
     status, title, kind = 404, "Not found", "not-found"
 
@@ -76,6 +91,10 @@ class NotAcceptable(Problem):
 
 class BodyTooLarge(Problem):
     status, title, kind = 413, "Body too large", "body-too-large"
+
+
+class TooManyPictures(Problem):
+    status, title, kind = 413, "Too many pictures", "too-many-pictures"
 
 
 class UnsupportedImage(Problem):

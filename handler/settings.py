@@ -18,15 +18,18 @@ class SettingsError(ValueError):
 class Settings:
     """What a deployment decides.
 
-    prediction_log: a URL, or empty for none. max_body_bytes: of the HTTP body, before any picture
-    is taken out of it. max_image_pixels: width times height of the upright original. ort_threads:
-    of one inference. runtime_api: host and port of the Lambda Runtime API, None outside Lambda.
+    prediction_log, gradio_store: a URL, or empty for none. max_body_bytes: of the HTTP body, before
+    any picture is taken out of it. max_image_pixels: width times height of the upright original.
+    max_pictures: of one request. ort_threads: of one inference. runtime_api: host and port of the
+    Lambda Runtime API, None outside Lambda.
     """
 
     model_dir: Path
     prediction_log: str
+    gradio_store: str
     max_body_bytes: int
     max_image_pixels: int
+    max_pictures: int
     ort_threads: int
     log_level: str
     runtime_api: str | None
@@ -49,9 +52,11 @@ class Settings:
         return cls(
             model_dir=model_dir,
             prediction_log=env.get("PREDICTION_LOG") or "",
+            gradio_store=env.get("GRADIO_STORE") or "",
             # Lambda passes at most 6 MiB, so that a larger body never gets here.
             max_body_bytes=_whole_number(env, "MAX_BODY_BYTES", 6 * 1024 * 1024),
             max_image_pixels=_whole_number(env, "MAX_IMAGE_PIXELS", 64_000_000),
+            max_pictures=_whole_number(env, "MAX_PICTURES", 16),
             ort_threads=_whole_number(env, "ORT_THREADS", max(1, round(memory_mb / MB_PER_VCPU))),
             log_level=log_level.upper(),
             runtime_api=env.get("AWS_LAMBDA_RUNTIME_API") or None,

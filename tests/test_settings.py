@@ -14,8 +14,10 @@ def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:
     assert settings == Settings(
         model_dir=tmp_path,
         prediction_log="",
+        gradio_store="",
         max_body_bytes=6_291_456,
         max_image_pixels=64_000_000,
+        max_pictures=16,
         ort_threads=4,
         log_level="INFO",
         runtime_api=None,
@@ -43,14 +45,18 @@ def test_all_can_be_set(tmp_path: Path) -> None:
         {
             "MODEL_DIR": str(tmp_path),
             "PREDICTION_LOG": "s3://bucket",
+            "GRADIO_STORE": "file:///store",
             "MAX_BODY_BYTES": "10",
             "MAX_IMAGE_PIXELS": "20",
+            "MAX_PICTURES": "5",
             "ORT_THREADS": "3",
             "LOG_LEVEL": "debug",
             "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
         }
     )
-    assert settings == Settings(tmp_path, "s3://bucket", 10, 20, 3, "DEBUG", "127.0.0.1:9001")
+    assert settings == Settings(
+        tmp_path, "s3://bucket", "file:///store", 10, 20, 5, 3, "DEBUG", "127.0.0.1:9001"
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,6 +66,7 @@ def test_all_can_be_set(tmp_path: Path) -> None:
         ("MAX_BODY_BYTES", "-1"),
         ("MAX_BODY_BYTES", "6MB"),
         ("MAX_IMAGE_PIXELS", "1e6"),
+        ("MAX_PICTURES", "0"),
         ("ORT_THREADS", "²"),
         ("ORT_THREADS", "1.5"),
         ("LOG_LEVEL", "LOUD"),

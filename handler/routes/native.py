@@ -1,10 +1,13 @@
-"""`POST /v1/detect`: a picture as bytes, form or JSON in; JSON or the annotated picture out."""
+"""`POST /v1/detect`: a picture as bytes, form or JSON in; JSON or the annotated picture out.
+
+Several pictures in one form or JSON list: a JSON list out, a result or a problem for each.
+"""
 
 from __future__ import annotations
 
-import math
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,15 +20,16 @@ from handler.detections import Detections
 from handler.detector import Detector, Thresholds
 from handler.gateway import Endpoint, Request, json_response
 from handler.predict import Ask, Prediction, predict
-from handler.problems import BadRequest, NotAcceptable
-from handler.routes.picture import read_picture
+from handler.problems import BadRequest, NotAcceptable, Problem, TooManyPictures
+from handler.routes.annotated import annotated
+from handler.routes.parameters import share, whole
+from handler.routes.picture import Sent, read_pictures
 
 PATH = "/v1/detect"
 PARAMETERS = ("score_threshold", "iou_threshold", "max_detections", "labels")
 MAX_DETECTIONS = 1000  # keeps the answer, and the record as one log line, well within their limits
 MEDIA = ("application/json", "image/jpeg", "image/png")  # the first is preferred
-# Of the annotated picture: the first whose file fits into the answer; even noise does at the last.
-SIDES_PX = (1280, 960, 640, 480)
+LIST_S = 12.0  # within which the last picture of a list is begun; the function has 20
 
 
 @dataclass(frozen=True)
@@ -37,24 +41,74 @@ class Options:
     media: str
 
 
-def endpoint(detector: Detector, *, max_pixels: int) -> Endpoint:
+def endpoint(
+    detector: Detector, *, max_pixels: int, max_pictures: int, list_s: float = LIST_S
+) -> Endpoint:
+    """list_s: after so many seconds no further picture of a list is begun."""
+
     def detect(request: Request, call: Call) -> Response[Any]:
         call.route = PATH
         options = read_options(request, detector.manifest)
-        call.ask = Ask(read_picture(request), options.thresholds)
+        sent = read_pictures(request, limit=max_pictures)
+        if isinstance(sent, list):
+            return detect_each(sent, options, request, call)
+        call.ask = Ask(sent, options.thresholds)
         call.prediction = predict(call.ask, detector=detector, max_pixels=max_pixels)
-        chosen = np.isin(call.prediction.detections.class_ids, options.class_ids)
-        shown = call.prediction.detections.select(chosen)
+        shown = _shown(call.prediction, options)
         if options.media == "application/json":
             call.total_ms = call.elapsed_ms()
             return json_response(_answer(call, call.prediction, shown, options, detector.manifest))
-        body = _annotated(call.prediction, shown, options.media, request.room_bytes)
+        body = annotated(
+            call.prediction,
+            shown,
+            "PNG" if options.media == "image/png" else "JPEG",
+            request.room_bytes,
+        )
         headers = {
             "X-Prediction-Id": call.id,
             "X-Detection-Count": str(len(shown)),
             "Vary": "Accept",
         }
         return Response(200, options.media, body, headers=headers)
+
+    def detect_each(
+        pictures: list[Sent], options: Options, request: Request, call: Call
+    ) -> Response[Any]:
+        if not _accepts_json(request):
+            raise NotAcceptable(
+                "several pictures are answered in JSON only; accept application/json, or send one"
+            )
+        texts: list[str] = []
+        room = request.room_bytes
+        for picture in pictures:
+            part = call.part()
+            try:
+                if call.elapsed_ms() > list_s * 1000:
+                    raise TooManyPictures(f"not begun within {list_s:g} s; send fewer at once")
+                text = json.dumps(detect_one(picture, options, part), ensure_ascii=False)
+                if len(text.encode(errors="replace")) > room:
+                    part.prediction = None
+                    raise TooManyPictures("the answer is full; send fewer at once")
+            except Problem as problem:
+                part.problem = (problem.type, problem.detail)
+                told = {"prediction_id": part.id, "problem": problem.body(part.id)}
+                text = json.dumps(told)
+            part.total_ms = part.total_ms or part.elapsed_ms()
+            room -= len(text.encode(errors="replace"))
+            texts.append(text)
+        return Response(200, "application/json", f"[{', '.join(texts)}]")
+
+    def detect_one(picture: Sent, options: Options, part: Call) -> dict[str, Any]:
+        if isinstance(picture, Problem):
+            raise picture
+        part.ask = Ask(picture, options.thresholds)
+        prediction = predict(part.ask, detector=detector, max_pixels=max_pixels)
+        # The call outlives its pictures, whose pixels would add up: a record does without.
+        nothing = np.empty((0, 0, 3), np.uint8)
+        part.prediction = replace(prediction, picture=replace(prediction.picture, rgb=nothing))
+        part.total_ms = part.elapsed_ms()
+        shown = _shown(prediction, options)
+        return _answer(part, prediction, shown, options, detector.manifest)
 
     return detect
 
@@ -75,19 +129,23 @@ def read_options(request: Request, manifest: Manifest) -> Options:
     defaults = manifest.thresholds
     return Options(
         Thresholds(
-            score=_share(once, "score_threshold", defaults.score),
-            iou=_share(once, "iou_threshold", defaults.iou),
-            max_detections=_count(once, "max_detections", defaults.max_detections),
+            score=share("score_threshold", once.get("score_threshold", defaults.score)),
+            iou=share("iou_threshold", once.get("iou_threshold", defaults.iou)),
+            max_detections=whole(
+                "max_detections",
+                once.get("max_detections", defaults.max_detections),
+                most=max(defaults.max_detections, MAX_DETECTIONS),
+            ),
         ),
         class_ids=tuple(map(classes.index, labels)) or tuple(range(len(classes))),
         media=choose_media(request.headers.get("accept", "")),
     )
 
 
-def choose_media(accept: str) -> str:
+def choose_media(accept: str, offers: Sequence[str] = MEDIA) -> str:
     """The media type to answer with, by an Accept header. Raises NotAcceptable."""
     ranked = []
-    for order, offer in enumerate(MEDIA):
+    for order, offer in enumerate(offers):
         weights = [
             (_closeness(offer, name), weight)
             for name, weight in _accepted(accept)
@@ -98,7 +156,7 @@ def choose_media(accept: str) -> str:
         if weight > 0:
             ranked.append((-weight, -closeness, order, offer))
     if not ranked:
-        raise NotAcceptable(f"Accept is {accept!r}; the answer can be {', '.join(MEDIA)}")
+        raise NotAcceptable(f"Accept is {accept!r}; the answer can be {', '.join(offers)}")
     return min(ranked)[-1]
 
 
@@ -123,19 +181,17 @@ def _answer(
     }
 
 
-def _annotated(prediction: Prediction, shown: Detections, media: str, room_bytes: int) -> bytes:
-    from handler import annotate  # fonts and drawing: not on the path of those who want JSON
+def _shown(prediction: Prediction, options: Options) -> Detections:
+    chosen = np.isin(prediction.detections.class_ids, options.class_ids)
+    return prediction.detections.select(chosen)
 
-    size = (prediction.picture.width, prediction.picture.height)
-    body = b""
-    for side in SIDES_PX:
-        drawn = annotate.draw(
-            prediction.picture.rgb, shown, size, prediction.classes, max_side=side
-        )
-        body = annotate.encode(drawn, "PNG" if media == "image/png" else "JPEG")
-        if len(body) <= room_bytes:
-            break
-    return body
+
+def _accepts_json(request: Request) -> bool:
+    """A list may come as JSON even where an annotated picture would be liked more."""
+    try:
+        return choose_media(request.headers.get("accept", ""), MEDIA[:1]) == MEDIA[0]
+    except NotAcceptable:
+        return False
 
 
 def _labels(value: str, classes: Sequence[str]) -> list[str]:
@@ -144,24 +200,6 @@ def _labels(value: str, classes: Sequence[str]) -> list[str]:
         if label not in classes:
             raise BadRequest(f"unknown label {label!r}; the model knows {', '.join(classes)[:500]}")
     return labels
-
-
-def _share(given: dict[str, str], name: str, default: float) -> float:
-    try:
-        value = float(given[name]) if name in given else default
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:  # NaN is not
-        raise BadRequest(f"{name} must be a number from 0 to 1, not {given[name][:40]!r}")
-    return value
-
-
-def _count(given: dict[str, str], name: str, default: int) -> int:
-    text = given.get(name, str(default))
-    limit = max(default, MAX_DETECTIONS)
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= limit):
-        raise BadRequest(f"{name} must be a whole number from 1 to {limit}, not {text[:40]!r}")
-    return int(text)
 
 
 def _accepted(accept: str) -> list[tuple[str, float]]:

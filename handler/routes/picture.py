@@ -1,40 +1,76 @@
-"""A request in; the bytes of its picture out, whether they come raw, in a form or in JSON."""
+"""A request in; the bytes of its picture, or of several, out: raw, in a form or in JSON."""
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
+from typing import Any
 
 from handler.gateway import Request
-from handler.problems import BadRequest
+from handler.problems import BadRequest, Problem, TooManyPictures
 
-MAX_PARTS = 32  # of a form
+MAX_PARTS = 32  # of a form, or twice the pictures that it may have
+
+Sent = bytes | Problem  # one of several pictures, or why it is none
 
 
 def read_picture(request: Request) -> bytes:
-    """The picture's bytes, however the body carries them. Raises BadRequest, BodyTooLarge."""
-    body, content_type = request.read_body(), request.headers.get("content-type", "")
-    media = content_type.partition(";")[0].strip().lower()
+    """The one picture's bytes. Raises BadRequest, BodyTooLarge, TooManyPictures."""
+    sent = read_pictures(request, limit=1)
+    if isinstance(sent, list):
+        raise BadRequest("one picture is read here; a list of them goes to POST /v1/detect")
+    return sent
+
+
+def read_pictures(request: Request, *, limit: int) -> bytes | list[Sent]:
+    """A picture's bytes, however the body carries them; a list where it carries a list.
+
+    A form with several files is a list, and so is JSON with `images`. Raises BadRequest,
+    BodyTooLarge, TooManyPictures.
+    """
+    body = read_body(request)
+    if is_form(request, body):
+        files = read_files(request, body, limit=limit)
+        if len(files) == 1:
+            return _check_file(*files[0])
+        return [_or_problem(_check_file, name, data) for name, data in files]
+    # No picture starts with a brace; JSON's label is believed only of what is text.
+    if body.lstrip()[:1] == b"{" or (media_type(request) == "application/json" and _is_text(body)):
+        return _from_json(parse_json(body), limit)
+    return body
+
+
+def read_body(request: Request) -> bytes:
+    """The body. Raises BadRequest where there is none, BodyTooLarge."""
+    body = request.read_body()
     if not body:
         raise BadRequest(
             "the body is empty; send a picture's bytes, a form with a file, or JSON with an image"
         )
-    is_form = "boundary" in content_type.lower() or body.startswith(b"--")
-    if media == "multipart/form-data" and is_form:
-        return _from_form(body, content_type)
-    # No picture starts with a brace; JSON's label is believed only of what is text.
-    if body.lstrip()[:1] == b"{" or (media == "application/json" and _is_text(body)):
-        return _from_json(body)
     return body
 
 
-def _from_form(body: bytes, content_type: str) -> bytes:
+def media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def is_form(request: Request, body: bytes) -> bool:
+    has_boundary = "boundary" in request.headers.get("content-type", "").lower()
+    return media_type(request) == "multipart/form-data" and (has_boundary or body[:2] == b"--")
+
+
+def read_files(request: Request, body: bytes, *, limit: int) -> list[tuple[str, bytes]]:
+    """Name and content of each of a form's files, at least one. Raises BadRequest,
+    TooManyPictures."""
     import multipart  # type: ignore[import-untyped, unused-ignore]  # 20 ms that only forms pay
 
+    content_type = request.headers.get("content-type", "")
     parts: list[tuple[str, bool, bytearray]] = []  # name, whether it is a file, content
     try:
         boundary = multipart.parse_options_header(content_type)[1].get("boundary", "")
-        with multipart.PushMultipartParser(boundary, max_segment_count=MAX_PARTS) as parser:
+        most = max(MAX_PARTS, 2 * limit)
+        with multipart.PushMultipartParser(boundary, max_segment_count=most) as parser:
             for event in parser.parse(body):
                 if isinstance(event, multipart.MultipartSegment):
                     parts.append((event.name, event.filename is not None, bytearray()))
@@ -42,28 +78,26 @@ def _from_form(body: bytes, content_type: str) -> bytes:
                     parts[-1][2].extend(event)
     except ValueError as error:  # as the library's own are, and those of a part's encoding
         raise BadRequest(f"the body is no well-formed multipart/form-data ({error})") from None
-    for name, is_file, data in parts:
-        if is_file and data:
-            return bytes(data)
-        if is_file:
-            raise BadRequest(f"the form's file {name!r} is empty; choose a picture")
-    names = [name for name, _, _ in parts]
-    raise BadRequest(
-        f"the form has no file; expected a part with a filename, its fields are {names}"
-    )
+    files = [(name, bytes(data)) for name, is_file, data in parts if is_file]
+    if not files:
+        names = [name for name, _, _ in parts]
+        raise BadRequest(
+            f"the form has no file; expected a part with a filename, its fields are {names}"
+        )
+    check_count(len(files), limit)
+    return files
 
 
-def _from_json(body: bytes) -> bytes:
+def parse_json(body: bytes) -> Any:
+    """The body as JSON. Raises BadRequest."""
     try:
-        document = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is no well-formed JSON ({str(error)[:200]})") from None
-    text = document.get("image") if isinstance(document, dict) and len(document) == 1 else None
-    if not isinstance(text, str):
-        raise BadRequest(
-            'expected JSON like {"image": "<base64 or data URI>"} and nothing else in it; '
-            "thresholds and labels go into the query"
-        )
+
+
+def from_base64(text: str, name: str = "image") -> bytes:
+    """Bytes from base64 or a data URI; name: what the client calls it. Raises BadRequest."""
     if text[:5].lower() == "data:":
         head, _, text = text.partition(",")
         if not head.lower().endswith(";base64"):
@@ -75,10 +109,42 @@ def _from_json(body: bytes) -> bytes:
             text = "".join(text.split())
         data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError as error:
-        raise BadRequest(f"image is not base64 ({error})") from None
+        raise BadRequest(f"{name} is not base64 ({error})") from None
     if not data:
-        raise BadRequest("image is empty; expected a picture's bytes in base64")
+        raise BadRequest(f"{name} is empty; expected a picture's bytes in base64")
     return data
+
+
+def check_count(count: int, limit: int) -> None:
+    if count > limit:
+        raise TooManyPictures(f"{count} pictures came at once, at most {limit} are read")
+
+
+def _from_json(document: Any, limit: int) -> bytes | list[Sent]:
+    members = document if isinstance(document, dict) and len(document) == 1 else {}
+    text, texts = members.get("image"), members.get("images")
+    if isinstance(text, str):
+        return from_base64(text)
+    if isinstance(texts, list) and texts and all(isinstance(each, str) for each in texts):
+        check_count(len(texts), limit)
+        return [_or_problem(from_base64, each, f"images[{i}]") for i, each in enumerate(texts)]
+    raise BadRequest(
+        'expected JSON like {"image": "<base64 or data URI>"}, or {"images": [the same, …]}, and '
+        "nothing else in it; thresholds and labels go into the query"
+    )
+
+
+def _check_file(name: str, data: bytes) -> bytes:
+    if not data:
+        raise BadRequest(f"the form's file {name!r} is empty; choose a picture")
+    return data
+
+
+def _or_problem(read: Callable[[Any, Any], bytes], first: Any, second: Any) -> Sent:
+    try:
+        return read(first, second)
+    except BadRequest as problem:
+        return problem
 
 
 def _is_text(body: bytes) -> bool:

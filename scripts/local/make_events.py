@@ -38,6 +38,24 @@ def make_events(picture: bytes) -> dict[str, Event]:
         "raw.json": to_http_api(raw),
         "json.json": to_http_api(as_json),
         "multipart.json": to_http_api(detect(form(picture), [("Content-Type", FORM)])),
+        "several.json": to_http_api(detect(form(picture, picture[:999]), [("Content-Type", FORM)])),
+        "huggingface.json": to_http_api(HttpRequest("POST", "/hf", JPEG, picture)),
+        "gradio-app.json": to_http_api(
+            HttpRequest(
+                "POST",
+                "/+/api/predict/",
+                [("Content-Type", "application/json; charset=UTF-8")],
+                json.dumps({"data": [f"data:image/png;base64,{image}"]}).encode(),
+            )
+        ),
+        "roboflow.json": to_http_api(
+            HttpRequest(
+                "POST",
+                "/my-cells/3?api_key=KEY&confidence=40&overlap=30",
+                [("Content-Type", "application/x-www-form-urlencoded")],
+                image.encode(),
+            )
+        ),
         "annotated.json": to_http_api(detect(picture, [*JPEG, ("Accept", "image/jpeg")])),
         "thresholds.json": to_http_api(
             detect(picture, query="?score_threshold=0.3&max_detections=20")
@@ -67,14 +85,19 @@ def detect(
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 
-def form(picture: bytes) -> bytes:
-    """A form as browsers and `curl -F` send it: a text field, then the file."""
-    head = (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="note"\r\n\r\nslide 7\r\n'
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="small.jpg"\r\n'
-        "Content-Type: image/jpeg\r\n\r\n"
+def form(*pictures: bytes) -> bytes:
+    """A form as browsers and `curl -F` send it: a text field, then the files."""
+    body = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="note"\r\n\r\nslide 7\r\n'.encode()
     )
-    return head.encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode()
+    for picture in pictures:
+        head = (
+            f"--{BOUNDARY}\r\n"
+            'Content-Disposition: form-data; name="image"; filename="small.jpg"\r\n'
+            "Content-Type: image/jpeg\r\n\r\n"
+        )
+        body += head.encode() + picture + b"\r\n"
+    return body + f"--{BOUNDARY}--\r\n".encode()
 
 
 def as_text(event: Event) -> str:

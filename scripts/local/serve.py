@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 import traceback
@@ -86,6 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     port = parser.parse_args(arguments).port
     invoke.log_to_folder(invoke.ROOT / "out")
+    os.environ.setdefault("GRADIO_STORE", (invoke.ROOT / "out" / "gradio").as_uri())
     function = invoke.load()
     try:
         server = make_server(function, port)

@@ -127,6 +127,7 @@ def test_settings_have_the_handlers_names_and_defaults(written: dict[str, Any]) 
     function = written["Resources"]["DetectFunction"]["Properties"]
     variables = dict(function["Environment"]["Variables"])
     assert variables.pop("PREDICTION_LOG") == {"Fn::Sub": "s3://${PredictionBucket}"}
+    assert variables.pop("GRADIO_STORE") == {"Fn::Sub": "s3://${PredictionBucket}/gradio"}
     level = variables.pop("LOG_LEVEL")
     assert level == {"Ref": "LogLevel"}
     deployed = Settings.from_env(
@@ -136,7 +137,7 @@ def test_settings_have_the_handlers_names_and_defaults(written: dict[str, Any]) 
     source = (ROOT / "handler" / "settings.py").read_text()
     read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
     ours = {name for name in read if not name.startswith("AWS_")}  # those are Lambda's own
-    assert ours == {*variables, "PREDICTION_LOG", "LOG_LEVEL"}
+    assert ours == {*variables, "PREDICTION_LOG", "GRADIO_STORE", "LOG_LEVEL"}
 
 
 def test_the_bucket_is_private_encrypted_versioned_and_kept(expanded: Resources) -> None:
@@ -148,6 +149,9 @@ def test_the_bucket_is_private_encrypted_versioned_and_kept(expanded: Resources)
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     lifecycle = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
     assert lifecycle["predictions-expire"]["Prefix"] == "predictions/"
+    assert lifecycle["gradio-expires"]["Prefix"] == "gradio/"
+    assert lifecycle["gradio-expires"]["ExpirationInDays"] == 1
+    assert lifecycle["gradio-expires"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 1
     assert lifecycle["leftovers-expire"]["NoncurrentVersionExpiration"]["NoncurrentDays"] <= 90
     (whole,) = [item for item in expanded.values() if item["Type"] == "AWS::S3::Bucket"]
     assert whole["DeletionPolicy"] == whole["UpdateReplacePolicy"] == "Retain"
@@ -170,19 +174,25 @@ def test_the_role_may_write_its_logs_and_records_and_no_more(expanded: Resources
     statements = [
         item for policy in role["Policies"] for item in policy["PolicyDocument"]["Statement"]
     ]
-    allowed = {}
+    allowed: dict[str, list[Any]] = {}
     for statement in statements:
         assert statement["Effect"] == "Allow"
         actions = (
             statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         )
         for action in actions:
-            allowed[action] = statement["Resource"]
+            allowed.setdefault(action, []).append(statement["Resource"])
+    gradio = {"Fn::Sub": "${PredictionBucket.Arn}/gradio/*"}
     assert allowed == {
-        "logs:CreateLogStream": {"Fn::GetAtt": "FunctionLogGroup.Arn"},
-        "logs:PutLogEvents": {"Fn::GetAtt": "FunctionLogGroup.Arn"},
-        "s3:PutObject": {"Fn::Sub": "${PredictionBucket.Arn}/predictions/*"},
+        "logs:CreateLogStream": [{"Fn::GetAtt": "FunctionLogGroup.Arn"}],
+        "logs:PutLogEvents": [{"Fn::GetAtt": "FunctionLogGroup.Arn"}],
+        "s3:PutObject": [{"Fn::Sub": "${PredictionBucket.Arn}/predictions/*"}, gradio],
+        "s3:GetObject": [gradio],
+        "s3:DeleteObject": [gradio],
+        "s3:ListBucket": [{"Fn::GetAtt": "PredictionBucket.Arn"}],
     }
+    (listing,) = [item for item in statements if item["Action"] == "s3:ListBucket"]
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["gradio/*"]}}
 
 
 def test_the_api_is_throttled_and_logged_and_lets_browsers_in(expanded: Resources) -> None:

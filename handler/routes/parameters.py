@@ -1,0 +1,28 @@
+"""A parameter as its client wrote it in, a checked number out: text of a query or a JSON number."""
+
+from __future__ import annotations
+
+import math
+
+from handler.problems import BadRequest
+
+
+def share(name: str, given: object, *, least: float = 0, most: float = 1) -> float:
+    """A number from `least` to `most`. Raises BadRequest, which calls it `name`."""
+    try:
+        value = math.nan if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    if not least <= value <= most:  # NaN is not
+        raise BadRequest(
+            f"{name} must be a number from {least:g} to {most:g}, not {str(given)[:40]!r}"
+        )
+    return value
+
+
+def whole(name: str, given: object, *, most: int) -> int:
+    """A whole number from 1 to `most`. Raises BadRequest, which calls it `name`."""
+    text = str(given)
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
+        raise BadRequest(f"{name} must be a whole number from 1 to {most}, not {text[:40]!r}")
+    return int(text)

@@ -1,0 +1,146 @@
+"""`POST /PROJECT/VERSION` as Roboflow's hosted API (v0) takes it in; its centre-based boxes out.
+
+Any project and version: they name what the client had before, and there is one model here.
+"""
+
+from __future__ import annotations
+
+import json
+import string
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from aws_lambda_powertools.event_handler import Response
+
+from handler.bundle import Manifest
+from handler.call import Call
+from handler.detections import Detections
+from handler.detector import Detector, Thresholds
+from handler.gateway import Endpoint, Request, json_response
+from handler.predict import Ask, Prediction, predict
+from handler.problems import BadRequest, Problem
+from handler.routes.annotated import annotated
+from handler.routes.native import MAX_DETECTIONS
+from handler.routes.parameters import share, whole
+from handler.routes.picture import from_base64, read_body, read_picture
+
+PATH = "/{project}/{version:int}"
+MAX_STROKE_PX = 20
+_BASE64 = frozenset((string.ascii_letters + string.digits + "+/=\r\n").encode())
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the query asks for. class_ids: of the classes to answer with."""
+
+    thresholds: Thresholds
+    class_ids: tuple[int, ...]
+    format: str
+    labels: bool
+    line_px: int
+
+
+def endpoint(detector: Detector, *, max_pixels: int) -> Endpoint:
+    def detect(request: Request, call: Call) -> Response[Any]:
+        call.route = PATH
+        options = read_options(request, detector.manifest)
+        call.ask = Ask(read_roboflow_picture(request), options.thresholds)
+        prediction = call.prediction = predict(call.ask, detector=detector, max_pixels=max_pixels)
+        found = prediction.detections
+        shown = found.select(np.isin(found.class_ids, options.class_ids))
+        if options.format == "json":
+            return json_response(_answer(call, prediction, shown))
+        drawn = annotated(
+            prediction,
+            shown,
+            "JPEG",
+            request.room_bytes,
+            labels=options.labels,
+            line_px=options.line_px,
+        )
+        return Response(200, "image/jpeg", drawn, headers={"X-Prediction-Id": call.id})
+
+    return detect
+
+
+def read_options(request: Request, manifest: Manifest) -> Options:
+    """The query's parameters; those unknown here only concern Roboflow. Raises BadRequest."""
+    query = dict(request.query)
+    if "image" in query:
+        raise BadRequest(
+            "pictures are not fetched from URLs; send the picture itself, in base64 or as a form"
+        )
+    kind = query.get("format") or "json"
+    if kind not in ("json", "image"):
+        raise BadRequest(f"format must be json or image, not {kind[:40]!r}")
+    defaults, classes = manifest.thresholds, list(manifest.classes)
+    named = [name.strip() for name in query.get("classes", "").split(",") if name.strip()]
+    for name in named:
+        if name not in classes:
+            raise BadRequest(f"unknown class {name!r}; the model knows {', '.join(classes)[:500]}")
+    most = max(defaults.max_detections, MAX_DETECTIONS)
+    return Options(
+        thresholds=Thresholds(
+            score=_per_cent(query, "confidence", defaults.score),
+            iou=_per_cent(query, "overlap", defaults.iou),
+            max_detections=whole(
+                "max_detections", query.get("max_detections") or defaults.max_detections, most=most
+            ),
+        ),
+        class_ids=tuple(map(classes.index, named)) or tuple(range(len(classes))),
+        format=kind,
+        labels=query.get("labels", "").lower() in ("true", "on", "1", "yes"),
+        line_px=whole("stroke", query.get("stroke") or 1, most=MAX_STROKE_PX),
+    )
+
+
+def read_roboflow_picture(request: Request) -> bytes:
+    """The body: base64 text, a form with a file, or the bytes. Raises BadRequest, BodyTooLarge,
+    TooManyPictures."""
+    body = read_body(request)
+    # A picture and a form have bytes that base64 has not; the label, that of a form, says nothing.
+    if body.startswith(b"data:") or _BASE64.issuperset(body[:256]):
+        return from_base64(body.decode(errors="replace"), "the body")
+    return read_picture(request)
+
+
+def problem_form(problem: Problem, _: str) -> Response[Any]:
+    body = json.dumps({"message": problem.detail, "error": {"type": problem.type}})
+    return Response(problem.status, "application/json", body)
+
+
+def _answer(call: Call, prediction: Prediction, shown: Detections) -> dict[str, Any]:
+    boxes = shown.boxes.astype(float)
+    centres = ((boxes[:, :2] + boxes[:, 2:]) / 2).round(2).tolist()
+    sizes = (boxes[:, 2:] - boxes[:, :2]).round(2).tolist()
+    scores = shown.scores.astype(float).round(4).tolist()
+    call.total_ms = call.elapsed_ms()
+    return {
+        "inference_id": call.id,
+        "time": round(call.total_ms / 1000, 4),
+        "image": {"width": prediction.picture.width, "height": prediction.picture.height},
+        "predictions": [
+            {
+                "x": x,
+                "y": y,
+                "width": width,
+                "height": height,
+                "confidence": score,
+                "class": prediction.classes[class_id],
+                "class_id": class_id,
+                "detection_id": f"{call.id}-{i}",
+            }
+            for i, ((x, y), (width, height), score, class_id) in enumerate(
+                zip(centres, sizes, scores, shown.class_ids.tolist(), strict=True)
+            )
+        ],
+    }
+
+
+def _per_cent(query: dict[str, str], name: str, default: float) -> float:
+    """As their server reads it: per cent from 1 up, a share below, which inference_sdk sends."""
+    if not query.get(name):
+        return default
+    value = share(name, query[name], most=100)
+    return value / 100 if value >= 1 else value

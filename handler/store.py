@@ -1,0 +1,116 @@
+"""Bytes under a key in, the same bytes out, in any execution environment: S3, or a folder.
+
+For what one request leaves for the next, which may be answered elsewhere. Chosen by one URL:
+`s3://bucket[/prefix]` or `file:///folder`. Whoever deploys it lets objects expire.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+CONNECT_S, READ_S = 1.0, 5.0
+_KEY = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")  # nothing that a path could be tricked with
+
+
+class Store(Protocol):
+    """What a place for bytes does. Raises what the place raises where that does not answer."""
+
+    def put(self, key: str, body: bytes) -> None: ...
+
+    def get(self, key: str) -> bytes | None:
+        """None where there is nothing."""
+
+    def list(self, prefix: str) -> list[str]:
+        """At most 1000 keys below a prefix, which ends with a slash, sorted."""
+
+    def delete(self, key: str) -> None:
+        """No error where there is nothing."""
+
+
+def open_store(url: str) -> Store | None:
+    """The store a URL names, None for an empty one. Raises ValueError where the URL names none."""
+    if not url:
+        return None
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and path.startswith("/"):
+        return Folder(Path(path))
+    if parts.scheme == "s3" and parts.netloc and not parts.query:
+        return Bucket(parts.netloc, path.strip("/"))
+    raise ValueError(
+        f"GRADIO_STORE={url!r}: expected s3://bucket, s3://bucket/prefix or file:///folder"
+    )
+
+
+class Folder:
+    """Files under a folder, each there whole or not at all."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, key: str, body: bytes) -> None:
+        path = self._root / _checked(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_bytes(body)
+        partial.replace(path)
+
+    def get(self, key: str) -> bytes | None:
+        try:
+            return (self._root / _checked(key)).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def list(self, prefix: str) -> list[str]:
+        folder = self._root / _checked(prefix.rstrip("/"))
+        return sorted(prefix + each.name for each in folder.glob("[!.]*"))[:1000]
+
+    def delete(self, key: str) -> None:
+        (self._root / _checked(key)).unlink(missing_ok=True)
+
+
+class Bucket:
+    """Objects in an S3 bucket. boto3 and its client come with the first request that needs them."""
+
+    def __init__(self, name: str, prefix: str) -> None:
+        self._name, self._prefix = name, f"{prefix}/" if prefix else ""
+        self._client: Any = None
+
+    def put(self, key: str, body: bytes) -> None:
+        self._s3().put_object(Bucket=self._name, Key=self._prefix + _checked(key), Body=body)
+
+    def get(self, key: str) -> bytes | None:
+        client = self._s3()
+        try:
+            found = client.get_object(Bucket=self._name, Key=self._prefix + _checked(key))
+        except client.exceptions.NoSuchKey:
+            return None
+        body: bytes = found["Body"].read()
+        return body
+
+    def list(self, prefix: str) -> list[str]:
+        _checked(prefix.rstrip("/"))
+        found = self._s3().list_objects_v2(Bucket=self._name, Prefix=self._prefix + prefix)
+        return sorted(each["Key"].removeprefix(self._prefix) for each in found.get("Contents", ()))
+
+    def delete(self, key: str) -> None:
+        self._s3().delete_object(Bucket=self._name, Key=self._prefix + _checked(key))
+
+    def _s3(self) -> Any:
+        if self._client is None:
+            import boto3  # a quarter of a second of a cold start, were it at the top
+            from botocore.config import Config
+
+            config = Config(connect_timeout=CONNECT_S, read_timeout=READ_S)
+            self._client = boto3.client("s3", config=config)
+        return self._client
+
+
+def _checked(key: str) -> str:
+    """Raises ValueError for a key that is none of ours: a bug, since no client names one."""
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"{key[:100]!r} is no key")
+    return key
