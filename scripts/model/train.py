@@ -1,287 +1,180 @@
-"""Labelled pictures in, an IceVision checkpoint out: a small EfficientDet, trained on a CPU.
+"""Labelled pictures in (Pascal VOC or COCO), an IceVision checkpoint out: your own detector.
 
-    python -m scripts.model.train --data data/rendered --out data/runs/microalgae --minutes 90
+    python -m scripts.model.train --data ~/my-data --model ross.efficientdet:tf_lite0 --size 512
 
-Every picture goes once through the handler's own decoding and letterbox, at the model's scale and
-around it, so that training sees the very pixels that will be served; IceVision then crops, turns
-and colours them.
+Without --crop, pictures are trained on whole; with it, on crops at the model's scale, as the
+default model of many small cells was (scripts.model.crops).
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import json
-import math
-import time
+import shlex
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-import scripts.model.icevision_shims  # noqa: F401  (before icevision)
-import albumentations as A
-import pytorch_lightning as pl
-import torch
-from icevision.all import BBox, ClassMap, Dataset, SingleSplitSplitter, models, parsers, tfms
-from PIL import Image
-from tqdm import tqdm
+from scripts.model import dataset
 
-from handler import image, letterbox
-from scripts.model import checkpoint, families
-
-# Of the model's input: cells vary in size, and microscopes in magnification.
-SCALES = (0.85, 1.0, 1.15)
-MIN_VISIBILITY = 0.35  # of a box left in a crop for it to count
-
-
-class CropAdapter(tfms.A.Adapter):
-    """IceVision's albumentations adapter that also drops boxes of which a crop left too little."""
-
-    def create_tfms(self) -> A.Compose:
-        boxes = A.BboxParams("pascal_voc", label_fields=["labels"], min_visibility=MIN_VISIBILITY)
-        return A.Compose(self.tfms_list, bbox_params=boxes)
-
-
-def prepare(records: Sequence, size: int, folder: Path) -> list[list]:
-    """Each IceVision record's picture, letterboxed by the handler's code at SCALES, as records of
-    PPM files.
-
-    Returns one list a picture with one record a scale. PPM, because it is read back in a
-    millisecond.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    prepared = []
-    for record in tqdm(records, unit="picture", desc="letterboxing"):
-        source = Path(record.filepath)
-        variants = []
-        for scale in SCALES:
-            side = round(size * scale / 32) * 32
-            target = folder / f"{source.stem}-{side}.ppm"
-            fit = letterbox.fit(record.width, record.height, side, side)
-            if not target.exists():
-                picture = image.decode(
-                    source.read_bytes(), max_pixels=10**9, at_least=(2 * side, 2 * side)
-                )
-                Image.fromarray(
-                    letterbox.apply(picture.rgb, fit, rule="antialias", fill=families.FILL)
-                ).save(target)
-            variants.append(_letterboxed(record, target, side, fit))
-        prepared.append(variants)
-    return prepared
-
-
-def _letterboxed(record, target: Path, side: int, fit: letterbox.Letterbox):
-    variant = copy.deepcopy(record)
-    boxes = np.array([box.xyxy for box in record.detection.bboxes], np.float32).reshape(-1, 4)
-    variant.set_filepath(target)
-    variant.set_img_size((side, side))
-    variant.detection.set_bboxes(
-        [BBox.from_xyxy(*map(float, box)) for box in letterbox.to_input(boxes, fit)]
-    )
-    return variant
-
-
-class Crops(torch.utils.data.Dataset):
-    """An endless-enough deck of random crops: each item is a random picture at a random scale."""
-
-    def __init__(self, prepared: list[list], tfm: tfms.Transform, length: int) -> None:
-        self._datasets = [Dataset(variants, tfm) for variants in prepared]
-        self._length = length
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, index: int):
-        rng = np.random.default_rng([index, 11])
-        dataset = self._datasets[rng.integers(len(self._datasets))]
-        return dataset[rng.integers(len(dataset))]
-
-
-def augmentations(crop: int) -> list:
-    return [
-        A.RandomCrop(crop, crop),
-        A.RandomRotate90(p=0.75),
-        A.Flip(p=0.75),
-        A.RandomBrightnessContrast(0.18, 0.22, p=0.7),
-        A.HueSaturationValue(12, 30, 0, p=0.6),
-        A.OneOf([A.GaussianBlur((3, 3)), A.Sharpen((0.1, 0.4))], p=0.25),
-        A.GaussNoise((2, 40), p=0.3),
-        tfms.A.Normalize(),
-    ]
-
-
-class Trainer(models.ross.efficientdet.lightning.ModelAdapter):
-    """IceVision's Lightning adapter with AdamW, a cosine over the run's time, and averaged weights
-    (EMA)."""
-
-    def __init__(
-        self, model, *, rate: float, steps: int, minutes: float | None, save, save_minutes: float
-    ) -> None:
-        super().__init__(model=model)
-        self._rate, self._steps, self._minutes = rate, steps, minutes
-        self._save, self._save_every = save, save_minutes * 60
-        self._averaged = {key: value.detach().clone() for key, value in model.state_dict().items()}
-        self._started = self._saved = time.monotonic()
-        self._losses: list[tuple[float, float]] = []
-
-    def progress(self) -> float:
-        by_steps = self.global_step / self._steps
-        by_time = (
-            (time.monotonic() - self._started) / (self._minutes * 60) if self._minutes else 0.0
-        )
-        return min(1.0, max(by_steps, by_time))
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        free = [p for p in self.model.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": 0.02}, {"params": free, "weight_decay": 0.0}]
-        return torch.optim.AdamW(groups, lr=self._rate)
-
-    def training_step(self, batch, batch_idx):
-        (pictures, targets), _ = batch
-        pictures = pictures.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
-            losses = self.model(pictures, targets)
-        self.log("class", losses["class_loss"], prog_bar=True)
-        self.log("box", losses["box_loss"], prog_bar=True)
-        return losses["loss"]
-
-    def on_train_start(self) -> None:
-        self._started = self._saved = time.monotonic()
-
-    def on_train_batch_start(self, batch, batch_idx):
-        progress = self.progress()
-        warm = min(1.0, (self.global_step + 1) / 300)
-        for group in self.optimizers().param_groups:
-            group["lr"] = self._rate * warm * max(0.003, 0.5 * (1 + math.cos(math.pi * progress)))
-        return -1 if progress >= 1 else None  # Lightning's word for "enough"
-
-    def on_train_batch_end(self, outputs, batch, batch_idx) -> None:
-        decay = min(0.999, (self.global_step + 1) / (self.global_step + 20))
-        for key, value in self.model.state_dict().items():
-            if value.dtype.is_floating_point:
-                self._averaged[key].lerp_(value, 1 - decay)
-            else:
-                self._averaged[key].copy_(value)
-        if time.monotonic() - self._saved > self._save_every:
-            self._saved = time.monotonic()
-            self._save(self._averaged, self.global_step)
-
-    def finish(self) -> None:
-        self._save(self._averaged, self.global_step)
+SMALL = 8.0  # px at the model's input, under which boxes are hard for these models to find
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.model.train", description=__doc__.splitlines()[0]
+        prog="python -m scripts.model.train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=Path("data/rendered"),
-        help="folder of pictures with VOC XML beside them",
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("data/runs/microalgae"), help="folder for the checkpoint"
-    )
-    parser.add_argument(
-        "--backbone", default="micro_050", help="of ross.efficientdet (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--size", type=int, default=640, help="side of the model's input, px (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--crop",
-        type=int,
-        default=256,
-        help="side of the training crops, px (default: %(default)s)",
-    )
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument(
-        "--rate", type=float, default=3e-3, help="peak learning rate (default: %(default)s)"
-    )
-    parser.add_argument("--steps", type=int, default=20_000, help="at most (default: %(default)s)")
-    parser.add_argument(
-        "--minutes", type=float, help="end, learning rate annealed, after this long"
-    )
-    parser.add_argument("--init", type=Path, help="start from this checkpoint's weights")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
-    parser.add_argument("--loaders", type=int, default=1, help="processes that prepare crops")
-    parser.add_argument(
-        "--save-minutes", type=float, default=5, help="between checkpoints (default: %(default)s)"
-    )
+    add = parser.add_argument
+    add("--data", type=Path, default=Path("data/rendered"), help="VOC or COCO folder, or COCO file")
+    add("--val", type=Path, help="the same, for validation; else a share of --data is held out")
+    add("--held-out", type=float, default=0.15, help="that share, 0 for none (%(default)s)")
+    add("--out", type=Path, default=Path("data/runs/microalgae"), help="folder for what it writes")
+    add("--model", default="ross.efficientdet:tf_lite0", help="FAMILY:BACKBONE (%(default)s)")
+    add("--size", type=int, default=512, help="side of the model's input, px (%(default)s)")
+    add("--crop", type=int, help="train on crops of this side, px, not on whole pictures")
+    add("--batch", type=int, default=8, help="pictures a step (%(default)s)")
+    add("--rate", type=float, default=3e-3, help="peak learning rate (%(default)s)")
+    add("--steps", type=int, default=20_000, help="end after this many at most (%(default)s)")
+    add("--epochs", type=float, help="the same, in rounds through the pictures")
+    add("--minutes", type=float, help="end, learning rate annealed, after this long")
+    add("--init", type=Path, help="start from this checkpoint's weights")
+    add("--resume", action="store_true", help="go on with the run in --out that was cut off")
+    add("--any-orientation", action="store_true", help="objects have no upright: turn and flip")
+    add("--evaluate-every", type=int, default=200, help="steps (%(default)s)")
+    add("--save-minutes", type=float, default=5, help="between saved states (%(default)s)")
+    add("--seed", type=int, default=20191210, help="(%(default)s)")
+    add("--threads", type=int, help="CPU threads")
+    add("--loaders", type=int, default=1, help="with --crop: processes that prepare crops")
     options = parser.parse_args(argv)
-    torch.set_num_threads(options.threads)
-    pl.seed_everything(20191210)
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        _run(options, argv if argv is not None else sys.argv[1:])
+    except dataset.DatasetError as error:
+        sys.exit(f"train: {error}")
 
-    class_map = ClassMap().unlock()
-    voc = parsers.VOCBBoxParser(
-        annotations_dir=options.data, images_dir=options.data, class_map=class_map
-    )
-    (records,) = voc.parse(data_splitter=SingleSplitSplitter())
-    classes = [class_map.get_by_id(i) for i in range(1, len(class_map))]
-    prepared = prepare(records, options.size, options.out / "prepared")
 
-    model = families.build("ross.efficientdet", options.backbone, classes, options.crop)
-    whole = families.build("ross.efficientdet", options.backbone, classes, options.size)
-    if options.init:
-        weights = {
-            k: v
-            for k, v in checkpoint.load(options.init).model.state_dict().items()
-            if "anchors" not in k
-        }
-        model.load_state_dict(weights, strict=False)
-    model = model.to(memory_format=torch.channels_last)
+def split(pictures: Sequence, share: float, seed: int) -> tuple[list, list]:
+    """Training and held-out pictures, the same for the same seed; at least one stays in each."""
+    order = np.random.default_rng(seed).permutation(len(pictures))
+    count = min(len(pictures) - 1, max(1, round(len(pictures) * share))) if share > 0 else 0
+    held = set(order[:count].tolist())
+    return (
+        [each for index, each in enumerate(pictures) if index not in held],
+        [each for index, each in enumerate(pictures) if index in held],
+    )
 
-    def save(state: dict[str, torch.Tensor], step: int) -> None:
-        # The anchors of the crop are not those of the whole input.
-        own = {key: value for key, value in state.items() if not key.startswith("anchors.")}
-        whole.load_state_dict(own, strict=False)
-        checkpoint.save(
-            options.out / "checkpoint.pth",
-            whole.state_dict(),
-            model_name="ross.efficientdet",
-            backbone_name=options.backbone,
-            classes=classes,
-            size=options.size,
-            steps=step,
-            pictures=len(records),
-        )
 
-    tfm = CropAdapter(augmentations(options.crop))
-    crops = Crops(prepared, tfm, options.steps * options.batch)
-    loader = models.ross.efficientdet.train_dl(
-        crops, batch_size=options.batch, num_workers=options.loaders
+def summary(reading: dataset.Reading, size: int) -> str:
+    """What there is to learn from: pictures, boxes by class, box sides at the model's input."""
+    counts = Counter(label for picture in reading.pictures for label in picture.labels)
+    sides = np.concatenate(
+        [
+            np.sqrt((p.boxes[:, 2:] - p.boxes[:, :2]).prod(1)) * size / max(p.width, p.height)
+            for p in reading.pictures
+        ]
     )
-    run = Trainer(
-        model,
-        rate=options.rate,
-        steps=options.steps,
-        minutes=options.minutes,
-        save=save,
-        save_minutes=options.save_minutes,
+    low, middle, high = np.quantile(sides, (0.05, 0.5, 0.95))
+    empty = sum(not picture.labels for picture in reading.pictures)
+    lines = [f"{len(reading.pictures)} pictures ({empty} without objects), {len(sides)} boxes"]
+    lines += [f"  {label:<24} {count:>7}" for label, count in sorted(counts.items())]
+    lines += [f"  note: {count} {what}" for what, count in reading.notes.items()]
+    lines.append(
+        f"  box sides at {size} px: 5 % {low:.0f}, median {middle:.0f}, 95 % {high:.0f} px"
     )
-    trainer = pl.Trainer(
-        callbacks=[pl.callbacks.TQDMProgressBar(refresh_rate=50)],
-        accelerator="cpu",
-        max_epochs=1,
-        max_steps=options.steps,
-        gradient_clip_val=10.0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(run, loader)
-    run.finish()
-    settings = {
-        key: str(value) if isinstance(value, Path) else value
-        for key, value in vars(options).items()
+    if low < SMALL:
+        lines.append(f"  warning: boxes under {SMALL:.0f} px are hard to find; raise --size")
+    return "\n".join(lines)
+
+
+def _run(options: argparse.Namespace, typed: Sequence[str]) -> None:
+    family, _, backbone = options.model.partition(":")
+    if min(options.size, options.batch, options.steps, options.evaluate_every) < 1:
+        sys.exit("train: --size, --batch, --steps and --evaluate-every must be 1 or more")
+    if not 0 <= options.held_out < 1:
+        sys.exit("train: --held-out must be from 0 to under 1")
+    reading = dataset.survey(options.data)
+    classes = sorted({label for picture in reading.pictures for label in picture.labels})
+    if not classes:
+        raise dataset.DatasetError(f"{options.data}: no boxes to learn from; label some first")
+    training, held = list(reading.pictures), []
+    if options.val:
+        held = dataset.read(options.val)
+        strange = sorted({label for p in held for label in p.labels} - set(classes))
+        if strange:
+            raise dataset.DatasetError(
+                f"{options.val}: classes not in --data: {', '.join(strange)}"
+            )
+    elif not options.crop:
+        training, held = split(training, options.held_out, options.seed)
+    print(summary(reading, options.size), flush=True)
+
+    import torch
+
+    from scripts.model import checkpoint, crops, curves, families, recipe
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    command = shlex.join(["python", "-m", "scripts.model.train", *typed])
+    note = {
+        "resize": "antialias" if options.crop else "opencv-linear",
+        "dataset": options.data.name,
+        "training_command": command,
     }
+    try:
+        kind = families.family(family)
+        model = families.build(family, backbone, classes, options.size)
+        initial = checkpoint.load(options.init).model.state_dict() if options.init else {}
+        state_file = options.out / "state.pt"
+        if options.resume and not state_file.is_file():
+            sys.exit(f"train: {state_file}: no such file; nothing to resume, leave out --resume")
+        state = recipe.read_state(state_file) if options.resume else None
+    except (families.UnknownModelError, checkpoint.CheckpointError, recipe.StateError) as error:
+        sys.exit(f"train: {error}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
     (options.out / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
+    saved_to = options.out / "checkpoint.pth"
+    if options.crop:
+        options.model = (family, backbone)
+        options.threads = options.threads or torch.get_num_threads()
+        steps = crops.train(options, classes, note)
+    else:
+        own = model.state_dict()
+        fitting = {k: v for k, v in initial.items() if k in own and own[k].shape == v.shape
+                   and "anchors" not in k}  # fmt: skip
+        model.load_state_dict(fitting, strict=False)
+        steps = options.steps
+        if options.epochs:
+            steps = max(1, round(options.epochs * len(training) / options.batch))
+
+        def save(weights: dict, step: int) -> None:
+            checkpoint.save(
+                saved_to, weights, model_name=family, backbone_name=backbone, classes=classes,
+                size=options.size, steps=step, pictures=len(training), **note,
+            )  # fmt: skip
+
+        plan = recipe.Plan(
+            options.size, steps, options.minutes, options.batch, options.rate, options.seed,
+            options.evaluate_every, options.save_minutes, options.any_orientation,
+        )  # fmt: skip
+        folder = options.out / "prepared"
+        steps, best = recipe.train(
+            kind, model,
+            recipe.prepare(training, classes, options.size, folder / "training"),
+            recipe.prepare(held, classes, options.size, folder / "validation"),
+            plan, options.out, save=save, drawn=curves.draw, state=state,
+        )  # fmt: skip
+        if held:
+            print(f"best: AP50 {best['val_ap50']:.3f} on {len(held)} held-out pictures")
+    print(f"{saved_to}: {steps} steps on {len(training)} pictures; next:")
     print(
-        f"{options.out / 'checkpoint.pth'}: {trainer.global_step} steps on {len(records)} pictures"
+        f"  python -m scripts.model.export {saved_to} --out {options.out / 'bundle'} "
+        f"--name my-model --version 1 --resize {note['resize']}"
     )
 
 

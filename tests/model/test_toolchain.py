@@ -44,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ran = run(
         "scripts.model.train",
         *("--data", data, "--out", out, "--size", 256, "--crop", 128, "--batch", 2, "--steps", 3),
-        *("--threads", 2, "--loaders", 0),
+        *("--threads", 2, "--loaders", 0, "--model", "ross.efficientdet:micro_050"),
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
     return out
@@ -80,6 +80,7 @@ def test_training_continues_from_a_checkpoint(trained: Path, tmp_path: Path) -> 
             256,
         ),
         *("--crop", 128, "--batch", 1, "--steps", 1, "--loaders", 0),
+        *("--model", "ross.efficientdet:micro_050"),
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
     assert (tmp_path / "run" / "checkpoint.pth").is_file()
