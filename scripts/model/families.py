@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import ModuleType
 
-import scripts.model.icevision_shims  # noqa: F401  (before icevision)
+from scripts.model import icevision_shims  # before icevision
+import torch
 from effdet.config.model_config import efficientdet_model_param_dict
 from icevision.all import models
 from icevision.models.ross.efficientdet.utils import EfficientDetBackboneConfig
+from icevision.backbones import BackboneConfig
 from torch import nn
+from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
 FILL = (124, 116, 104)  # RGB of IceVision's padding
 
@@ -44,37 +47,94 @@ for _name, _row in SMALL.items():
         **_row,
     )
 
-FAMILIES = {"ross.efficientdet": models.ross.efficientdet}
+FAMILIES = {
+    "ross.efficientdet": models.ross.efficientdet,
+    "torchvision.retinanet": models.torchvision.retinanet,
+    "torchvision.faster_rcnn": models.torchvision.faster_rcnn,
+}
+YOLOV5 = "ultralytics.yolov5"
+# Those of a family's backbones that its own defaults can run: no pyramid, no anchors for it.
+WITHOUT_PYRAMID = ("mobilenet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152",
+                   "resnext101_32x8d")  # fmt: skip
 
 
 class UnknownModelError(ValueError):
-    """A model or backbone name that is not known here; the text lists those that are."""
+    """A model, backbone or size that is not known here; the text lists those that are."""
 
 
 def family(model_name: str) -> ModuleType:
     """IceVision's module for a family such as "ross.efficientdet". Raises UnknownModelError."""
+    if model_name == YOLOV5:
+        return _yolov5()
     if model_name not in FAMILIES:
-        raise UnknownModelError(f"model {model_name!r} is not known; known: {', '.join(FAMILIES)}")
+        known = ", ".join([*FAMILIES, YOLOV5])
+        raise UnknownModelError(f"model {model_name!r} is not known; known: {known}")
     return FAMILIES[model_name]
 
 
-def build(model_name: str, backbone_name: str, classes: Sequence[str], size: int) -> nn.Module:
-    """An untrained IceVision model for `classes` (without background) and a square input of `size`
-    px.
+def backbones(model_name: str) -> list[str]:
+    """The backbones that a family can be built with. Raises UnknownModelError."""
+    named = vars(family(model_name).backbones).items()
+    names = [name for name, value in named if isinstance(value, BackboneConfig)]
+    small = list(SMALL) if model_name == "ross.efficientdet" else []
+    return small + sorted(set(names) - set(WITHOUT_PYRAMID))
 
-    Raises UnknownModelError for names that IceVision and this file lack.
+
+def build(
+    model_name: str, backbone_name: str, classes: Sequence[str], size: int | tuple[int, int]
+) -> nn.Module:
+    """An untrained IceVision model for `classes` (without background) and an input of `size` px, a
+    side or (width, height).
+
+    Raises UnknownModelError for names that IceVision and this file lack, and for sizes that the
+    model cannot take.
     """
     kind = family(model_name)
-    backbone = SMALL.get(backbone_name) and EfficientDetBackboneConfig(model_name=backbone_name)
-    backbone = backbone or getattr(kind.backbones, backbone_name, None)
-    if backbone is None:
-        known = sorted([*SMALL, *(n for n in vars(kind.backbones) if not n.startswith("_"))])
+    if backbone_name not in backbones(model_name):
+        known = ", ".join(backbones(model_name))
         raise UnknownModelError(
-            f"backbone {backbone_name!r} is not known to {model_name}; known: {', '.join(known)}"
+            f"backbone {backbone_name!r} is not known to {model_name}; known: {known}"
         )
-    return kind.model(
-        backbone=backbone(pretrained=False),
-        num_classes=len(classes) + 1,
-        img_size=size,
-        pretrained_backbone=False,
-    )
+    width, height = (size, size) if isinstance(size, int) else size
+    count = len(classes) + 1  # and the background
+    if model_name == "ross.efficientdet":
+        small = SMALL.get(backbone_name) and EfficientDetBackboneConfig(model_name=backbone_name)
+        chosen = small or getattr(kind.backbones, backbone_name)
+        stride = 2 ** efficientdet_model_param_dict[chosen.model_name].get("max_level", 7)
+        _multiple(model_name, width, height, stride)
+        return kind.model(
+            backbone=chosen(pretrained=False),
+            num_classes=count,
+            img_size=(height, width),  # effdet's order
+            pretrained_backbone=False,
+        )
+    chosen = getattr(kind.backbones, backbone_name)
+    if model_name == YOLOV5:
+        _multiple(model_name, width, height, 32)
+        return kind.model(
+            backbone=chosen(pretrained=False), num_classes=count, img_size=max(width, height),
+            device=torch.device("cpu"),
+        )  # fmt: skip
+    if model_name == "torchvision.retinanet":
+        # IceVision keeps one such block for all the models of a process, which then share weights
+        chosen = chosen(pretrained=False, extra_blocks=LastLevelP6P7(256, 256))
+    else:
+        chosen = chosen(pretrained=False)
+    return kind.model(backbone=chosen, num_classes=count)
+
+
+def _multiple(model_name: str, width: int, height: int, stride: int) -> None:
+    if width % stride or height % stride:
+        raise UnknownModelError(
+            f"{model_name} takes sizes that are multiples of {stride} px, not {width} x {height}"
+        )
+
+
+def _yolov5() -> ModuleType:
+    try:
+        return icevision_shims.yolov5()
+    except ImportError as error:
+        raise UnknownModelError(
+            f"model {YOLOV5!r} needs the package yolov5-icevision ({error}), which is under the "
+            "GPL: `scripts/train-env --yolov5` installs it"
+        ) from None

@@ -23,9 +23,9 @@ IR_VERSION = 8  # of that opset; onnxruntime reads what is not newer than itself
 Order = Literal["rgb", "bgr"]
 Layout = Literal["nchw", "nhwc"]
 Dtype = Literal["float32", "float16", "uint8"]
-# Which boxes compete: those of one class, all by their best class, or none (a DETR; a graph that
-# has its own NMS inside).
-Nms = Literal["per-class", "class-agnostic", "none"]
+# Which boxes compete: those of one class; those of one class, each in its best class only; all, by
+# their best class; or none (a DETR; a graph that has its own NMS inside).
+Nms = Literal["per-class", "best-class", "class-agnostic", "none"]
 _ELEMENT = {
     "float32": TensorProto.FLOAT,
     "float16": TensorProto.FLOAT16,
@@ -164,6 +164,15 @@ def _back(nms: Nms) -> onnx.GraphProto:
         node("Unsqueeze", "max_detections axis0", "most"),
     ]
     scores, overlap = "candidate_scores", "iou_1"
+    if nms == "best-class":
+        constants.append(_constant("off_on", [0.0, 1.0], np.float32))
+        nodes += [
+            node("ArgMax", "candidate_scores", "own_class", axis=1, keepdims=0),
+            node("Shape", "candidate_scores", "class_count", start=1, end=2),
+            node("OneHot", "own_class class_count off_on", "own", axis=1),
+            node("Mul", "candidate_scores own", "own_scores"),
+        ]
+        scores = "own_scores"
     if nms == "class-agnostic":  # a box competes by its best class, with all others
         nodes.append(node("ReduceMax", "candidate_scores axis1", "best_scores", keepdims=1))
         scores = "best_scores"

@@ -52,7 +52,7 @@ from handler.bundle import Bundle, Manifest, Parity, ParityAt
 from handler.detector import Detector, Thresholds
 from handler.image import Picture
 from handler.problems import Problem
-from scripts.model import checkpoint, dataset, export, families  # imports the shims, so before
+from scripts.model import checkpoint, dataset, export, families, heads  # the shims, before
 from scripts.model.checkpoint import Checkpoint
 from scripts.model.detection_sets import BOX_PX, SCORE, Compared, Found, most_on_edge, same_sets
 from scripts.model.evaluate import MAX_PIXELS
@@ -78,15 +78,6 @@ class Difference:
     picture: str
     stage: str
     how: str
-
-
-@dataclass(frozen=True)
-class Reference:
-    """The framework's side: its candidates' network, and the NMS behind it as it comes."""
-
-    core: nn.Module  # float32 [1, 3, H, W] to boxes [B, A, 4], scores [B, C, A]
-    iou_threshold: float
-    max_detections: int
 
 
 @dataclass
@@ -128,7 +119,7 @@ def compare(
     manifest = loaded.manifest
     check_kin(manifest, reference, from_input=from_input)
     torch.set_num_threads(threads)
-    framework = _reference(reference)
+    framework = heads.of(reference)
     detector = Detector.load(loaded, threads=threads)
     inner = _inner_session(loaded, threads)
     tally = _Tally()
@@ -157,10 +148,10 @@ def check_kin(manifest: Manifest, reference: Checkpoint, *, from_input: bool) ->
             f"{list(reference.classes)}; export it again"
         )
     size = (manifest.input.width, manifest.input.height)
-    if size != (reference.size, reference.size):
+    if size != (reference.width, reference.height):
         raise ParityError(
-            f"the bundle's input is {size[0]} x {size[1]} px, the checkpoint's "
-            f"{reference.size} x {reference.size}; export it again"
+            f"the bundle's input is {size[0]} x {size[1]} px, the checkpoint's {reference.width} x "
+            f"{reference.height}; give --size as it was given to export, or export it again"
         )
     if manifest.resize.fit not in ("centre", "stretch"):
         raise ParityError(
@@ -194,7 +185,7 @@ def _one(
     path: Path,
     manifest: Manifest,
     reference: Checkpoint,
-    framework: Reference,
+    framework: heads.Head,
     detector: Detector,
     inner: onnxruntime.InferenceSession,
     tally: _Tally,
@@ -228,7 +219,7 @@ def _one(
         with _named(f"{path}: IceVision cannot resize it"):
             resized = _records([given], steps, reference)[0].img
         differs("resized", _resized_differ(ours, resized, manifest, picture))
-    steps = [*steps, tfms.A.Normalize()]
+    steps = [*steps, tfms.A.Normalize(mean=reference.mean, std=reference.std)]
     theirs = _icevisions_tensor(given, steps, reference)
     normalised, boxes, scores = inner.run(
         [NORMALISED, BOXES, SCORES], {"image": ours[np.newaxis], **_no_thresholds()}
@@ -240,7 +231,10 @@ def _one(
     differs("network", _network_differs(expected, (boxes, scores), tally))
     kind = families.family(reference.model_name)
     placed = _placement(picture, manifest)
-    group, label, at = np.nonzero(expected[1] > LOWEST)
+    shown = expected[1] > LOWEST
+    if framework.nms == "best-class":
+        shown &= expected[1] == expected[1].max(1, keepdims=True)
+    group, label, at = np.nonzero(shown)
     candidates = Found(
         _in_picture(expected[0][group, at], placed, picture),
         expected[1][group, label, at].astype(float),
@@ -390,12 +384,16 @@ def _network_differs(
     expected: tuple[np.ndarray, np.ndarray], got: tuple[np.ndarray, np.ndarray], tally: _Tally
 ) -> str | None:
     """Compare all candidates' scores, and the boxes of those that any threshold lets through."""
-    shapes, expected_shapes = [each.shape for each in got], [each.shape for each in expected]
-    if shapes != expected_shapes:
-        return f"the graph has boxes and scores of shape {shapes}, PyTorch {expected_shapes}"
     shown = expected[1].max(1) > LOWEST
-    box_gap = float(np.abs(got[0] - expected[0])[shown].max(initial=0))
-    score_gap = float(np.abs(got[1] - expected[1]).max(initial=0))
+    if len(expected[0]) > 1:  # the network proposes regions itself, in an order of chance
+        apart = export.candidates_apart(expected, got, 1.0)
+        box_gap, score_gap = apart or (np.nan, np.nan)
+    else:
+        shapes, expected_shapes = [each.shape for each in got], [each.shape for each in expected]
+        if shapes != expected_shapes:
+            return f"the graph has boxes and scores of shape {shapes}, PyTorch {expected_shapes}"
+        box_gap = float(np.abs(got[0] - expected[0])[shown].max(initial=0))
+        score_gap = float(np.abs(got[1] - expected[1]).max(initial=0))
     tally.candidates += int(shown.sum())
     # A NaN is worse than any number, and model.json holds none.
     tally.candidate_box_px = max(tally.candidate_box_px, float(np.nan_to_num(box_gap, nan=1e9)))
@@ -445,16 +443,6 @@ def _icevisions_found(detection, placed: _Placement, picture: Picture) -> Found:
     return Found(_in_picture(boxes, placed, picture), scores, labels)
 
 
-def _reference(reference: Checkpoint) -> Reference:
-    """The network and the NMS that IceVision runs behind the checkpoint's family."""
-    bench = reference.model
-    return Reference(
-        core=export.EfficientDetCandidates(bench).eval(),
-        iou_threshold=0.5,  # fixed in effdet's generate_detections
-        max_detections=bench.max_det_per_image,
-    )
-
-
 def _inner_session(loaded: Bundle, threads: int) -> onnxruntime.InferenceSession:
     """The bundle's graph with the normalised input and the candidates as outputs. Raises
     ParityError."""
@@ -492,7 +480,7 @@ def _no_thresholds() -> dict[str, np.ndarray]:
 def _outcome(
     manifest: Manifest,
     reference: Checkpoint,
-    framework: Reference,
+    framework: heads.Head,
     tally: _Tally,
     pictures: int,
     *,
@@ -559,7 +547,7 @@ def _row(threshold: float, compared: Sequence[Compared]) -> ParityAt:
     )
 
 
-def _notes(manifest: Manifest, framework: Reference, *, from_input: bool) -> list[str]:
+def _notes(manifest: Manifest, framework: heads.Head, *, from_input: bool) -> list[str]:
     notes, own = [], manifest.thresholds
     if from_input:
         notes.append(
@@ -643,15 +631,20 @@ def main(argv: list[str] | None = None) -> None:
         "--threads", type=int, default=1, help="of PyTorch and ONNX Runtime (default: %(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    export.add_given(parser)
     options = parser.parse_args(argv)
     try:
         if options.threads < 1:
             raise ParityError(f"--threads is {options.threads}; it must be at least 1")
         pictures = pictures_of(options.pictures)
         loaded = bundle.load(options.bundle)
+        given = export.read_given(options)
+        if given.size is None:  # as it was exported, whatever the checkpoint says
+            size = loaded.manifest.input
+            given = dataclasses.replace(given, size=(size.width, size.height))
         outcome = compare(
             loaded,
-            checkpoint.load(options.checkpoint),
+            checkpoint.load(options.checkpoint, given),
             pictures,
             from_input=options.from_input,
             threads=options.threads,
@@ -659,6 +652,7 @@ def main(argv: list[str] | None = None) -> None:
         bundle.write(dataclasses.replace(loaded.manifest, parity=outcome.parity), options.bundle)
     except (
         ParityError,
+        export.ExportError,
         bundle.BundleError,
         checkpoint.CheckpointError,
         families.UnknownModelError,
