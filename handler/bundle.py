@@ -125,6 +125,50 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class CountCalibration:
+    """How far true counts lay from found ones on labelled pictures that training never saw.
+
+    below, above: quantiles of (true - found) / √(found + 1), such that `coverage` of pictures like
+    these lie between (split conformal prediction: see scripts.model.count_calibration). It holds
+    for these thresholds, and for all classes together.
+    """
+
+    coverage: float
+    below: float
+    above: float
+    pictures: int
+    dataset: str
+    score_threshold: float
+    iou_threshold: float
+    command: str
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Values counted between edges: counts[0] under edges[0], counts[-1] from edges[-1] up."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    mean: float
+
+
+@dataclass(frozen=True)
+class MonitoringBaseline:
+    """What predictions looked like on labelled pictures, for the monitor to compare windows with.
+
+    histograms: by quantity, see scripts.model.baseline. class_counts: detections of each class.
+    """
+
+    pictures: int
+    dataset: str
+    score_threshold: float
+    iou_threshold: float
+    class_counts: Mapping[str, int]
+    histograms: Mapping[str, Histogram]
+    command: str
+
+
+@dataclass(frozen=True)
 class Manifest:
     """model.json, whole."""
 
@@ -139,8 +183,8 @@ class Manifest:
     opset: int
     provenance: Provenance
     evaluation: tuple[Evaluation, ...]
-    count_calibration: Mapping[str, Any] | None
-    monitoring_baseline: Mapping[str, Any] | None
+    count_calibration: CountCalibration | None
+    monitoring_baseline: MonitoringBaseline | None
     parity: Parity | None = None
 
     @classmethod

@@ -43,8 +43,34 @@ def test_the_answer_is_as_documented(app: App) -> None:
         "image": {"width": 640, "height": 640, "format": "PNG"},
         "count": 1,
         "counts": {"red": 1, "green": 0},
+        "count_interval": None,
         "thresholds": {"score": 0.5, "iou": 0.5, "max_detections": 100},
     }
+
+
+def test_a_calibrated_bundle_says_how_far_its_count_may_be_off(tmp_path: Path) -> None:
+    folder = make_tiny_bundle(tmp_path / "bundle")
+    manifest = json.loads((folder / "model.json").read_text())
+    manifest["count_calibration"] = {
+        "coverage": 0.9,
+        "below": -1.0,
+        "above": 1.5,
+        "pictures": 40,
+        "dataset": "squares",
+        "score_threshold": 0.5,
+        "iou_threshold": 0.5,
+        "command": "evaluate",
+    }
+    (folder / "model.json").write_text(json.dumps(manifest))
+    with make_app(folder, tmp_path) as app:
+        made = result(app, jpeg(RED_AND_GREEN))
+        # three, and √4 times each bound
+        assert made["count"] == 3
+        assert made["count_interval"] == {"low": 1, "high": 6, "coverage": 0.9}
+        for asked in ("labels=red", "score_threshold=0.4", "iou_threshold=0.4", "max_detections=3"):
+            assert result(app, jpeg(RED_AND_GREEN), f"?{asked}")["count_interval"] is None, asked
+        asked = "labels=red&labels=green&score_threshold=0.50&max_detections=4"
+        assert result(app, jpeg(RED_AND_GREEN), f"?{asked}")["count_interval"] is not None
 
 
 def test_parameters_are_used_and_said(app: App) -> None:

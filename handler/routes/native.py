@@ -16,6 +16,7 @@ from aws_lambda_powertools.event_handler import Response
 from handler import record
 from handler.bundle import Manifest
 from handler.call import Call
+from handler.count_interval import interval
 from handler.detections import Detections
 from handler.detector import Detector, Thresholds
 from handler.gateway import Endpoint, Request, json_response
@@ -171,6 +172,7 @@ def _answer(
         "image": {"width": picture.width, "height": picture.height, "format": picture.format},
         "count": len(shown),
         "counts": {manifest.classes[class_id]: counts[class_id] for class_id in options.class_ids},
+        "count_interval": _count_interval(len(shown), options, manifest),
         "detections": record.listing(shown, manifest.classes),
         "thresholds": {
             "score": thresholds.score,
@@ -179,6 +181,23 @@ def _answer(
         },
         "timing_ms": record.timing(call),
     }
+
+
+def _count_interval(
+    count: int, options: Options, manifest: Manifest
+) -> dict[str, int | float] | None:
+    """Null where the bundle is not calibrated, or not for what was asked: other thresholds, some
+    classes only, or a list that may have been cut."""
+    calibration, asked = manifest.count_calibration, options.thresholds
+    if (
+        calibration is None
+        or (asked.score, asked.iou) != (calibration.score_threshold, calibration.iou_threshold)
+        or len(options.class_ids) != len(manifest.classes)
+        or count >= asked.max_detections
+    ):
+        return None
+    low, high = interval(count, calibration)
+    return {"low": low, "high": high, "coverage": calibration.coverage}
 
 
 def _shown(prediction: Prediction, options: Options) -> Detections:

@@ -1,17 +1,20 @@
 """Figures of a bundle: worked examples by hand, and a whole run over painted squares."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from handler import bundle
 from handler.detections import Detections
-from scripts.model import dataset, evaluate
+from scripts.model import baseline, dataset, evaluate
 from scripts.model.dataset import LabelledPicture
 from scripts.model.evaluate import Judged
 from tests.model.test_dataset import voc
-from tests.support.tiny_bundle import paint
+from tests.support.app import make_app
+from tests.support.tiny_bundle import make_tiny_bundle, paint
 
 CLASSES = ("cell",)
 
@@ -77,10 +80,130 @@ def test_the_whole_run_from_files(
     voc(tmp_path, "squares.png", [(colour, box) for colour, box in squares])
     Image.fromarray(paint(640, 640, squares)).save(tmp_path / "squares.png")
     evaluate.main([str(tiny_bundle), str(tmp_path)])
-    heading, row = capsys.readouterr().out.splitlines()
-    assert heading.split()[2:5] == ["n", "objects", "AP50"]
-    assert row.split()[1:5] == ["1", "2", "1.000", "1.000"]
-    assert row.split()[-2:] == ["0.0%", "+0.0%"]
+    heading, row, of_red = capsys.readouterr().out.splitlines()
+    assert heading.split()[2:6] == ["n", "objects", "AP50", "AP75"]
+    assert row.split()[1:6] == ["1", "2", "1.000", "1.000", "1.000"]
+    assert row.split()[-3:] == ["0.0%", "0.0", "+0.0%"]
+    assert of_red.split() == ["red", "1.000", "1.000"]  # of green, nothing was labelled
+
+
+def test_figures_by_class_and_size_by_hand() -> None:
+    # A small box found, a large one missed and found by another class, whose precision that costs.
+    classes = ("cell", "grain")
+    boxes = np.array([[0, 0, 20, 20], [0, 0, 99, 99]], np.float64)
+    picture = LabelledPicture(Path("p.png"), boxes, ("cell", "grain"))
+    found = Detections(
+        np.array([[0, 0, 99, 99], [0, 0, 20, 20]], np.float32),
+        np.array([0.9, 0.8], np.float32),
+        np.array([0, 0], np.int64),
+    )
+    made = evaluate.accuracy([Judged(picture, found, 100, 100)], classes)
+    assert made.by_class["cell"] == pytest.approx((0.5, 0.5))
+    assert made.by_class["grain"] == (0.0, 0.0)
+    assert made.ap == pytest.approx(0.25) and made.ap75 == pytest.approx(0.25)
+    assert made.by_size["medium"] is None and made.by_size["large"] == 0.0
+    assert made.by_size["small"] == pytest.approx(1.0)  # COCO leaves what matches no size out
+
+
+def test_the_curve_agrees_with_the_figures_at_each_threshold() -> None:
+    rng = np.random.default_rng(3)
+    truth = [[10 * i, 0, 10 * i + 8, 8] for i in range(9)]
+    near = [[x0 + float(rng.integers(0, 5)), y0, x1, y1] for x0, y0, x1, y1 in truth * 2]
+    scores = sorted(rng.random(18).round(3).tolist(), reverse=True)
+    item = judged(truth, near, scores)
+    over = evaluate.curve([item], CLASSES)
+    for at in (0, 20, 45, 70):
+        made = evaluate.figures([item], CLASSES, "hand", float(over.thresholds[at]))
+        assert over.recall[at] == pytest.approx(made.recall)
+        assert over.f1[at] == pytest.approx(made.f1)
+        assert over.count_error[at] == pytest.approx(made.count_error)
+        if item.count(float(over.thresholds[at])):
+            assert over.precision[at] == pytest.approx(made.precision)
+
+
+@pytest.fixture
+def squares(tmp_path: Path) -> Path:
+    """Twenty labelled pictures of one to three squares; in the last, one label too many."""
+    folder = tmp_path / "squares"
+    folder.mkdir()
+    rng = np.random.default_rng(5)
+    for number in range(20):
+        places = rng.choice(4, size=1 + number % 3, replace=False)
+        shown = [("red", (int(at) * 160, 80, int(at) * 160 + 80, 160)) for at in places]
+        labels = shown if number < 19 else [*shown, ("green", (400, 400, 480, 480))]
+        voc(folder, f"{number:02}.png", labels)
+        Image.fromarray(paint(640, 640, shown)).save(folder / f"{number:02}.png")
+    return folder
+
+
+def test_calibration_and_baseline_are_written_and_served(
+    squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_tiny_bundle(tmp_path / "bundle")
+    evaluate.main([str(folder), str(squares), "--calibrate", str(squares), "--write-baseline"])
+    assert "held on 100% of 20 of squares" in capsys.readouterr().out
+    manifest = bundle.load(folder).manifest
+    assert manifest.evaluation == ()  # --write was not said
+    calibration, seen = manifest.count_calibration, manifest.monitoring_baseline
+    assert calibration and (calibration.pictures, calibration.coverage) == (20, 0.9)
+    assert calibration.below == 0.0 < calibration.above
+    assert calibration.score_threshold == manifest.thresholds.score
+    assert seen and seen.pictures == 20
+    found = sum(1 + number % 3 for number in range(20))
+    assert sum(seen.histograms["score"].counts) == sum(seen.class_counts.values()) == found
+    assert sum(seen.histograms["brightness"].counts) == 20
+    assert seen.histograms["count"].mean == pytest.approx(found / 20)
+
+
+def test_a_baseline_is_what_the_records_of_the_same_pictures_give(
+    squares: Path, tmp_path: Path
+) -> None:
+    """No skew between evaluation and the log: both ways to the same histograms."""
+    folder = make_tiny_bundle(tmp_path / "bundle")
+    evaluate.main([str(folder), str(squares), "--write-baseline"])
+    written = bundle.load(folder).manifest.monitoring_baseline
+    assert written
+    with make_app(folder, tmp_path / "log") as app:
+        for path in sorted(squares.glob("*.png")):
+            assert app.post(path.read_bytes()).status == 200
+        assert app.post(b"no picture").status == 415
+        observed = [baseline.of_record(record) for record in app.records()]
+    assert observed.count(None) == 1  # the rejection
+    again = baseline.summarise(
+        [each for each in observed if each],
+        dataset=written.dataset,
+        score_threshold=written.score_threshold,
+        iou_threshold=written.iou_threshold,
+        command=written.command,
+    )
+    for name, histogram in written.histograms.items():
+        assert again.histograms[name].counts == histogram.counts, name
+    assert again.class_counts == written.class_counts
+
+
+def test_the_report_is_one_file_that_loads_nothing(squares: Path, tmp_path: Path) -> None:
+    folder, out = make_tiny_bundle(tmp_path / "bundle"), tmp_path / "report"
+    evaluate.main([str(folder), str(squares), "--out", str(out)])
+    assert [path.name for path in out.iterdir()] == ["report.html"]
+    page = (out / "report.html").read_text()
+    assert page.count("<svg") == 2
+    assert page.count('src="data:image/jpeg;base64,') == 1  # the one picture with a miss
+    assert "19.png: 2 found, 3 labelled; 2 right, 0 wrong, 1 missed" in page
+    assert not re.search(r'(?:src|href)="(?!data:|#)', page)
+
+
+def test_what_cannot_be_calibrated_leaves_the_bundle_alone(squares: Path, tmp_path: Path) -> None:
+    folder = make_tiny_bundle(tmp_path / "bundle")
+    before = (folder / "model.json").read_bytes()
+    calibrate = [str(folder), str(squares), "--calibrate", str(squares)]
+    with pytest.raises(SystemExit, match="at least 39"):
+        evaluate.main([*calibrate, "--coverage", "0.95"])
+    with pytest.raises(SystemExit, match="leave --score-threshold out"):
+        evaluate.main([*calibrate, "--score-threshold", "0.3"])
+    (squares / "00.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
+    with pytest.raises(SystemExit, match=r"00\.png"):
+        evaluate.main(calibrate)
+    assert (folder / "model.json").read_bytes() == before
 
 
 def test_labels_the_model_does_not_know(tiny_bundle: Path, tmp_path: Path) -> None:
