@@ -19,6 +19,7 @@ RESULT = {
     "timing_ms": {"decode": 1.0, "inference": 2.0, "total": 3.0},
     "counts": {"cell": 0},
     "count": 0,
+    "count_interval": None,
     "detections": [],
 }
 FOUND = {"label": "cell", "score": 0.9, "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}}
@@ -42,7 +43,9 @@ def test_nothing_found_is_reported() -> None:
 
 
 def test_only_the_best_are_listed_and_aligned() -> None:
-    lines = report(Path("a.png"), RESULT | {"count": 12, "detections": [FOUND] * 12})
+    lines = report(
+        Path("a.png"), RESULT | {"count": 12, "count_interval": None, "detections": [FOUND] * 12}
+    )
     table = [line for line in lines if line.startswith(("cell ", "label"))]
     assert len({len(line) for line in table}) == 1
     assert len(table) == 1 + 8

@@ -70,9 +70,11 @@ def report(path: Path, result: dict[str, Any]) -> list[str]:
         result[name] for name in ("image", "model", "thresholds", "timing_ms")
     )
     counts = ", ".join(f"{count} {label}" for label, count in result["counts"].items())
+    span = result["count_interval"]
+    likely = f", {span['coverage']:.0%}: {span['low']}–{span['high']}" if span else ""
     lines = [
         f"{_short(path)}  {image['width']} x {image['height']} px {image['format']}",
-        f"count      {result['count']}  ({counts})",
+        f"count      {result['count']}{likely}  ({counts})",
         f"model      {model['name']} {model['version']}",
         "thresholds " + ", ".join(f"{name} {value:g}" for name, value in limits.items()),
         "time       " + ", ".join(f"{name} {time} ms" for name, time in times.items()),
