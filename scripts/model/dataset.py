@@ -88,6 +88,37 @@ def survey(folder: Path) -> Reading:
     )
 
 
+def write_coco(pictures: Iterable[LabelledPicture], path: Path) -> None:
+    """One COCO file that `read` gives the same pictures back from, wherever they lie."""
+    pictures = list(pictures)
+    names = sorted({label for picture in pictures for label in picture.labels})
+    annotations: list[dict[str, object]] = []
+    for number, picture in enumerate(pictures, 1):
+        for box, label in zip(picture.boxes.tolist(), picture.labels, strict=True):
+            x0, y0, x1, y1 = box
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": names.index(label) + 1,
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "area": (x1 - x0) * (y1 - y0),
+                    "iscrowd": 0,
+                }
+            )
+    images = [
+        {"id": number, "file_name": str(each.path.resolve()), "width": each.width,
+         "height": each.height}
+        for number, each in enumerate(pictures, 1)
+    ]  # fmt: skip
+    whole = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": number, "name": name} for number, name in enumerate(names, 1)],
+    }
+    path.write_text(json.dumps(whole, indent=1))
+
+
 def size(path: Path) -> tuple[int, int]:
     """Width and height of the upright picture, from its header. Raises DatasetError."""
     try:
@@ -143,6 +174,9 @@ def _labelled(
 
 def _picture(name: str, label_file: Path, folder: Path, *, stem: str | None = None) -> Path:
     """The file that `name` means: itself, or with another ending, or named as `stem`."""
+    whole = Path(name)
+    if whole.is_absolute() and whole.is_file() and whole.suffix.lower() in SUFFIXES:
+        return whole
     relative = PurePosixPath(re.sub(r"^[A-Za-z]:", "", name.replace("\\", "/")).lstrip("/"))
     beside = label_file.parent
     roots = [beside, folder, *(root / sub for root in (folder, beside.parent, beside)

@@ -30,6 +30,10 @@ from scripts.model.dataset import LabelledPicture
 MIN_VISIBILITY = 0.35  # of a box left in the picture for it to count
 WEIGHT_DECAY = 0.02
 MATCH_IOU = 0.5
+WARM_UP = 50  # steps, or a tenth of them all where that is less
+# effdet's own 0.01 is for long trainings: after 100 steps a third of the statistics that eval mode
+# uses would still be those of the beginning, and nothing is detected.
+NORM_MOMENTUM = 0.1
 
 
 class StateError(ValueError):
@@ -239,6 +243,9 @@ def train(
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.to(device)
+    for part in model.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.momentum = NORM_MOMENTUM
     judged = copy.deepcopy(model)
     dataset = Dataset(training, Adapter(augmentations(plan.any_orientation)))
     decayed = [p for p in model.parameters() if p.ndim > 1]
@@ -258,7 +265,7 @@ def train(
     lines = metrics.read_text().splitlines() if state and metrics.exists() else []
     lines = [line for line in lines if json.loads(line)["step"] <= step]  # later ones are redone
     started = saved = time.monotonic()
-    warm = max(10, min(300, plan.steps // 10))
+    warm = max(1, min(WARM_UP, plan.steps // 10))
     half = half_precision(device) and "efficientdet" in kind.__name__
     bar = tqdm(total=plan.steps, initial=step, unit="step", desc="training", disable=None)
     sums: dict[str, float] = {}

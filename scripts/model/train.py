@@ -20,6 +20,7 @@ import numpy as np
 
 from scripts.model import dataset
 
+HELD_OUT = "held-out.json"  # what was kept from training, for evaluate
 SMALL = 8.0  # px at the model's input, under which boxes are hard for these models to find
 
 
@@ -139,6 +140,8 @@ def _run(options: argparse.Namespace, typed: Sequence[str]) -> None:
     settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
     (options.out / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
     saved_to = options.out / "checkpoint.pth"
+    if held:
+        dataset.write_coco(held, options.out / HELD_OUT)
     if options.crop:
         options.model = (family, backbone)
         options.threads = options.threads or torch.get_num_threads()
@@ -172,10 +175,15 @@ def _run(options: argparse.Namespace, typed: Sequence[str]) -> None:
         if held:
             print(f"best: AP50 {best['val_ap50']:.3f} on {len(held)} held-out pictures")
     print(f"{saved_to}: {steps} steps on {len(training)} pictures; next:")
-    print(
-        f"  python -m scripts.model.export {saved_to} --out {options.out / 'bundle'} "
-        f"--name my-model --version 1 --resize {note['resize']}"
-    )
+    bundle, python = options.out / "bundle", ".venv-train/bin/python -m scripts.model"
+    print(f"  {python}.export {saved_to} --out {bundle}")
+    if held:
+        proof = "" if note["resize"] == "opencv-linear" else " --from-input"
+        print(f"  {python}.parity {bundle} {saved_to} {held[0].path.parent}{proof}")
+        print(
+            f"  .venv/bin/python -m scripts.model.evaluate {bundle} {options.out / HELD_OUT} "
+            f"--out {options.out} --write-threshold"
+        )
 
 
 if __name__ == "__main__":
