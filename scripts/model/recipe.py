@@ -25,7 +25,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from scripts.model import families
-from scripts.model.dataset import LabelledPicture
+from scripts.model.dataset import DatasetError, LabelledPicture
 
 MIN_VISIBILITY = 0.35  # of a box left in the picture for it to count
 WEIGHT_DECAY = 0.02
@@ -83,7 +83,12 @@ def prepare(pictures: Sequence[LabelledPicture], classes: Sequence[str], size: i
     prepared = []
     for index, picture in enumerate(tqdm(pictures, unit="picture", desc="resizing", disable=None)):
         record = record_of(index, picture, class_map)
-        resized = Dataset([record], tfm)[0]
+        try:
+            resized = Dataset([record], tfm)[0]
+        except (OSError, ValueError, SyntaxError) as error:
+            raise DatasetError(
+                f"{picture.path}: cannot be decoded ({error}); mend or remove it"
+            ) from None
         target = folder / f"{index}.ppm"
         Image.fromarray(resized.img).save(target)
         resized.set_filepath(target)

@@ -20,6 +20,9 @@ import numpy as np
 
 from scripts.model import dataset
 
+MINUTES = 60  # of a run that is told no end
+MOST_STEPS = 20_000
+SAME = ("data", "val", "held_out", "model", "size", "batch", "rate", "seed", "any_orientation")
 HELD_OUT = "held-out.json"  # what was kept from training, for evaluate
 SMALL = 8.0  # px at the model's input, under which boxes are hard for these models to find
 
@@ -40,7 +43,9 @@ def main(argv: list[str] | None = None) -> None:
     add("--crop", type=int, help="train on crops of this side, px, not on whole pictures")
     add("--batch", type=int, default=8, help="pictures a step (%(default)s)")
     add("--rate", type=float, default=3e-3, help="peak learning rate (%(default)s)")
-    add("--steps", type=int, default=20_000, help="end after this many at most (%(default)s)")
+    add(
+        "--steps", type=int, help=f"end after this many at most (default: {MINUTES} minutes' worth)"
+    )
     add("--epochs", type=float, help="the same, in rounds through the pictures")
     add("--minutes", type=float, help="end, learning rate annealed, after this long")
     add("--init", type=Path, help="start from this checkpoint's weights")
@@ -56,6 +61,8 @@ def main(argv: list[str] | None = None) -> None:
         _run(options, argv if argv is not None else sys.argv[1:])
     except dataset.DatasetError as error:
         sys.exit(f"train: {error}")
+    except OSError as error:
+        sys.exit(f"train: {error.filename}: {error.strerror}")
 
 
 def split(pictures: Sequence, share: float, seed: int) -> tuple[list, list]:
@@ -93,8 +100,17 @@ def summary(reading: dataset.Reading, size: int) -> str:
 
 def _run(options: argparse.Namespace, typed: Sequence[str]) -> None:
     family, _, backbone = options.model.partition(":")
-    if min(options.size, options.batch, options.steps, options.evaluate_every) < 1:
+    steps = 1 if options.steps is None else options.steps
+    if min(options.size, options.batch, steps, options.evaluate_every) < 1:
         sys.exit("train: --size, --batch, --steps and --evaluate-every must be 1 or more")
+    if options.crop and (options.resume or options.val or options.epochs):
+        sys.exit("train: --crop has no --resume, --val or --epochs; leave them out")
+    if not options.crop and options.batch < 2:
+        sys.exit("train: --batch must be 2 or more: BatchNorm takes statistics over a batch")
+    if options.steps is None:
+        options.steps = MOST_STEPS
+        if options.epochs is None and options.minutes is None:
+            options.minutes = MINUTES
     if not 0 <= options.held_out < 1:
         sys.exit("train: --held-out must be from 0 to under 1")
     reading = dataset.survey(options.data)
@@ -136,8 +152,10 @@ def _run(options: argparse.Namespace, typed: Sequence[str]) -> None:
         state = recipe.read_state(state_file) if options.resume else None
     except (families.UnknownModelError, checkpoint.CheckpointError, recipe.StateError) as error:
         sys.exit(f"train: {error}")
-    options.out.mkdir(parents=True, exist_ok=True)
     settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
+    if options.resume:
+        _refuse_other_settings(settings, options.out / "settings.json")
+    options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
     saved_to = options.out / "checkpoint.pth"
     if held:
@@ -183,6 +201,20 @@ def _run(options: argparse.Namespace, typed: Sequence[str]) -> None:
         print(
             f"  .venv/bin/python -m scripts.model.evaluate {bundle} {options.out / HELD_OUT} "
             f"--out {options.out} --write-threshold"
+        )
+
+
+def _refuse_other_settings(settings: dict[str, object], before: Path) -> None:
+    """A run goes on as it began, or not at all."""
+    try:
+        began = json.loads(before.read_text())
+    except ValueError:
+        sys.exit(f"train: {before}: not JSON; train anew without --resume")
+    changed = [name for name in SAME if began.get(name) != settings[name]]
+    if changed:
+        told = ", ".join(f"--{n.replace('_', '-')} {began.get(n)}" for n in changed)
+        sys.exit(
+            f"train: the run to resume began with {told}; give the same, or leave out --resume"
         )
 
 

@@ -106,6 +106,18 @@ def test_a_killed_run_goes_on_as_it_would_have(voc: Path, tmp_path: Path) -> Non
         assert first["loss"] == pytest.approx(second["loss"], rel=1e-4)
 
 
+def test_a_run_goes_on_with_its_own_settings_only(ended: dict[str, Path], voc: Path) -> None:
+    other, truncated = (
+        train(voc, ended["voc"], "--resume", "--rate", 0.1),
+        train(shapes.write_voc(voc.parent / "cut", 3), voc.parent / "run", "--steps", 1),
+    )
+    picture = voc.parent / "cut" / "0002.png"
+    picture.write_bytes(picture.read_bytes()[:2000])  # its header is whole
+    refused, broken = runs(other, truncated)
+    assert refused.code == 1 and "--rate 0.003" in refused.err
+    assert broken.code == 1 and "0002.png: " in broken.err
+
+
 def test_what_cannot_be_trained_on_is_refused_before_anything_is_made(
     voc: Path, tmp_path: Path
 ) -> None:
@@ -127,6 +139,8 @@ def test_what_cannot_be_trained_on_is_refused_before_anything_is_made(
         (train(voc, out, "--init", voc / "0000.xml"), "0000.xml"),
         (train(voc, out, "--steps", 0), "1 or more"),
         (train(voc, out, "--held-out", 1), "under 1"),
+        (train(voc, out, "--batch", 1), "2 or more"),
+        (train(voc, out, "--crop", 64, "--resume"), "--crop has no"),
     ]
     made: list[Ended] = runs(*(command for command, _ in cases))
     for (command, says), each in zip(cases, made, strict=True):
