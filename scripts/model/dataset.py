@@ -10,7 +10,7 @@ import json
 import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -88,12 +88,20 @@ def survey(folder: Path) -> Reading:
     )
 
 
-def write_coco(pictures: Iterable[LabelledPicture], path: Path) -> None:
-    """One COCO file that `read` gives the same pictures back from, wherever they lie."""
-    pictures = list(pictures)
-    names = sorted({label for picture in pictures for label in picture.labels})
+def as_coco(pictures: Iterable[LabelledPicture], names: Sequence[str]) -> dict[str, list]:
+    """COCO's images, annotations and categories; ids are places in `pictures` and `names`, from 1.
+    Raises ValueError for a label that is none of `names`."""
+    images: list[dict[str, object]] = []
     annotations: list[dict[str, object]] = []
     for number, picture in enumerate(pictures, 1):
+        images.append(
+            {
+                "id": number,
+                "file_name": str(picture.path.resolve()),
+                "width": picture.width,
+                "height": picture.height,
+            }
+        )
         for box, label in zip(picture.boxes.tolist(), picture.labels, strict=True):
             x0, y0, x1, y1 = box
             annotations.append(
@@ -106,17 +114,21 @@ def write_coco(pictures: Iterable[LabelledPicture], path: Path) -> None:
                     "iscrowd": 0,
                 }
             )
-    images = [
-        {"id": number, "file_name": str(each.path.resolve()), "width": each.width,
-         "height": each.height}
-        for number, each in enumerate(pictures, 1)
-    ]  # fmt: skip
-    whole = {
-        "images": images,
-        "annotations": annotations,
-        "categories": [{"id": number, "name": name} for number, name in enumerate(names, 1)],
-    }
-    path.write_text(json.dumps(whole, indent=1))
+    categories: list[dict[str, object]] = [
+        {"id": number, "name": name} for number, name in enumerate(names, 1)
+    ]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def write_coco(pictures: Sequence[LabelledPicture], path: Path) -> None:
+    """One COCO file that `read` gives the same pictures back from, wherever they lie."""
+    names = sorted({label for picture in pictures for label in picture.labels})
+    path.write_text(json.dumps(as_coco(pictures, names), indent=1))
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Every picture below a folder, labelled or not, in the order of their paths."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -214,7 +226,7 @@ def _voc_folder(files: list[Path], folder: Path) -> Reading:
             )
         by_path[labelled.path] = file
         pictures.append(labelled)
-    others = {p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p not in by_path}
+    others = {path for path in pictures_in(folder) if path not in by_path}
     if others:
         notes["pictures without a label file, left out"] = len(others)
     return Reading(tuple(pictures), dict(notes))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scripts.model.evaluate import iou
+from scripts.model.accuracy import iou
 
 BOX_PX, SCORE = 0.01, 1e-4  # as far apart as two answers may be and still be the same
 EDGE_SCORE, EDGE_IOU = 1e-5, 1e-4  # a decision this near its limit may fall either way

@@ -602,7 +602,7 @@ def pictures_of(places: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for place in places:
         if place.is_dir():
-            inside = sorted(p for p in place.rglob("*") if p.suffix.lower() in dataset.SUFFIXES)
+            inside = dataset.pictures_in(place)
             if not inside:
                 raise ParityError(f"{place}: no picture in it; give a folder of JPEG or PNG")
             found += inside

@@ -51,7 +51,7 @@ from handler import bundle, image, letterbox
 from handler.bundle import Bundle, Manifest
 from handler.detector import Detector
 from handler.problems import Problem
-from scripts.model import dataset, evaluate, graph, tradeoff
+from scripts.model import accuracy, dataset, evaluate, graph, tradeoff
 from scripts.model.dataset import LabelledPicture
 
 CALIBRATION_PICTURES = 32
@@ -525,13 +525,13 @@ def losses_of(sets: Sequence[LabelledSet], before: Detector, after: Detector) ->
     return [_loss(item, _figures(item, before), _figures(item, after)) for item in sets]
 
 
-def _figures(item: LabelledSet, detector: Detector) -> evaluate.Figures:
+def _figures(item: LabelledSet, detector: Detector) -> accuracy.Figures:
     manifest = detector.manifest
     judged = evaluate.run(detector, item.pictures)
-    return evaluate.figures(judged, manifest.classes, item.name, manifest.thresholds.score)
+    return accuracy.figures(judged, manifest.classes, item.name, manifest.thresholds.score)
 
 
-def _loss(item: LabelledSet, before: evaluate.Figures, after: evaluate.Figures) -> Loss:
+def _loss(item: LabelledSet, before: accuracy.Figures, after: accuracy.Figures) -> Loss:
     return Loss(
         dataset=item.name,
         truth=item.truth,
@@ -587,9 +587,8 @@ def _manifest(manifest: Manifest, data: bytes, kind: str, command: str) -> Manif
         evaluation=(),
         count_calibration=None,
         monitoring_baseline=None,
+        parity=None,
     )
-    if "parity" in {field.name for field in dataclasses.fields(Manifest)}:
-        changed = dataclasses.replace(changed, parity=None)
     return Manifest.from_json(changed.to_json())
 
 

@@ -10,16 +10,13 @@ import html
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from handler import count_interval
 from handler.bundle import Manifest
-
-if TYPE_CHECKING:
-    from scripts.model.evaluate import Figures, Judged
+from scripts.model.accuracy import Figures, Judged, curve, taken
 
 FILE = "report.html"
 WORST = 6  # pictures drawn of each set
@@ -127,8 +124,6 @@ def _svg(draw) -> str:
 
 
 def _curves(judged: Sequence[Judged], row: Figures, manifest: Manifest) -> str:
-    from scripts.model.evaluate import curve
-
     over = curve(judged, manifest.classes)
 
     def draw(axes) -> None:
@@ -171,8 +166,6 @@ def _counts(judged: Sequence[Judged], row: Figures, manifest: Manifest) -> str:
 
 def _worst(judged: Sequence[Judged], row: Figures, manifest: Manifest) -> str:
     """The pictures with the most misses and false boxes for what is in them, drawn."""
-    from scripts.model.evaluate import taken
-
     ranked = []
     for item in judged:
         shown = item.found.select(item.found.scores > row.score_threshold)

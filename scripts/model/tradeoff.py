@@ -33,7 +33,7 @@ from handler import bundle
 from handler.detector import Detector, Thresholds
 from handler.predict import Ask, predict
 from handler.problems import Problem
-from scripts.model import dataset, evaluate
+from scripts.model import accuracy, dataset, evaluate
 
 THREADS = (1, 2)
 ROUNDS = 31
@@ -163,7 +163,7 @@ def compare(
     Raises bundle.BundleError, dataset.DatasetError, TradeoffError and handler.problems.Problem.
     """
     bundles = [bundle.load(folder) for folder in folders]
-    labelled = {_data_name(folder): dataset.read(folder) for folder in data}
+    labelled = {evaluate.set_name(folder): dataset.read(folder) for folder in data}
     if len(labelled) < len(data):
         raise TradeoffError("two of the folders of --data have one name; rename one")
     for name, pictures in labelled.items():
@@ -199,7 +199,7 @@ def compare(
         reached = []
         for name, pictures in labelled.items():
             judged = evaluate.run(detector, pictures)
-            found = evaluate.figures(judged, manifest.classes, name, manifest.thresholds.score)
+            found = accuracy.figures(judged, manifest.classes, name, manifest.thresholds.score)
             reached.append(
                 Reached(
                     dataset=name,
@@ -433,14 +433,6 @@ def write(rows: Sequence[Row], out: Path, command: str) -> None:
         partial = path.with_name(path.name + ".partial")
         partial.write_bytes(content)
         partial.replace(path)
-
-
-def _data_name(folder: Path) -> str:
-    # As scripts.model.evaluate names it.
-    folder = Path(folder)
-    if folder.name not in ("labeled", "images"):
-        return folder.name
-    return f"{folder.parent.name}/{folder.name}"
 
 
 def main(argv: list[str] | None = None) -> None:

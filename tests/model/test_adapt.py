@@ -16,7 +16,7 @@ from PIL import Image
 from handler import bundle, image
 from handler.detector import Detector, Thresholds
 from handler.letterbox import opencv_linear
-from scripts.model import adapt, evaluate
+from scripts.model import accuracy, adapt
 from scripts.model.formats import opset
 from tests.model.foreign_graphs import CLASSES, HEIGHT, WIDTH, decoded_table, graph, save
 
@@ -52,7 +52,7 @@ def yolox_reference(path: Path, rgb: np.ndarray, score: float, iou: float) -> li
         if best[row] <= score:
             break
         rivals = np.array([k[2] for k in kept]).reshape(-1, 4)
-        if not (evaluate.iou(boxes[row][None], rivals) > iou).any():
+        if not (accuracy.iou(boxes[row][None], rivals) > iou).any():
             kept.append((int(label[row]), best[row], boxes[row]))
     return kept
 

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from handler import bundle
 from handler.detector import Detector, Thresholds
 from handler.image import Picture
-from scripts.model import evaluate
+from scripts.model import accuracy
 from scripts.model.adapt import Adapted, Options, adapt
 from tests.model.foreign_graphs import (
     CLASSES,
@@ -75,7 +75,7 @@ def nms(objects: Any, iou: float, *, agnostic: bool = False) -> list[Any]:
     kept: list[Any] = []
     for label, score, box in sorted(objects, key=lambda o: -o[1]):
         rivals = [k[2] for k in kept if agnostic or k[0] == label]
-        overlaps = evaluate.iou(np.array([box], float), np.array(rivals, float).reshape(-1, 4))
+        overlaps = accuracy.iou(np.array([box], float), np.array(rivals, float).reshape(-1, 4))
         if not (overlaps > iou).any():
             kept.append((label, score, box))
     return kept

@@ -9,9 +9,9 @@ from PIL import Image
 
 from handler import bundle
 from handler.detections import Detections
-from scripts.model import baseline, dataset, evaluate
+from scripts.model import accuracy, baseline, dataset, evaluate
+from scripts.model.accuracy import Judged
 from scripts.model.dataset import LabelledPicture
-from scripts.model.evaluate import Judged
 from tests.model.test_dataset import voc
 from tests.support.app import make_app
 from tests.support.tiny_bundle import make_tiny_bundle, paint
@@ -31,13 +31,13 @@ def judged(truth: list[list[float]], found: list[list[float]], scores: list[floa
 
 
 def test_nothing_found_in_an_empty_picture() -> None:
-    figures = evaluate.figures([judged([], [], [])], CLASSES, "empty", 0.5)
+    figures = accuracy.figures([judged([], [], [])], CLASSES, "empty", 0.5)
     assert (figures.ap50, figures.precision, figures.recall, figures.count_error) == (0, 0, 0, 0)
 
 
 def test_perfect_detections() -> None:
     box = [[10, 10, 30, 40], [50, 50, 90, 60]]
-    figures = evaluate.figures([judged(box, box, [0.9, 0.8])], CLASSES, "perfect", 0.5)
+    figures = accuracy.figures([judged(box, box, [0.9, 0.8])], CLASSES, "perfect", 0.5)
     assert figures.ap == pytest.approx(1) and figures.ap50 == pytest.approx(1)
     assert (figures.precision, figures.recall, figures.count_error, figures.count_bias) == (
         1,
@@ -55,7 +55,7 @@ def test_by_hand() -> None:
         [[0, 0, 20, 20], [50, 50, 70, 59], [80, 80, 90, 90]],
         [0.9, 0.8, 0.3],
     )
-    figures = evaluate.figures([item], CLASSES, "hand", 0.5)
+    figures = accuracy.figures([item], CLASSES, "hand", 0.5)
     assert (figures.precision, figures.recall, figures.count_error) == (0.5, 0.5, 0.0)
     assert figures.ap50 == pytest.approx(
         51 / 101
@@ -64,13 +64,13 @@ def test_by_hand() -> None:
 
 def test_a_box_is_taken_once() -> None:
     item = judged([[0, 0, 20, 20]], [[0, 0, 20, 20], [1, 0, 20, 20]], [0.9, 0.8])
-    assert evaluate.matches(item.picture, item.found, CLASSES) == 1
+    assert accuracy.matches(item.picture, item.found, CLASSES) == 1
 
 
 def test_the_threshold_that_counts_best() -> None:
     boxes = [[10 * i, 0, 10 * i + 5, 5] for i in range(8)]
     item = judged(boxes[:4], boxes, [0.9, 0.85, 0.8, 0.75, 0.45, 0.4, 0.35, 0.3])
-    assert 0.45 <= evaluate.best_threshold([item], CLASSES, "steps") < 0.75
+    assert 0.45 <= accuracy.best_threshold([item], CLASSES, "steps") < 0.75
 
 
 def test_the_whole_run_from_files(
@@ -97,7 +97,7 @@ def test_figures_by_class_and_size_by_hand() -> None:
         np.array([0.9, 0.8], np.float32),
         np.array([0, 0], np.int64),
     )
-    made = evaluate.accuracy([Judged(picture, found, 100, 100)], classes)
+    made = accuracy.average_precision([Judged(picture, found, 100, 100)], classes)
     assert made.by_class["cell"] == pytest.approx((0.5, 0.5))
     assert made.by_class["grain"] == (0.0, 0.0)
     assert made.ap == pytest.approx(0.25) and made.ap75 == pytest.approx(0.25)
@@ -111,9 +111,9 @@ def test_the_curve_agrees_with_the_figures_at_each_threshold() -> None:
     near = [[x0 + float(rng.integers(0, 5)), y0, x1, y1] for x0, y0, x1, y1 in truth * 2]
     scores = sorted(rng.random(18).round(3).tolist(), reverse=True)
     item = judged(truth, near, scores)
-    over = evaluate.curve([item], CLASSES)
+    over = accuracy.curve([item], CLASSES)
     for at in (0, 20, 45, 70):
-        made = evaluate.figures([item], CLASSES, "hand", float(over.thresholds[at]))
+        made = accuracy.figures([item], CLASSES, "hand", float(over.thresholds[at]))
         assert over.recall[at] == pytest.approx(made.recall)
         assert over.f1[at] == pytest.approx(made.f1)
         assert over.count_error[at] == pytest.approx(made.count_error)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from scripts.model import evaluate, graph
+from scripts.model import accuracy, graph
 
 BOXES, CLASSES = 24, 3
 
@@ -85,7 +85,7 @@ def textbook(boxes, scores, score: float, iou: float, most: int) -> list[tuple]:
         ]
         chosen: list[int] = []
         for i in order:
-            overlaps = evaluate.iou(
+            overlaps = accuracy.iou(
                 boxes[i : i + 1].astype(float), boxes[chosen].astype(float).reshape(-1, 4)
             )
             if not (overlaps > iou).any():

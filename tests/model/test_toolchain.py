@@ -12,7 +12,7 @@ import pytest
 from handler import bundle, image
 from handler.detector import Detector, Thresholds
 from scripts.model import render
-from scripts.model.evaluate import iou
+from scripts.model.accuracy import iou
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-train" / "bin" / "python"
