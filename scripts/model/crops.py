@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import argparse
 import copy
-import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,19 +24,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from handler import image, letterbox
-from scripts.model import checkpoint, dataset, families, recipe
+from scripts.model import checkpoint, families, recipe
+from scripts.model.dataset import LabelledPicture
 
 # Of the model's input: cells vary in size, and microscopes in magnification.
 SCALES = (0.85, 1.0, 1.15)
-MIN_VISIBILITY = 0.35  # of a box left in a crop for it to count
-
-
-class CropAdapter(tfms.A.Adapter):
-    """IceVision's albumentations adapter that also drops boxes of which a crop left too little."""
-
-    def create_tfms(self) -> A.Compose:
-        boxes = A.BboxParams("pascal_voc", label_fields=["labels"], min_visibility=MIN_VISIBILITY)
-        return A.Compose(self.tfms_list, bbox_params=boxes)
 
 
 def prepare(records: Sequence, size: int, folder: Path) -> list[list]:
@@ -130,10 +121,7 @@ class Trainer(models.ross.efficientdet.lightning.ModelAdapter):
         return min(1.0, max(by_steps, by_time))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        free = [p for p in self.model.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": 0.02}, {"params": free, "weight_decay": 0.0}]
-        return torch.optim.AdamW(groups, lr=self._rate)
+        return recipe.adamw(self.model, self._rate)
 
     def training_step(self, batch, batch_idx):
         (pictures, targets), _ = batch
@@ -151,16 +139,11 @@ class Trainer(models.ross.efficientdet.lightning.ModelAdapter):
         progress = self.progress()
         warm = min(1.0, (self.global_step + 1) / 300)
         for group in self.optimizers().param_groups:
-            group["lr"] = self._rate * warm * max(0.003, 0.5 * (1 + math.cos(math.pi * progress)))
+            group["lr"] = recipe.annealed(self._rate, progress) * warm
         return -1 if progress >= 1 else None  # Lightning's word for "enough"
 
     def on_train_batch_end(self, outputs, batch, batch_idx) -> None:
-        decay = min(0.999, (self.global_step + 1) / (self.global_step + 20))
-        for key, value in self.model.state_dict().items():
-            if value.dtype.is_floating_point:
-                self._averaged[key].lerp_(value, 1 - decay)
-            else:
-                self._averaged[key].copy_(value)
+        recipe.average_into(self._averaged, self.model, self.global_step)
         if time.monotonic() - self._saved > self._save_every:
             self._saved = time.monotonic()
             self._save(self._averaged, self.global_step)
@@ -169,22 +152,23 @@ class Trainer(models.ross.efficientdet.lightning.ModelAdapter):
         self._save(self._averaged, self.global_step)
 
 
-def train(options: argparse.Namespace, classes: list[str], note: dict[str, object]) -> int:
-    """Train as `options` of scripts.model.train say; writes checkpoint.pth, returns the steps."""
+def train(
+    options: argparse.Namespace,
+    pictures: Sequence[LabelledPicture],
+    classes: list[str],
+    initial: Mapping[str, torch.Tensor],
+    note: dict[str, object],
+) -> int:
+    """Train as `options` of scripts.model.train say, from the weights `initial` or none; writes
+    checkpoint.pth, returns the steps."""
     class_map = ClassMap(classes)
-    pictures = dataset.read(options.data)
     records = [recipe.record_of(i, each, class_map) for i, each in enumerate(pictures)]
     prepared = prepare(records, options.size, options.out / "prepared")
-    model_name, backbone = options.model
+    model_name, _, backbone = options.model.partition(":")
     model = families.build(model_name, backbone, classes, options.crop)
     whole = families.build(model_name, backbone, classes, options.size)
-    if options.init:
-        weights = {
-            k: v
-            for k, v in checkpoint.load(options.init).model.state_dict().items()
-            if "anchors" not in k
-        }
-        model.load_state_dict(weights, strict=False)
+    weights = {key: value for key, value in initial.items() if "anchors" not in key}
+    model.load_state_dict(weights, strict=False)
     model = model.to(memory_format=torch.channels_last)
 
     def save(state: dict[str, torch.Tensor], step: int) -> None:
@@ -203,7 +187,7 @@ def train(options: argparse.Namespace, classes: list[str], note: dict[str, objec
             **note,
         )
 
-    tfm = CropAdapter(augmentations(options.crop))
+    tfm = recipe.Adapter(augmentations(options.crop))
     crops = Crops(prepared, tfm, options.steps * options.batch)
     loader = models.ross.efficientdet.train_dl(
         crops, batch_size=options.batch, num_workers=options.loaders

@@ -24,12 +24,13 @@ from icevision.all import BBox, ClassMap, Dataset, ObjectDetectionRecord, tfms
 from PIL import Image
 from tqdm import tqdm
 
-from scripts.model import families
+from handler.detections import Detections
+from scripts.model import accuracy, families
+from scripts.model.accuracy import Judged
 from scripts.model.dataset import DatasetError, LabelledPicture
 
 MIN_VISIBILITY = 0.35  # of a box left in the picture for it to count
 WEIGHT_DECAY = 0.02
-MATCH_IOU = 0.5
 WARM_UP = 50  # steps, or a tenth of them all where that is less
 # effdet's own 0.01 is for long trainings: after 100 steps a third of the statistics that eval mode
 # uses would still be those of the beginning, and nothing is detected.
@@ -148,51 +149,8 @@ def half_precision(device: torch.device) -> bool:
     return any(getattr(torch.cpu, name, bool)() for name in asked)
 
 
-def ap50(found: Sequence, truth: Sequence) -> float:
-    """Mean over the classes of `truth` of average precision at IoU 0.5 (area under the envelope).
-
-    A row of either: one picture's (boxes (N, 4) xyxy, label ids (N,), scores (N,)).
-    """
-    labels = sorted({int(label) for _, ids, _ in truth for label in ids})
-    averages = []
-    for label in labels:
-        rows, total = [], 0
-        for (boxes, ids, scores), (true_boxes, true_ids, _) in zip(found, truth, strict=True):
-            wanted = true_boxes[true_ids == label]
-            total += len(wanted)
-            free = np.ones(len(wanted), bool)
-            for index in np.argsort(-scores, kind="stable"):
-                if ids[index] != label:
-                    continue
-                overlap = _iou(boxes[index], wanted) * free if len(wanted) else np.zeros(1)
-                best = int(overlap.argmax())
-                hit = overlap[best] >= MATCH_IOU
-                if hit:
-                    free[best] = False
-                rows.append((scores[index], hit))
-        rows.sort(key=lambda row: -row[0])
-        hits = np.cumsum([hit for _, hit in rows]) if rows else np.zeros(0)
-        precision = hits / np.arange(1, len(hits) + 1)
-        envelope = np.maximum.accumulate(precision[::-1])[::-1]
-        recall = np.concatenate([[0.0], hits / total])
-        averages.append(float((envelope * np.diff(recall)).sum()))
-    return float(np.mean(averages)) if averages else 0.0
-
-
-def _iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    shared = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    area = shared.clip(0).prod(1)
-    sizes = (others[:, 2:] - others[:, :2]).prod(1) + (box[2:] - box[:2]).prod()
-    return area / np.maximum(sizes - area, 1e-9)
-
-
-def _rows(detection, scores) -> tuple:
-    boxes = np.array([box.xyxy for box in detection.bboxes], np.float64).reshape(-1, 4)
-    return boxes, np.array(detection.label_ids, int), np.asarray(scores, np.float64)
-
-
-def judge(kind, model, records) -> dict[str, float]:
-    """AP50 by IceVision's predict, and the mean error of the count at score 0.5."""
+def judge(kind, model, records, classes: Sequence[str]) -> dict[str, float]:
+    """AP50 of IceVision's predict, and the mean error of the count at score 0.5."""
     tfm = tfms.A.Adapter([tfms.A.Normalize()])
     model.eval()
     with torch.no_grad():
@@ -203,13 +161,60 @@ def judge(kind, model, records) -> dict[str, float]:
                 model, Dataset(records[first : first + 4], tfm), detection_threshold=0.05
             )
         ]
-    found = [_rows(p.pred.detection, p.pred.detection.scores) for p in predictions]
-    truth = [_rows(r.detection, np.ones(len(r.detection.label_ids))) for r in records]
-    errors = [
-        abs(int((scores >= 0.5).sum()) - len(ids))
-        for (_, _, scores), (_, ids, _) in zip(found, truth, strict=True)
+    judged = [
+        _judged(record, prediction.pred.detection, classes)
+        for record, prediction in zip(records, predictions, strict=True)
     ]
-    return {"val_ap50": ap50(found, truth), "val_count_error": float(np.mean(errors))}
+    errors = [abs(item.count(0.5) - len(item.picture.boxes)) for item in judged]
+    return {
+        "val_ap50": accuracy.average_precision(judged, classes).ap50,
+        "val_count_error": float(np.mean(errors)),
+    }
+
+
+def _judged(record, found, classes: Sequence[str]) -> Judged:
+    """IceVision's truth and prediction of one picture, both in px of the model's input."""
+    truth = record.detection
+    picture = LabelledPicture(
+        Path(record.filepath),
+        np.array([box.xyxy for box in truth.bboxes], np.float64).reshape(-1, 4),
+        tuple(classes[number - 1] for number in truth.label_ids),  # 0 is the background
+        record.width,
+        record.height,
+    )
+    scores = np.asarray(found.scores, np.float32)
+    detections = Detections(
+        np.array([box.xyxy for box in found.bboxes], np.float32).reshape(-1, 4),
+        scores,
+        np.array(found.label_ids, np.int64) - 1,
+    )
+    order = np.argsort(-scores, kind="stable")
+    return Judged(picture, detections.select(order), record.width, record.height)
+
+
+def adamw(model: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter 2019) that leaves biases and normalisation without decay."""
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    free = [p for p in model.parameters() if p.ndim <= 1]
+    return torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": free, "weight_decay": 0.0}],
+        lr=rate,
+    )
+
+
+def annealed(rate: float, progress: float) -> float:
+    """A cosine from `rate` down over a run's progress, 0 to 1, that never quite ends."""
+    return rate * max(0.003, 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def average_into(averaged: dict[str, torch.Tensor], model: torch.nn.Module, step: int) -> None:
+    """Move the averaged weights (EMA) towards the model's, faster while there are few steps."""
+    decay = min(0.999, (step + 1) / (step + 20))
+    for key, value in model.state_dict().items():
+        if value.dtype.is_floating_point:
+            averaged[key].lerp_(value.detach(), 1 - decay)
+        else:
+            averaged[key].copy_(value)
 
 
 def write_state(path: Path, state: dict) -> None:
@@ -234,6 +239,7 @@ def train(
     model: torch.nn.Module,
     training: Sequence,
     validation: Sequence,
+    classes: Sequence[str],
     plan: Plan,
     out: Path,
     *,
@@ -253,12 +259,7 @@ def train(
             part.momentum = NORM_MOMENTUM
     judged = copy.deepcopy(model)
     dataset = Dataset(training, Adapter(augmentations(plan.any_orientation)))
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    free = [p for p in model.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": free, "weight_decay": 0.0}],
-        lr=plan.rate,
-    )
+    optimizer = adamw(model, plan.rate)
     averaged = {key: value.detach().clone() for key, value in model.state_dict().items()}
     step, before, best = 0, 0.0, {"val_ap50": -1.0}
     if state:
@@ -290,8 +291,7 @@ def train(
     while not done:
         timed = seconds() / (plan.minutes * 60) if plan.minutes else 0.0
         progress = min(1.0, max(step / plan.steps, timed))
-        rate = plan.rate * min(1.0, (step + 1) / warm)
-        rate *= max(0.003, 0.5 * (1 + math.cos(math.pi * progress)))
+        rate = annealed(plan.rate, progress) * min(1.0, (step + 1) / warm)
         for group in optimizer.param_groups:
             group["lr"] = rate
         model.train()
@@ -305,12 +305,7 @@ def train(
         if torch.isfinite(norm):  # else this batch teaches nothing
             optimizer.step()
         step += 1
-        decay = min(0.999, (step + 1) / (step + 20))
-        for key, value in model.state_dict().items():
-            if value.dtype.is_floating_point:
-                averaged[key].lerp_(value.detach(), 1 - decay)
-            else:
-                averaged[key].copy_(value)
+        average_into(averaged, model, step)
         counted += 1
         for key, value in {**losses, "loss": loss}.items():
             sums[key] = sums.get(key, 0.0) + float(value.detach())
@@ -326,7 +321,7 @@ def train(
             figures: dict[str, float] = {}
             if validation:
                 judged.load_state_dict(averaged)
-                figures = judge(kind, judged, validation)
+                figures = judge(kind, judged, validation, classes)
             if not validation or figures["val_ap50"] >= best["val_ap50"]:
                 best = {"val_ap50": -1.0, **figures, "step": step}
                 save(averaged, step)

@@ -161,9 +161,7 @@ def _run(options: argparse.Namespace, typed: Sequence[str]) -> None:
     if held:
         dataset.write_coco(held, options.out / HELD_OUT)
     if options.crop:
-        options.model = (family, backbone)
-        options.threads = options.threads or torch.get_num_threads()
-        steps = crops.train(options, classes, note)
+        steps = crops.train(options, training, classes, initial, note)
     else:
         own = model.state_dict()
         fitting = {k: v for k, v in initial.items() if k in own and own[k].shape == v.shape
@@ -188,7 +186,7 @@ def _run(options: argparse.Namespace, typed: Sequence[str]) -> None:
             kind, model,
             recipe.prepare(training, classes, options.size, folder / "training"),
             recipe.prepare(held, classes, options.size, folder / "validation"),
-            plan, options.out, save=save, drawn=curves.draw, state=state,
+            classes, plan, options.out, save=save, drawn=curves.draw, state=state,
         )  # fmt: skip
         if held:
             print(f"best: AP50 {best['val_ap50']:.3f} on {len(held)} held-out pictures")
