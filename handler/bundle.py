@@ -245,6 +245,15 @@ def write(manifest: Manifest, model_dir: Path) -> None:
     partial.replace(model_dir / MANIFEST_FILE)
 
 
+def write_whole(graph: bytes, manifest: Manifest, model_dir: Path) -> None:
+    """Write both files into a folder, which is made; a reader meets no half of either."""
+    model_dir.mkdir(parents=True, exist_ok=True)
+    partial = model_dir / f"{GRAPH_FILE}.partial"
+    partial.write_bytes(graph)
+    partial.replace(model_dir / GRAPH_FILE)
+    write(manifest, model_dir)
+
+
 def _read(kind: Any, raw: Any, where: str) -> Any:
     """JSON `raw`, at the path `where`, as a value of the annotation `kind`. Raises BundleError."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)

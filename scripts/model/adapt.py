@@ -118,8 +118,7 @@ def adapt(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.partial") as folder:
         made = Path(folder)
-        (made / bundle.GRAPH_FILE).write_bytes(whole.SerializeToString())
-        bundle.write(manifest, made)
+        bundle.write_whole(whole.SerializeToString(), manifest, made)
         detector = Detector.load(bundle.load(made), threads=1)
         if data is not None:
             try:

@@ -40,6 +40,8 @@ from tqdm import tqdm
 from handler import bundle
 from scripts.model import checkpoint, families, graph, heads, regions  # the shims, before effdet
 from scripts.model.checkpoint import Checkpoint, Given
+from scripts.model.formats import classes
+from scripts.model.formats.errors import AdaptError
 from effdet.efficientdet import FpnCombine
 
 TOLERANCE = 1e-4  # of scores, and of boxes relative to the input's longer side
@@ -264,11 +266,7 @@ def _manifest(loaded: Checkpoint, head: heads.Head, ask: Ask) -> bundle.Manifest
 def write(whole: onnx.ModelProto, manifest: bundle.Manifest, out: Path) -> None:
     """Put both files in place. Raises ExportError where that is not possible."""
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        partial = out / "model.onnx.partial"
-        partial.write_bytes(whole.SerializeToString())
-        partial.replace(out / bundle.GRAPH_FILE)
-        bundle.write(manifest, out)
+        bundle.write_whole(whole.SerializeToString(), manifest, out)
     except OSError as error:
         raise ExportError(f"{out}: cannot be written ({error.strerror})") from None
 
@@ -296,10 +294,14 @@ def read_given(options: argparse.Namespace) -> Given:
             f"--model {options.model!r}: expected FAMILY:BACKBONE, such as "
             "ross.efficientdet:tf_lite0"
         )
+    try:
+        names = None if options.classes is None else classes.read(options.classes)
+    except AdaptError as error:
+        raise ExportError(str(error)) from None
     return Given(
         model_name=family or None,
         backbone_name=backbone or None,
-        classes=_class_names(options.classes),
+        classes=names,
         size=_side_or_pair(options.size),
         mean=_three("--mean", options.mean),
         std=_three("--std", options.std),
@@ -316,17 +318,6 @@ def add_given(parser: argparse.ArgumentParser) -> None:
     add("--size", metavar="SIDE|WxH", help="of the model's input, px: 512, or 640x384")
     add("--mean", metavar="R,G,B", help="of the normalisation, in 0..1 (default: ImageNet's)")
     add("--std", metavar="R,G,B", help="of the normalisation, in 0..1 (default: ImageNet's)")
-
-
-def _class_names(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    path = Path(text)
-    try:
-        names = path.read_text().splitlines() if path.is_file() else text.split(",")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExportError(f"--classes {text}: cannot be read ({error})") from None
-    return tuple(name.strip() for name in names if name.strip())
 
 
 def _side_or_pair(text: str | None) -> tuple[int, int] | None:

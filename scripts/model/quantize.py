@@ -629,11 +629,7 @@ def convert(asked: Asked) -> Outcome:
         else:
             outcome, data, manifest = _int8(asked, loaded, model, before, Path(place))
     if outcome.kept or asked.anyway:
-        asked.out.mkdir(parents=True, exist_ok=True)
-        partial = asked.out / f"{bundle.GRAPH_FILE}.partial"
-        partial.write_bytes(data)
-        partial.replace(asked.out / bundle.GRAPH_FILE)
-        bundle.write(manifest, asked.out)
+        bundle.write_whole(data, manifest, asked.out)
     return outcome
 
 
