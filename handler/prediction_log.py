@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
-from urllib.parse import unquote, urlsplit
 
+from handler.place import InBucket, locate, write_file
 from handler.record import PredictionRecord
 
 BUDGET_S = 4.0  # for all tries of one record; the last try may end CONNECT_S + READ_S later
@@ -86,33 +86,22 @@ class PredictionLog:
 
 def open_log(url: str) -> PredictionLog | None:
     """The log a URL names, None for an empty one. Raises ValueError where the URL names none."""
-    if not url:
+    place = locate("PREDICTION_LOG", url)
+    if place is None:
         return None
-    parts = urlsplit(url)
-    path = unquote(parts.path)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and path.startswith("/"):
-        return PredictionLog(folder(Path(path)))
-    if parts.scheme == "s3" and parts.netloc and not parts.query:
-        return PredictionLog(s3(parts.netloc, path.strip("/")))
-    raise ValueError(
-        f"PREDICTION_LOG={url!r}: expected s3://bucket, s3://bucket/prefix or file:///folder"
-    )
+    return PredictionLog(folder(place) if isinstance(place, Path) else s3(place))
 
 
 def folder(root: Path) -> Put:
     """A sink of files under a folder, each there whole or not at all."""
 
     def put(key: str, body: bytes) -> None:
-        path = root / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_bytes(body)
-        partial.replace(path)
+        write_file(root / key, body)
 
     return put
 
 
-def s3(bucket: str, prefix: str) -> Put:
+def s3(place: InBucket) -> Put:
     """A sink of objects in a bucket. boto3 and its client come with the first record."""
     client: Any = None
 
@@ -124,8 +113,8 @@ def s3(bucket: str, prefix: str) -> Put:
         client = client or _s3_client()
         try:
             client.put_object(
-                Bucket=bucket,
-                Key=f"{prefix}/{key}" if prefix else key,
+                Bucket=place.bucket,
+                Key=place.key(key),
                 Body=body,
                 ContentType="application/gzip",
             )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+
+from handler.place import InBucket, locate, write_file
 
 CONNECT_S, READ_S = 1.0, 5.0
 _KEY = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")  # nothing that a path could be tricked with
@@ -32,17 +33,10 @@ class Store(Protocol):
 
 def open_store(url: str) -> Store | None:
     """The store a URL names, None for an empty one. Raises ValueError where the URL names none."""
-    if not url:
+    place = locate("GRADIO_STORE", url)
+    if place is None:
         return None
-    parts = urlsplit(url)
-    path = unquote(parts.path)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and path.startswith("/"):
-        return Folder(Path(path))
-    if parts.scheme == "s3" and parts.netloc and not parts.query:
-        return Bucket(parts.netloc, path.strip("/"))
-    raise ValueError(
-        f"GRADIO_STORE={url!r}: expected s3://bucket, s3://bucket/prefix or file:///folder"
-    )
+    return Folder(place) if isinstance(place, Path) else Bucket(place)
 
 
 class Folder:
@@ -52,11 +46,7 @@ class Folder:
         self._root = root
 
     def put(self, key: str, body: bytes) -> None:
-        path = self._root / _checked(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_bytes(body)
-        partial.replace(path)
+        write_file(self._root / _checked(key), body)
 
     def get(self, key: str) -> bytes | None:
         try:
@@ -75,17 +65,17 @@ class Folder:
 class Bucket:
     """Objects in an S3 bucket. boto3 and its client come with the first request that needs them."""
 
-    def __init__(self, name: str, prefix: str) -> None:
-        self._name, self._prefix = name, f"{prefix}/" if prefix else ""
+    def __init__(self, place: InBucket) -> None:
+        self._place, self._name = place, place.bucket
         self._client: Any = None
 
     def put(self, key: str, body: bytes) -> None:
-        self._s3().put_object(Bucket=self._name, Key=self._prefix + _checked(key), Body=body)
+        self._s3().put_object(Bucket=self._name, Key=self._place.key(_checked(key)), Body=body)
 
     def get(self, key: str) -> bytes | None:
         client = self._s3()
         try:
-            found = client.get_object(Bucket=self._name, Key=self._prefix + _checked(key))
+            found = client.get_object(Bucket=self._name, Key=self._place.key(_checked(key)))
         except client.exceptions.NoSuchKey:
             return None
         body: bytes = found["Body"].read()
@@ -93,11 +83,12 @@ class Bucket:
 
     def list(self, prefix: str) -> list[str]:
         _checked(prefix.rstrip("/"))
-        found = self._s3().list_objects_v2(Bucket=self._name, Prefix=self._prefix + prefix)
-        return sorted(each["Key"].removeprefix(self._prefix) for each in found.get("Contents", ()))
+        found = self._s3().list_objects_v2(Bucket=self._name, Prefix=self._place.key(prefix))
+        before = self._place.key("")
+        return sorted(each["Key"].removeprefix(before) for each in found.get("Contents", ()))
 
     def delete(self, key: str) -> None:
-        self._s3().delete_object(Bucket=self._name, Key=self._prefix + _checked(key))
+        self._s3().delete_object(Bucket=self._name, Key=self._place.key(_checked(key)))
 
     def _s3(self) -> Any:
         if self._client is None:

@@ -26,7 +26,7 @@ from handler.gateway import Endpoint, Request, json_response
 from handler.predict import Ask, predict
 from handler.problems import BadRequest, NotFound, Problem
 from handler.routes.annotated import annotated
-from handler.routes.parameters import share
+from handler.routes.parameters import flag, share
 from handler.routes.picture import from_base64, is_form, parse_json, read_body, read_files
 from handler.store import Store
 
@@ -256,9 +256,7 @@ def read_inputs(
     image, labels, boxes, threshold = (
         default if value is None else value for value, default in zip(given, defaults, strict=True)
     )
-    for name, value in (("labels", labels), ("boxes", boxes)):
-        if not isinstance(value, bool):
-            raise BadRequest(f"{name} must be true or false, not {str(value)[:40]!r}")
+    labels, boxes = flag("labels", labels), flag("boxes", boxes)
     score = share("threshold", threshold)
     text = (image.get("path") or image.get("url")) if isinstance(image, dict) else image
     if not isinstance(text, str):

@@ -20,7 +20,7 @@ from handler.gateway import Endpoint, Request, json_response
 from handler.predict import Ask, predict
 from handler.problems import BadRequest, Problem
 from handler.routes.annotated import annotated
-from handler.routes.parameters import share
+from handler.routes.parameters import flag, share
 from handler.routes.picture import from_base64, parse_json, read_body
 
 # A Space's page adds the plus. A last slash, which most clients write, is the gateway's to drop.
@@ -71,9 +71,7 @@ def read_inputs(request: Request, manifest: Manifest) -> Inputs:
             "show labels, show boxes, threshold]}"
         )
     labels, boxes, threshold = data[1:] or (False, True, manifest.thresholds.score)
-    for name, value in (("show labels", labels), ("show boxes", boxes)):
-        if not isinstance(value, bool):
-            raise BadRequest(f"{name} must be true or false, not {str(value)[:40]!r}")
+    labels, boxes = flag("show labels", labels), flag("show boxes", boxes)
     score = share("threshold", threshold) or ZERO_MEANS
     return Inputs(from_base64(data[0], "data[0]"), labels, boxes, score)
 

@@ -26,3 +26,10 @@ def whole(name: str, given: object, *, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
         raise BadRequest(f"{name} must be a whole number from 1 to {most}, not {text[:40]!r}")
     return int(text)
+
+
+def flag(name: str, given: object) -> bool:
+    """JSON's true or false. Raises BadRequest, which calls it `name`."""
+    if not isinstance(given, bool):
+        raise BadRequest(f"{name} must be true or false, not {str(given)[:40]!r}")
+    return given

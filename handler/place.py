@@ -1,0 +1,41 @@
+"""A URL of a setting in; the folder or the bucket that it names out. And files written whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+@dataclass(frozen=True)
+class InBucket:
+    """Objects of an S3 bucket; prefix: before every key, without a slash at either end."""
+
+    bucket: str
+    prefix: str
+
+    def key(self, key: str) -> str:
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+
+def locate(setting: str, url: str) -> Path | InBucket | None:
+    """Where `url` points, None for an empty one. Raises ValueError, which names the setting."""
+    if not url:
+        return None
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and path.startswith("/"):
+        return Path(path)
+    if parts.scheme == "s3" and parts.netloc and not parts.query:
+        return InBucket(parts.netloc, path.strip("/"))
+    raise ValueError(
+        f"{setting}={url!r}: expected s3://bucket, s3://bucket/prefix or file:///folder"
+    )
+
+
+def write_file(path: Path, body: bytes) -> None:
+    """A file that is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(body)
+    partial.replace(path)
