@@ -10,7 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
@@ -34,7 +34,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # fit with room to spare
 ROOM_BYTES, ALB_ROOM_BYTES = 4_500_000, 700_000
 
-API_KEY = "api_key"  # of the query
+API_KEY = "api_key"  # of the query, where Roboflow's clients send one
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,8 @@ class Request:
     """What a client sent.
 
     params: of the path, by the names in its template. query: (name, value) pairs, decoded, without
-    an api_key, which stands apart. headers: lower-case names. caller: whom the gateway let in.
-    read_body: gives the body's bytes; raises BadRequest, BodyTooLarge. room_bytes: for the answer's
-    body.
+    an api_key. headers: lower-case names. read_body: gives the body's bytes; raises BadRequest,
+    BodyTooLarge. room_bytes: for the answer's body.
     """
 
     path: str
@@ -53,8 +52,6 @@ class Request:
     headers: Mapping[str, str]
     read_body: Callable[[], bytes]
     room_bytes: int = ROOM_BYTES
-    api_key: str = ""
-    caller: str = ""
 
 
 Endpoint = Callable[[Request, Call], Response[Any]]
@@ -82,8 +79,8 @@ class Gateway:
     """The routes of the function.
 
     routes: path template → Route. A part of a template such as {id} takes any text without a slash,
-    {version:int} a whole number only. authorize: who calls; raises the Problem of a request that is
-    not let in. Open routes are not asked.
+    {version:int} a whole number only. authorize: raises the Problem of a request that is not let
+    in. Open routes are not asked.
     """
 
     def __init__(
@@ -91,7 +88,7 @@ class Gateway:
         routes: Mapping[str, Route],
         *,
         max_body_bytes: int,
-        authorize: Callable[[Request], str] | None = None,
+        authorize: Callable[[Request], None] | None = None,
     ) -> None:
         self._max_body_bytes = max_body_bytes
         self._authorize = authorize
@@ -145,7 +142,7 @@ class Gateway:
                     raise _not_allowed(path, method, route)
                 request = self._request(resolver.current_event.raw_event, params)
                 if self._authorize and not route.is_open:
-                    request = replace(request, caller=self._authorize(request))
+                    self._authorize(request)
                 return route.methods[method](request, call)
             except Problem as problem:
                 return _refuse(problem, call, route.problem_form)
@@ -163,12 +160,10 @@ class Gateway:
 
     def _request(self, event: Event, params: Mapping[str, str]) -> Request:
         is_alb = "elb" in (event.get("requestContext") or {})
-        pairs = _query(event, is_alb)
         return Request(
             path=event.get("rawPath") or event.get("path") or "/",
             params=params,
-            query=tuple(pair for pair in pairs if pair[0] != API_KEY),
-            api_key=next((value for name, value in pairs if name == API_KEY), ""),
+            query=tuple(pair for pair in _query(event, is_alb) if pair[0] != API_KEY),
             headers=_headers(event),
             read_body=partial(_body, event, self._max_body_bytes),
             room_bytes=ALB_ROOM_BYTES if is_alb else ROOM_BYTES,

@@ -2,7 +2,6 @@
 
 Problem
 ├── BadRequest            400  malformed request or parameter
-├── Unauthorized          401  no key, where one is asked for
 ├── Forbidden             403  a key that is not known; a bucket that may not be read
 ├── NotFound              404  no such route, upload, object or prediction
 ├── MethodNotAllowed      405  the route exists, the method does not
@@ -63,14 +62,6 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
 
 class BadRequest(Problem):
     status, title, kind = 400, "Bad request", "bad-request"
-
-
-class Unauthorized(Problem):
-    status, title, kind = 401, "Key missing", "unauthorized"
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": "Bearer"}
 
 
 class Forbidden(Problem):

@@ -104,7 +104,7 @@ def test_a_name_with_markup_is_text(visit: Visit) -> None:
 
 
 def locked(page: Any) -> None:
-    """An API that asks for the key `open-sesame`, as handler.keys answers."""
+    """An API that asks for the key `open-sesame`, as problem+json."""
 
     def guard(route: Any) -> None:
         given = route.request.headers.get("authorization")
