@@ -124,7 +124,10 @@ def _run(options: argparse.Namespace) -> None:
                  "leave --score-threshold out")  # fmt: skip
     loaded = bundle.load(options.bundle)
     detector, manifest = Detector.load(loaded, threads=options.threads), loaded.manifest
-    sets = {set_name(folder): run(detector, dataset.read(folder)) for folder in options.folders}
+    folders = {set_name(folder): folder for folder in options.folders}
+    if len(folders) < len(options.folders):
+        sys.exit("evaluate: two of the folders have one name; rename one, or judge them in turn")
+    sets = {name: run(detector, dataset.read(folder)) for name, folder in folders.items()}
     for name, judged in sets.items():
         if options.find_threshold or options.write_threshold:
             best = accuracy.best_threshold(judged, manifest.classes, name)
@@ -142,7 +145,8 @@ def _run(options: argparse.Namespace) -> None:
     )
     if options.calibrate:
         name = set_name(options.calibrate)
-        judged = sets.get(name) or run(detector, dataset.read(options.calibrate))
+        same = name in folders and folders[name].resolve() == options.calibrate.resolve()
+        judged = sets[name] if same else run(detector, dataset.read(options.calibrate))
         calibration = count_calibration.calibrate(
             *_counts(judged, limits.score),
             coverage=options.coverage,

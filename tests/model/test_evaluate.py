@@ -1,6 +1,7 @@
 """Figures of a bundle: worked examples by hand, and a whole run over painted squares."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,17 @@ def test_calibration_and_baseline_are_written_and_served(
     assert sum(seen.histograms["score"].counts) == sum(seen.class_counts.values()) == found
     assert sum(seen.histograms["brightness"].counts) == 20
     assert seen.histograms["count"].mean == pytest.approx(found / 20)
+
+
+def test_folders_of_one_name_are_not_taken_for_each_other(squares: Path, tmp_path: Path) -> None:
+    folder, other = make_tiny_bundle(tmp_path / "bundle"), tmp_path / "other" / "squares"
+    shutil.copytree(squares, other)
+    for number in range(5):
+        (other / f"{number:02}.xml").unlink()
+    with pytest.raises(SystemExit, match="one name"):
+        evaluate.main([str(folder), str(squares), str(other)])
+    with pytest.raises(SystemExit, match="15 pictures"):  # too few, though the first has twenty
+        evaluate.main([str(folder), str(squares), "--calibrate", str(other)])
 
 
 def test_a_baseline_is_what_the_records_of_the_same_pictures_give(
