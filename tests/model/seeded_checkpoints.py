@@ -1,17 +1,26 @@
-"""A JSON list of checkpoints to make in, on stdin; untrained ones that detect something out. Runs
-in the training environment.
+"""A JSON list of checkpoints to make in; untrained ones that detect something out. Runs in the
+training environment.
 
 Of each: path, model, backbone, classes, size (a side or a pair), meta (what else to say; null takes
 a key away), form ("icevision", "bare", "parallel") and nan.
 """
 
 import json
-import sys
 from pathlib import Path
 
 import torch
 
 from scripts.model import checkpoint, families
+
+DEFAULTS = {
+    "model": "ross.efficientdet",
+    "backbone": "micro_035",
+    "classes": ["nut", "bolt", "washer"],
+    "size": 128,
+    "meta": None,
+    "form": "icevision",
+    "nan": False,
+}
 
 
 def lively(model_name: str, state: dict, classes: int) -> None:
@@ -54,6 +63,6 @@ def make(path: str, model: str, backbone: str, classes: list[str], size, meta, f
         torch.save(whole, path)
 
 
-if __name__ == "__main__":
-    for wanted in json.load(sys.stdin):
-        make(**{"meta": None, "form": "icevision", "nan": False, **wanted})
+def main(arguments: list[str]) -> None:
+    for wanted in json.loads(arguments[0]):
+        make(**{**DEFAULTS, **wanted})

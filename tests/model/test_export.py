@@ -4,8 +4,6 @@ refused."""
 from __future__ import annotations
 
 import json
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,49 +12,13 @@ from PIL import Image
 
 from handler import bundle, image
 from handler.detector import Detector, Thresholds
+from tests.support.training import PYTHON, ROOT, Training, needs_training
 
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = ROOT / ".venv-train" / "bin" / "python"
 GOLDEN = ROOT / "tests" / "golden"
 HAS_YOLOV5 = any(PYTHON.parents[1].glob("lib/python3.*/site-packages/yolov5"))
-CLASSES = ["nut", "bolt", "washer"]
+CLASSES = ["nut", "bolt", "washer"]  # as tests.model.seeded_checkpoints has them
 
-pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(),
-    reason="the training environment is missing: scripts/train-env makes it (1.8 GB)",
-)
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
-def in_training_environment(module: str, given: object) -> str:
-    ran = subprocess.run(
-        [PYTHON, "-m", module],
-        cwd=ROOT,
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    return ran.stdout
-
-
-def make_checkpoints(*wanted: dict) -> None:
-    defaults = {"model": "ross.efficientdet", "backbone": "micro_035", "classes": CLASSES}
-    given = [{**defaults, "size": 128, **each, "path": str(each["path"])} for each in wanted]
-    in_training_environment("tests.model.seeded_checkpoints", given)
-
-
-def runs(*commands: tuple[str, list[object]]) -> list[Ended]:
-    given = [[f"scripts.model.{name}", list(map(str, arguments))] for name, arguments in commands]
-    out = in_training_environment("tests.model.many_runs", given)
-    return [Ended(**each) for each in json.loads(out.splitlines()[-1])]
+pytestmark = needs_training
 
 
 @pytest.fixture(scope="module")
@@ -88,22 +50,22 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_every_family_answers_what_icevision_answers(
-    model: str, backbone: str, size, pictures: Path, tmp_path: Path
+    training: Training, model: str, backbone: str, size, pictures: Path, tmp_path: Path
 ) -> None:
     source, out = tmp_path / "nuts.pth", tmp_path / "bundle"
-    make_checkpoints({"path": source, "model": model, "backbone": backbone, "size": size})
-    exported, compared = runs(
+    training.make_checkpoints({"path": source, "model": model, "backbone": backbone, "size": size})
+    exported, compared = training.runs(
         ("export", [source, "--out", out, "--json"]), ("parity", [out, source, pictures])
     )
-    assert exported.code == 0, exported.err
+    assert exported.code == 0, exported.error
     manifest = bundle.load(out).manifest
     if model == "ultralytics.yolov5":
         # Untrained, its boxes are all of one shape: below 0.5 many overlaps lie on NMS's limit.
-        assert manifest.parity, compared.err
+        assert manifest.parity, compared.error
         assert manifest.parity.at[0].same and manifest.parity.at[0].detections > 10
         assert manifest.parity.candidate_score < 1e-4 and manifest.parity.candidate_box_px < 0.01
         return
-    assert compared.code == 0, compared.out + compared.err
+    assert compared.code == 0, compared.out + compared.error
     assert manifest.classes == tuple(CLASSES) and manifest.name == "nuts"
     assert manifest.parity and manifest.parity.passed
     assert manifest.parity.compared_from == "picture" and manifest.parity.pictures == 2
@@ -111,10 +73,10 @@ def test_every_family_answers_what_icevision_answers(
     assert json.loads(exported.out)["largest_difference"] < 1e-4
 
 
-def test_what_the_checkpoint_does_not_say_is_asked_for(tmp_path: Path) -> None:
+def test_what_the_checkpoint_does_not_say_is_asked_for(training: Training, tmp_path: Path) -> None:
     bare, spare, names = tmp_path / "bare.pth", tmp_path / "spare.pth", tmp_path / "names.txt"
     parallel = tmp_path / "parallel.pth"
-    make_checkpoints(
+    training.make_checkpoints(
         {"path": bare, "form": "bare"},
         {"path": spare, "meta": {"img_size": None, "classes": None}},
         {"path": parallel, "form": "parallel", "meta": {"model_name": "models.ross.efficientdet",
@@ -123,7 +85,7 @@ def test_what_the_checkpoint_does_not_say_is_asked_for(tmp_path: Path) -> None:
     names.write_text("nut\nbolt\nwasher\n")
     model = ["--model", "ross.efficientdet:micro_035"]
     mean = ["--mean", "0.5,0.5,0.5", "--std", "0.25,0.25,0.25"]
-    asked, asked_less, made, made_of_file, made_parallel = runs(
+    asked, asked_less, made, made_of_file, made_parallel = training.runs(
         ("export", [bare, "--out", tmp_path / "none"]),
         ("export", [spare, "--out", tmp_path / "none"]),
         ("export", [bare, "--out", tmp_path / "a", *model, "--classes", "nut,bolt,washer",
@@ -133,12 +95,12 @@ def test_what_the_checkpoint_does_not_say_is_asked_for(tmp_path: Path) -> None:
     )  # fmt: skip
     assert asked.code == 1
     for option in ("--model FAMILY:BACKBONE", "--classes a,b,c", "--size SIDE"):
-        assert option in asked.err
+        assert option in asked.error
     assert asked_less.code == 1
-    assert "classes, img_size" in asked_less.err and "--model" not in asked_less.err
+    assert "classes, img_size" in asked_less.error and "--model" not in asked_less.error
     assert not (tmp_path / "none").exists()
     for ended in (made, made_of_file, made_parallel):
-        assert ended.code == 0, ended.err
+        assert ended.code == 0, ended.error
     first, second, third = (bundle.load(tmp_path / name) for name in "abc")
     assert (first.manifest.input.width, first.manifest.input.height) == (256, 128)
     assert first.manifest.resize.fit == "centre"
@@ -153,12 +115,12 @@ def test_what_the_checkpoint_does_not_say_is_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 365])
-def test_as_many_classes_as_there_are(count: int, tmp_path: Path) -> None:
+def test_as_many_classes_as_there_are(training: Training, count: int, tmp_path: Path) -> None:
     source, out = tmp_path / "checkpoint.pth", tmp_path / "bundle"
     classes = [f"class {number}" for number in range(count)]
-    make_checkpoints({"path": source, "classes": classes})
-    (ended,) = runs(("export", [source, "--out", out]))
-    assert ended.code == 0, ended.err
+    training.make_checkpoints({"path": source, "classes": classes})
+    (ended,) = training.runs(("export", [source, "--out", out]))
+    assert ended.code == 0, ended.error
     detector = Detector.load(bundle.load(out), threads=1)
     assert detector.manifest.classes == tuple(classes)
     picture = image.decode((GOLDEN / "microalgae.png").read_bytes(), max_pixels=10**6)
@@ -167,17 +129,17 @@ def test_as_many_classes_as_there_are(count: int, tmp_path: Path) -> None:
     assert found.class_ids.max() < count and (count == 1 or found.class_ids.max() > 100)
 
 
-def test_what_the_training_noted_is_taken_over(tmp_path: Path) -> None:
+def test_what_the_training_noted_is_taken_over(training: Training, tmp_path: Path) -> None:
     source = tmp_path / "Nuts & Bolts" / "checkpoint.pth"
     source.parent.mkdir()
     noted = {"resize": "antialias", "dataset": "tray", "training_command": "python -m train"}
-    make_checkpoints({"path": source, "meta": noted})
-    taken, asked = runs(
+    training.make_checkpoints({"path": source, "meta": noted})
+    taken, asked = training.runs(
         ("export", [source, "--out", tmp_path / "a"]),
         ("export", [source, "--out", tmp_path / "b", "--resize", "opencv-linear",
                     "--dataset", "shelf", "--name", "mine", "--version", "2"]),
     )  # fmt: skip
-    assert (taken.code, asked.code) == (0, 0), taken.err + asked.err
+    assert (taken.code, asked.code) == (0, 0), taken.error + asked.error
     first, second = (bundle.load(tmp_path / name).manifest for name in "ab")
     assert (first.name, first.version, first.resize.rule) == ("nuts-bolts", "1.0.0", "antialias")
     assert first.provenance.dataset == "tray"
@@ -186,10 +148,12 @@ def test_what_the_training_noted_is_taken_over(tmp_path: Path) -> None:
     assert second.provenance.dataset == "shelf"
 
 
-def test_what_cannot_be_exported_is_refused_with_a_reason(tmp_path: Path) -> None:
+def test_what_cannot_be_exported_is_refused_with_a_reason(
+    training: Training, tmp_path: Path
+) -> None:
     good, mmdet, diverged = (tmp_path / name for name in ("good.pth", "mmdet.pth", "nan.pth"))
     odd, twice, text = (tmp_path / name for name in ("odd.pth", "twice.pth", "text.pth"))
-    make_checkpoints(
+    training.make_checkpoints(
         {"path": good},
         {"path": mmdet, "meta": {"model_name": "mmdet.vfnet", "backbone_name": "resnet50_fpn"}},
         {"path": diverged, "nan": True},
@@ -226,11 +190,11 @@ def test_what_cannot_be_exported_is_refused_with_a_reason(tmp_path: Path) -> Non
         ([good, "--iou-threshold", "-1"], "iou"),
         ([good, "--max-detections", "0"], "max_detections"),
     ]
-    ended = runs(*(("export", [*arguments, "--out", out]) for arguments, _ in cases))
+    ended = training.runs(*(("export", [*arguments, "--out", out]) for arguments, _ in cases))
     for (arguments, says), each in zip(cases, ended, strict=True):
         assert each.code == 1, (arguments, each)
-        assert says in each.err, (arguments, each.err)
-        assert each.err.strip().splitlines()[-1].startswith("export: ")
+        assert says in each.error, (arguments, each.error)
+        assert each.error.strip().splitlines()[-1].startswith("export: ")
         assert not out.exists(), arguments
-    (unwritable,) = runs(("export", [good, "--out", taken]))
-    assert unwritable.code == 1 and "cannot be written" in unwritable.err
+    (unwritable,) = training.runs(("export", [good, "--out", taken]))
+    assert unwritable.code == 1 and "cannot be written" in unwritable.error

@@ -8,9 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,88 +20,19 @@ from PIL import Image
 from handler import bundle
 from scripts.model import render
 from scripts.model.detection_sets import Compared, Found, most_on_edge, same_sets
+from tests.support.training import ROOT, Training, needs_training
 
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = ROOT / ".venv-train" / "bin" / "python"
 GOLDEN = ROOT / "tests" / "golden"
 CHECKPOINT = GOLDEN / "microalgae.pth"
 
-needs_training = pytest.mark.skipif(
-    not PYTHON.exists(),
-    reason="the training environment is missing: scripts/train-env makes it (1.8 GB)",
-)
-
-RUNS = """
-import contextlib, io, json, sys, traceback
-from scripts.model import checkpoint, export, parity
-import torch
-
-def run(name, arguments):
-    out, error, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
-        try:
-            {"export": export.main, "parity": parity.main}[name](arguments)
-        except SystemExit as stop:
-            code = 0 if stop.code is None else stop.code if isinstance(stop.code, int) else 1
-            if isinstance(stop.code, str):
-                print(stop.code, file=error)
-        except BaseException:
-            traceback.print_exc(file=error)
-            code = 70
-    return {"code": code, "out": out.getvalue(), "error": error.getvalue()}
-
-whole = torch.load(sys.argv[1], weights_only=True)
-key = next(key for key, value in whole["state_dict"].items() if value.dtype == torch.float32)
-whole["state_dict"][key] += 0.01
-torch.save(whole, sys.argv[2])  # another checkpoint
-for line in sys.stdin:  # one request a line, one answer a line
-    print("ANSWER" + json.dumps(run(*json.loads(line))), flush=True)
-"""
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    error: str
-
-
-class Training:
-    """A process of the training environment that runs one command after the other."""
-
-    def __init__(self, other_checkpoint: Path) -> None:
-        self.other_checkpoint = other_checkpoint
-        self._process = subprocess.Popen(
-            [PYTHON, "-c", RUNS, CHECKPOINT, other_checkpoint],
-            cwd=ROOT,
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-
-    def run(self, name: str, *arguments: object) -> Ran:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps([name, [*map(str, arguments)]]) + "\n")
-        self._process.stdin.flush()
-        for line in self._process.stdout:
-            if line.startswith("ANSWER"):
-                return Ran(**json.loads(line.removeprefix("ANSWER")))
-        raise AssertionError("the training process has ended")
-
-    def close(self) -> None:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.close()
-        self._process.wait(timeout=60)
-        self._process.stdout.close()
-
 
 @pytest.fixture(scope="module")
-def training(tmp_path_factory: pytest.TempPathFactory):
-    process = Training(tmp_path_factory.mktemp("checkpoint") / "other.pth")
-    yield process
-    process.close()
+def other_checkpoint(training: Training, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of the same classes and size as the committed one, with other weights."""
+    path = tmp_path_factory.mktemp("checkpoint") / "other.pth"
+    same = {"backbone": "micro_050", "classes": ["Microalgae"], "size": 640}
+    training.make_checkpoints({"path": path, **same})
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -314,7 +243,7 @@ def test_more_chance_than_chance_is_a_failure(
 
 @needs_training
 def test_what_cannot_be_compared_is_said_and_nothing_stored(
-    training: Training, copy: Path, photos: Path, tmp_path: Path
+    training: Training, other_checkpoint: Path, copy: Path, photos: Path, tmp_path: Path
 ) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -323,7 +252,7 @@ def test_what_cannot_be_compared_is_said_and_nothing_stored(
     Image.new("RGB", (4000, 2)).save(tmp_path / "line.png")
     before = (copy / "model.json").read_bytes()
     for arguments, says in (
-        ((copy, training.other_checkpoint, photos), "was exported from the checkpoint of sha256"),
+        ((copy, other_checkpoint, photos), "was exported from the checkpoint of sha256"),
         ((copy, tmp_path / "none.pth", photos), "none.pth: no such file"),
         ((copy, photos / "wide.jpg", photos), "wide.jpg: not"),
         ((empty, CHECKPOINT, photos), "model.json is missing"),

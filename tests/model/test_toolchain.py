@@ -13,16 +13,12 @@ from handler import bundle, image
 from handler.detector import Detector, Thresholds
 from scripts.model import render
 from scripts.model.accuracy import iou
+from tests.support.training import PYTHON, ROOT, needs_training
 
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = ROOT / ".venv-train" / "bin" / "python"
 GOLDEN = ROOT / "tests" / "golden"
 CHECKPOINT = GOLDEN / "microalgae.pth"
 
-pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(),
-    reason="the training environment is missing: scripts/train-env makes it (1.8 GB)",
-)
+pytestmark = needs_training
 
 
 def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:

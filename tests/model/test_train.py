@@ -13,13 +13,10 @@ import pytest
 
 from handler import bundle
 from scripts.model import dataset
-from tests.model.test_export import PYTHON, ROOT, Ended, runs
 from tests.support import shapes
+from tests.support.training import PYTHON, ROOT, Training, needs_training
 
-pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(),
-    reason="the training environment is missing: scripts/train-env makes it (1.8 GB)",
-)
+pytestmark = needs_training
 SMALL = ["--model", "ross.efficientdet:micro_035", "--size", 128, "--batch", 4, "--threads", 1]
 
 
@@ -42,17 +39,19 @@ def coco(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ended(voc: Path, coco: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def ended(
+    training: Training, voc: Path, coco: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     """Trainings of twelve steps: of VOC, of the same as COCO, and one exported."""
     root = tmp_path_factory.mktemp("runs")
     short = ["--steps", 12, "--evaluate-every", 6]
-    made = runs(
+    made = training.runs(
         train(voc, root / "voc", *short),
         train(coco, root / "coco", *short),
         ("export", [root / "voc" / "checkpoint.pth", "--out", root / "bundle"]),
     )
     for each in made:
-        assert each.code == 0, each.err[-2000:]
+        assert each.code == 0, each.error[-2000:]
     assert "export" in made[0].out and "held-out.json" in made[0].out  # what to do next
     return {"voc": root / "voc", "coco": root / "coco", "bundle": root / "bundle"}
 
@@ -84,7 +83,9 @@ def test_export_knows_how_the_training_went(ended: dict[str, Path]) -> None:
     assert "scripts.model.train" in (manifest.provenance.training_command or "")
 
 
-def test_a_killed_run_goes_on_as_it_would_have(voc: Path, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_as_it_would_have(
+    training: Training, voc: Path, tmp_path: Path
+) -> None:
     longer = ["--steps", 24, "--evaluate-every", 3, "--held-out", 0]
     name, arguments = train(voc, tmp_path / "cut", *longer)
     command = [PYTHON, "-m", f"scripts.model.{name}", *map(str, arguments)]
@@ -96,30 +97,32 @@ def test_a_killed_run_goes_on_as_it_would_have(voc: Path, tmp_path: Path) -> Non
         process.send_signal(signal.SIGKILL)
     before = metrics(tmp_path / "cut")[-1]["step"]
     assert before < 24
-    whole, resumed = runs(
+    whole, resumed = training.runs(
         train(voc, tmp_path / "whole", *longer), train(voc, tmp_path / "cut", *longer, "--resume")
     )
-    assert (whole.code, resumed.code) == (0, 0), whole.err + resumed.err
+    assert (whole.code, resumed.code) == (0, 0), whole.error + resumed.error
     ours, theirs = metrics(tmp_path / "cut"), metrics(tmp_path / "whole")
     assert [row["step"] for row in ours] == [row["step"] for row in theirs] == list(range(3, 25, 3))
     for first, second in zip(ours, theirs, strict=True):
         assert first["loss"] == pytest.approx(second["loss"], rel=1e-4)
 
 
-def test_a_run_goes_on_with_its_own_settings_only(ended: dict[str, Path], voc: Path) -> None:
+def test_a_run_goes_on_with_its_own_settings_only(
+    training: Training, ended: dict[str, Path], voc: Path
+) -> None:
     other, truncated = (
         train(voc, ended["voc"], "--resume", "--rate", 0.1),
         train(shapes.write_voc(voc.parent / "cut", 3), voc.parent / "run", "--steps", 1),
     )
     picture = voc.parent / "cut" / "0002.png"
     picture.write_bytes(picture.read_bytes()[:2000])  # its header is whole
-    refused, broken = runs(other, truncated)
-    assert refused.code == 1 and "--rate 0.003" in refused.err
-    assert broken.code == 1 and "0002.png: " in broken.err
+    refused, broken = training.runs(other, truncated)
+    assert refused.code == 1 and "--rate 0.003" in refused.error
+    assert broken.code == 1 and "0002.png: " in broken.error
 
 
 def test_what_cannot_be_trained_on_is_refused_before_anything_is_made(
-    voc: Path, tmp_path: Path
+    training: Training, voc: Path, tmp_path: Path
 ) -> None:
     empty, damaged, unlabelled = (tmp_path / name for name in ("empty", "damaged", "unlabelled"))
     empty.mkdir()
@@ -142,8 +145,8 @@ def test_what_cannot_be_trained_on_is_refused_before_anything_is_made(
         (train(voc, out, "--batch", 1), "2 or more"),
         (train(voc, out, "--crop", 64, "--resume"), "--crop has no"),
     ]
-    made: list[Ended] = runs(*(command for command, _ in cases))
+    made = training.runs(*(command for command, _ in cases))
     for (command, says), each in zip(cases, made, strict=True):
         assert each.code == 1, (command, each)
-        assert says in each.err, (command, each.err)
+        assert says in each.error, (command, each.error)
         assert not out.exists()
