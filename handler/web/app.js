@@ -392,6 +392,16 @@
     fit();
   }
 
+  /** Where the true count lies, as handler.count_interval has it; null where it was not measured.
+   * The answer has none: it was asked for below the threshold that the interval is of. */
+  function intervalOf(item, count) {
+    const known = model.count_calibration;
+    if (!known || threshold !== known.score_threshold || item.answer.thresholds.iou !== known.iou_threshold || item.full) return null;
+    const scale = Math.sqrt(count + 1);
+    const low = Math.ceil(count + known.below * scale - 1e-6), high = Math.floor(count + known.above * scale + 1e-6);
+    return { low: Math.max(0, Math.min(low, count)), high: Math.max(high, count), coverage: known.coverage };
+  }
+
   function showCount() {
     const item = current, done = item.found && item.state !== "failed";
     const all = counted(item), some = shown(item);
@@ -400,7 +410,7 @@
     const hidden = all.length - some.length;
     const what = model?.classes.length === 1 ? model.classes[0] : labels.length === 1 ? labels[0] : some.length === 1 ? "object" : "objects";
     $("count-of").textContent = !done ? (item.state === "failed" ? "No count" : "Counting …") : hidden ? `${what}, ${whole(hidden)} more hidden` : what;
-    const interval = done && !off.size && threshold === model.thresholds.score && item.answer.count_interval;
+    const interval = done && !off.size && intervalOf(item, some.length);
     $("interval").hidden = !interval;
     if (interval) {
       const { low, high, coverage } = interval;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from handler import count_interval
+from handler.bundle import CountCalibration
 from tests.browser.conftest import PHONE, Visit, opened
 from tests.browser.pictures import ALL, RED, STRONG, STRONG_RED, squares
 from tests.support.app import App
@@ -124,12 +127,15 @@ def test_classes_are_counted_and_hidden_each(visit: Visit) -> None:
 
 
 def test_the_interval_stands_beside_the_models_own_count_only(chromium: Any, url: str) -> None:
+    calibration = CountCalibration(0.9, -0.6, 1.3, 40, "squares", 0.5, 0.5, "evaluate")
+
     def calibrated(route: Any) -> None:
         answer = route.fetch()
-        interval = {"low": 2, "high": 5, "coverage": 0.9}
-        route.fulfill(response=answer, json=answer.json() | {"count_interval": interval})
+        known = {"count_calibration": dataclasses.asdict(calibration)}
+        route.fulfill(response=answer, json=answer.json() | known)
 
-    with opened(chromium, url, before=lambda page: page.route("**/v1/detect*", calibrated)) as made:
+    assert count_interval.interval(STRONG, calibration) == (2, 5)
+    with opened(chromium, url, before=lambda page: page.route("**/v1/model", calibrated)) as made:
         made.choose(PICTURE)
         made.expect("#interval").to_have_text("2 to 5 with 90 % certainty")
         made.slide(0.6)
