@@ -15,13 +15,15 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from handler import bundle, prediction_log, record, store
+from handler import bundle, keys, prediction_log, record, store
 from handler.after_response import AfterResponse
 from handler.call import Call
 from handler.detector import Detector
 from handler.gateway import Gateway, Route
-from handler.routes import gradio, gradio_app, huggingface, native, ops, roboflow, web
+from handler.routes import feedback, gradio, gradio_app, huggingface, native, ops, roboflow, web
+from handler.routes import uploads as upload_routes
 from handler.settings import Settings
+from handler.uploads import Uploads
 
 SERVICE = "icebox"
 
@@ -29,6 +31,10 @@ settings = Settings.from_env(os.environ, cpus=os.cpu_count() or 1)
 logger = Logger(service=SERVICE, level=settings.log_level)
 metrics = Metrics(namespace="Icebox", service=SERVICE)
 log = prediction_log.open_log(settings.prediction_log)
+log_store = store.open_store("PREDICTION_LOG", settings.prediction_log)
+uploads = Uploads(
+    settings.upload_store, settings.s3_uri_buckets, max_bytes=settings.max_upload_bytes
+)
 after_response = AfterResponse.start(settings.runtime_api if log else None)
 detector = Detector.load(bundle.load(settings.model_dir), threads=settings.ort_threads)
 gateway = Gateway(
@@ -37,11 +43,14 @@ gateway = Gateway(
             {
                 "POST": native.endpoint(
                     detector,
+                    uploads,
                     max_pixels=settings.max_image_pixels,
                     max_pictures=settings.max_pictures,
                 )
             }
         ),
+        upload_routes.PATH: Route({"POST": upload_routes.endpoint(uploads)}),
+        feedback.PATH: Route({"POST": feedback.endpoint(log_store, detector.manifest)}),
         "/health": Route({"GET": ops.health(detector.manifest)}, is_open=True),
         "/v1/model": Route({"GET": ops.model(detector.manifest)}),
         **{
@@ -78,7 +87,7 @@ gateway = Gateway(
             path: Route(methods, gradio.problem_form)
             for path, methods in gradio.endpoints(
                 detector,
-                store.open_store(settings.gradio_store),
+                store.open_store("GRADIO_STORE", settings.gradio_store),
                 max_pixels=settings.max_image_pixels,
                 max_body_bytes=settings.max_body_bytes,
             ).items()
@@ -90,6 +99,7 @@ gateway = Gateway(
         ),
     },
     max_body_bytes=settings.max_body_bytes,
+    authorize=keys.authorizer(settings.api_key_sha256),
 )
 cold = True
 

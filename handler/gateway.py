@@ -10,7 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
@@ -43,7 +43,9 @@ class Request:
 
     params: of the path, by the names in its template. query: (name, value) pairs, decoded, without
     an api_key. headers: lower-case names. read_body: gives the body's bytes; raises BadRequest,
-    BodyTooLarge. room_bytes: for the answer's body.
+    BodyTooLarge. room_bytes: for the answer's body. api_key: of the query, empty for none.
+    principal: whom an authorizer before the function let in (a JWT's issuer and subject, IAM's
+    ARN), empty for none. caller: who this is, as `authorize` says.
     """
 
     path: str
@@ -52,6 +54,9 @@ class Request:
     headers: Mapping[str, str]
     read_body: Callable[[], bytes]
     room_bytes: int = ROOM_BYTES
+    api_key: str = ""
+    principal: str = ""
+    caller: str = ""
 
 
 Endpoint = Callable[[Request, Call], Response[Any]]
@@ -79,8 +84,8 @@ class Gateway:
     """The routes of the function.
 
     routes: path template → Route. A part of a template such as {id} takes any text without a slash,
-    {version:int} a whole number only. authorize: raises the Problem of a request that is not let
-    in. Open routes are not asked.
+    {version:int} a whole number only. authorize: gives a request's caller; raises the Problem of
+    one that is not let in. Not asked for open routes.
     """
 
     def __init__(
@@ -88,8 +93,9 @@ class Gateway:
         routes: Mapping[str, Route],
         *,
         max_body_bytes: int,
-        authorize: Callable[[Request], None] | None = None,
+        authorize: Callable[[Request], str],
     ) -> None:
+        self.routes = dict(routes)
         self._max_body_bytes = max_body_bytes
         self._authorize = authorize
         self._known = ", ".join(
@@ -141,8 +147,8 @@ class Gateway:
                 if method not in route.methods:
                     raise _not_allowed(path, method, route)
                 request = self._request(resolver.current_event.raw_event, params)
-                if self._authorize and not route.is_open:
-                    self._authorize(request)
+                if not route.is_open:
+                    request = replace(request, caller=self._authorize(request))
                 return route.methods[method](request, call)
             except Problem as problem:
                 return _refuse(problem, call, route.problem_form)
@@ -160,13 +166,16 @@ class Gateway:
 
     def _request(self, event: Event, params: Mapping[str, str]) -> Request:
         is_alb = "elb" in (event.get("requestContext") or {})
+        query = _query(event, is_alb)
         return Request(
             path=event.get("rawPath") or event.get("path") or "/",
             params=params,
-            query=tuple(pair for pair in _query(event, is_alb) if pair[0] != API_KEY),
+            query=tuple(pair for pair in query if pair[0] != API_KEY),
             headers=_headers(event),
             read_body=partial(_body, event, self._max_body_bytes),
             room_bytes=ALB_ROOM_BYTES if is_alb else ROOM_BYTES,
+            api_key=next((value for name, value in query if name == API_KEY), ""),
+            principal=_principal(event),
         )
 
 
@@ -193,6 +202,18 @@ def _query(event: Event, is_alb: bool) -> list[tuple[str, str]]:
     pairs = [(name, value) for name, values in many.items() for value in values]
     pairs += [(name, value) for name, value in one.items() if name not in many]
     return [(unquote_plus(name), unquote_plus(value)) for name, value in pairs] if is_alb else pairs
+
+
+def _principal(event: Event) -> str:
+    """Only AWS writes a request's context: no client can name itself here."""
+    context = event.get("requestContext") or {}
+    authorizer = context.get("authorizer") or {}
+    claims = (authorizer.get("jwt") or {}).get("claims") or {}
+    if claims:
+        return " ".join(str(claims.get(name, "")) for name in ("iss", "sub", "client_id"))
+    iam = authorizer.get("iam") or {}
+    identity = context.get("identity") or {}  # of a REST API
+    return iam.get("userArn") or identity.get("userArn") or ""
 
 
 def _body(event: Event, max_bytes: int) -> bytes:

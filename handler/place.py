@@ -1,9 +1,10 @@
-"""A URL of a setting in; the folder or the bucket that it names out. And files written whole."""
+"""A URL of a setting in; the folder or the bucket that it names out. How either is reached, too."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 
@@ -39,3 +40,23 @@ def write_file(path: Path, body: bytes) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.write_bytes(body)
     partial.replace(path)
+
+
+def s3_client(*, connect_s: float, read_s: float, tries: int) -> Any:
+    """A client for S3; tries: of each request, its first among them.
+
+    Made when a first request needs it: importing boto3 is a quarter of a second of a cold start.
+    """
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=connect_s,
+        read_timeout=read_s,
+        retries={"total_max_attempts": tries, "mode": "standard"},
+        # Signed URLs: of today's form, for the region's own host, and without a checksum that the
+        # one who signs cannot know.
+        signature_version="s3v4",
+        request_checksum_calculation="when_required",
+    )
+    return boto3.Session().client("s3", config=config)  # the default session is not for threads

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from handler.place import InBucket, locate, write_file
+from handler.place import InBucket, locate, s3_client, write_file
 from handler.record import PredictionRecord
 
 BUDGET_S = 4.0  # for all tries of one record; the last try may end CONNECT_S + READ_S later
@@ -110,7 +110,8 @@ def s3(place: InBucket) -> Put:
         # A quarter of a second of a cold start, were it at the top.
         from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
-        client = client or _s3_client()
+        # The retries are ours, one bound over all of them.
+        client = client or s3_client(connect_s=CONNECT_S, read_s=READ_S, tries=1)
         try:
             client.put_object(
                 Bucket=place.bucket,
@@ -128,17 +129,6 @@ def s3(place: InBucket) -> Put:
             raise  # forbidden, no such bucket: another try would be told the same
 
     return put
-
-
-def _s3_client() -> Any:
-    import boto3
-    from botocore.config import Config
-
-    # The retries are ours, one bound over all of them.
-    config = Config(
-        connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": 1}
-    )
-    return boto3.Session().client("s3", config=config)
 
 
 def _retry(attempt: Callable[[], None], deadline: float) -> None:

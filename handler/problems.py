@@ -2,8 +2,10 @@
 
 Problem
 ├── BadRequest            400  malformed request or parameter
+├── Unauthorized          401  no key, where one is asked for
 ├── Forbidden             403  a key that is not known; a bucket that may not be read
 ├── NotFound              404  no such route, upload, object or prediction
+│   └── NotConfigured          what this deployment has no place for
 ├── MethodNotAllowed      405  the route exists, the method does not
 ├── NotAcceptable         406  no answer in a form the client accepts
 ├── BodyTooLarge          413  more bytes than MAX_BODY_BYTES
@@ -64,12 +66,24 @@ class BadRequest(Problem):
     status, title, kind = 400, "Bad request", "bad-request"
 
 
+class Unauthorized(Problem):
+    status, title, kind = 401, "A key is needed", "unauthorized"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": 'Bearer realm="icebox"'}
+
+
 class Forbidden(Problem):
     status, title, kind = 403, "Not allowed", "forbidden"
 
 
 class NotFound(Problem):
     status, title, kind = 404, "Not found", "not-found"
+
+
+class NotConfigured(NotFound):
+    title, kind = "Not set up here", "not-configured"
 
 
 class MethodNotAllowed(Problem):

@@ -79,11 +79,9 @@ class PredictionRecord:
 
     @property
     def key(self) -> str:
-        """Where the record lies under the log's root: Hive partitions, UTC."""
-        return (
-            f"predictions/model={self.model.name}/version={self.model.version}"
-            f"/dt={self.time[:10]}/hour={self.time[11:13]}/{self.prediction_id}.json.gz"
-        )
+        """Where the record lies under the log's root."""
+        where = partition(self.model.name, self.model.version, self.time)
+        return f"predictions/{where}/{self.prediction_id}.json.gz"
 
     def to_json(self) -> str:
         return json.dumps(
@@ -107,6 +105,11 @@ class PredictionRecord:
             raise ValueError(
                 f"a prediction record with missing or unknown fields: {error}"
             ) from None
+
+
+def partition(name: str, version: str, time: str) -> str:
+    """Hive partitions of a model's name and version and of an RFC 3339 time in UTC."""
+    return f"model={name}/version={version}/dt={time[:10]}/hour={time[11:13]}"
 
 
 def of_call(call: Call, manifest: Manifest) -> PredictionRecord:

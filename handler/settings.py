@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +19,22 @@ class SettingsError(ValueError):
 class Settings:
     """What a deployment decides.
 
-    prediction_log, gradio_store: a URL, or empty for none. max_body_bytes: of the HTTP body, before
+    api_key_sha256: digests of the keys that open the API; none: it is open to all. prediction_log,
+    gradio_store, upload_store: a URL, or empty for none; uploads go to S3 only. max_upload_bytes:
+    of an object that is read in place of a body. s3_uri_buckets: whose objects a request may name.
+    max_body_bytes: of the HTTP body, before
     any picture is taken out of it. max_image_pixels: width times height of the upright original.
     max_pictures: of one request. ort_threads: of one inference. runtime_api: host and port of the
     Lambda Runtime API, None outside Lambda.
     """
 
     model_dir: Path
+    api_key_sha256: tuple[bytes, ...]
     prediction_log: str
     gradio_store: str
+    upload_store: str
+    max_upload_bytes: int
+    s3_uri_buckets: tuple[str, ...]
     max_body_bytes: int
     max_image_pixels: int
     max_pictures: int
@@ -51,8 +59,12 @@ class Settings:
             )
         return cls(
             model_dir=model_dir,
+            api_key_sha256=_digests(env, "API_KEY_SHA256"),
             prediction_log=env.get("PREDICTION_LOG") or "",
             gradio_store=env.get("GRADIO_STORE") or "",
+            upload_store=env.get("UPLOAD_STORE") or "",
+            max_upload_bytes=_whole_number(env, "MAX_UPLOAD_BYTES", 50 * 1024 * 1024),
+            s3_uri_buckets=_buckets(env, "S3_URI_BUCKETS"),
             # Lambda passes at most 6 MiB, so that a larger body never gets here.
             max_body_bytes=_whole_number(env, "MAX_BODY_BYTES", 6 * 1024 * 1024),
             max_image_pixels=_whole_number(env, "MAX_IMAGE_PIXELS", 64_000_000),
@@ -68,3 +80,24 @@ def _whole_number(env: Mapping[str, str], name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) < 1:
         raise SettingsError(f"{name}={text!r}: expected a whole number of at least 1")
     return int(text)
+
+
+def _digests(env: Mapping[str, str], name: str) -> tuple[bytes, ...]:
+    texts = [text.strip() for text in (env.get(name) or "").split(",") if text.strip()]
+    for text in texts:
+        if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+            raise SettingsError(  # not the value: somebody may have put the key itself there
+                f"{name}: expected SHA-256 digests of 64 hex digits with commas between, one has "
+                f"{len(text)} characters; `scripts/keys new` makes a key and its digest"
+            )
+    return tuple(map(bytes.fromhex, texts))
+
+
+def _buckets(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    texts = [text.strip() for text in (env.get(name) or "").split(",") if text.strip()]
+    for text in texts:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", text):
+            raise SettingsError(
+                f"{name}: {text!r} is no bucket's name; expected names with commas between"
+            )
+    return tuple(texts)

@@ -10,10 +10,11 @@ import re
 from pathlib import Path
 from typing import Any, Protocol
 
-from handler.place import InBucket, locate, write_file
+from handler.place import InBucket, locate, s3_client, write_file
 
-CONNECT_S, READ_S = 1.0, 5.0
-_KEY = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")  # nothing that a path could be tricked with
+CONNECT_S, READ_S, TRIES = 1.0, 5.0, 3
+# nothing that a path could be tricked with: no part begins with a dot
+_KEY = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_=.-]*(/[A-Za-z0-9_=-][A-Za-z0-9_=.-]*)*")
 
 
 class Store(Protocol):
@@ -24,6 +25,8 @@ class Store(Protocol):
     def get(self, key: str) -> bytes | None:
         """None where there is nothing."""
 
+    def has(self, key: str) -> bool: ...
+
     def list(self, prefix: str) -> list[str]:
         """At most 1000 keys below a prefix, which ends with a slash, sorted."""
 
@@ -31,9 +34,10 @@ class Store(Protocol):
         """No error where there is nothing."""
 
 
-def open_store(url: str) -> Store | None:
-    """The store a URL names, None for an empty one. Raises ValueError where the URL names none."""
-    place = locate("GRADIO_STORE", url)
+def open_store(setting: str, url: str) -> Store | None:
+    """The store that a setting's URL names, None for an empty one. Raises ValueError where it names
+    none."""
+    place = locate(setting, url)
     if place is None:
         return None
     return Folder(place) if isinstance(place, Path) else Bucket(place)
@@ -53,6 +57,9 @@ class Folder:
             return (self._root / _checked(key)).read_bytes()
         except FileNotFoundError:
             return None
+
+    def has(self, key: str) -> bool:
+        return (self._root / _checked(key)).is_file()
 
     def list(self, prefix: str) -> list[str]:
         folder = self._root / _checked(prefix.rstrip("/"))
@@ -81,6 +88,16 @@ class Bucket:
         body: bytes = found["Body"].read()
         return body
 
+    def has(self, key: str) -> bool:
+        client = self._s3()
+        try:
+            client.head_object(Bucket=self._name, Key=self._place.key(_checked(key)))
+        except client.exceptions.ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # it has no code
+                return False
+            raise
+        return True
+
     def list(self, prefix: str) -> list[str]:
         _checked(prefix.rstrip("/"))
         found = self._s3().list_objects_v2(Bucket=self._name, Prefix=self._place.key(prefix))
@@ -92,11 +109,7 @@ class Bucket:
 
     def _s3(self) -> Any:
         if self._client is None:
-            import boto3  # a quarter of a second of a cold start, were it at the top
-            from botocore.config import Config
-
-            config = Config(connect_timeout=CONNECT_S, read_timeout=READ_S)
-            self._client = boto3.client("s3", config=config)
+            self._client = s3_client(connect_s=CONNECT_S, read_s=READ_S, tries=TRIES)
         return self._client
 
 

@@ -13,8 +13,12 @@ def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:
     settings = Settings.from_env({"MODEL_DIR": str(tmp_path)}, cpus=4)
     assert settings == Settings(
         model_dir=tmp_path,
+        api_key_sha256=(),
         prediction_log="",
         gradio_store="",
+        upload_store="",
+        max_upload_bytes=52_428_800,
+        s3_uri_buckets=(),
         max_body_bytes=6_291_456,
         max_image_pixels=64_000_000,
         max_pictures=16,
@@ -45,7 +49,11 @@ def test_all_can_be_set(tmp_path: Path) -> None:
         {
             "MODEL_DIR": str(tmp_path),
             "PREDICTION_LOG": "s3://bucket",
+            "API_KEY_SHA256": f"{'AB' * 32}, {'cd' * 32}",
             "GRADIO_STORE": "file:///store",
+            "UPLOAD_STORE": "s3://uploads",
+            "MAX_UPLOAD_BYTES": "30",
+            "S3_URI_BUCKETS": "mine, my.other-one",
             "MAX_BODY_BYTES": "10",
             "MAX_IMAGE_PIXELS": "20",
             "MAX_PICTURES": "5",
@@ -55,7 +63,19 @@ def test_all_can_be_set(tmp_path: Path) -> None:
         }
     )
     assert settings == Settings(
-        tmp_path, "s3://bucket", "file:///store", 10, 20, 5, 3, "DEBUG", "127.0.0.1:9001"
+        model_dir=tmp_path,
+        api_key_sha256=(b"\xab" * 32, b"\xcd" * 32),
+        prediction_log="s3://bucket",
+        gradio_store="file:///store",
+        upload_store="s3://uploads",
+        max_upload_bytes=30,
+        s3_uri_buckets=("mine", "my.other-one"),
+        max_body_bytes=10,
+        max_image_pixels=20,
+        max_pictures=5,
+        ort_threads=3,
+        log_level="DEBUG",
+        runtime_api="127.0.0.1:9001",
     )
 
 
@@ -67,6 +87,8 @@ def test_all_can_be_set(tmp_path: Path) -> None:
         ("MAX_BODY_BYTES", "6MB"),
         ("MAX_IMAGE_PIXELS", "1e6"),
         ("MAX_PICTURES", "0"),
+        ("MAX_UPLOAD_BYTES", "50MB"),
+        ("S3_URI_BUCKETS", "s3://mine"),
         ("ORT_THREADS", "²"),
         ("ORT_THREADS", "1.5"),
         ("LOG_LEVEL", "LOUD"),
@@ -78,3 +100,10 @@ def test_a_bad_value_is_named(name: str, value: str) -> None:
         Settings.from_env({name: value})
     assert value in str(error.value)
     assert "expected" in str(error.value)
+
+
+def test_a_bad_digest_is_told_without_showing_it() -> None:
+    """Somebody may have put the key itself there, and the text goes into a log."""
+    with pytest.raises(SettingsError, match="API_KEY_SHA256: expected SHA-256 digests") as error:
+        Settings.from_env({"API_KEY_SHA256": f"{'ab' * 32},icebox_secret"})
+    assert "secret" not in str(error.value)

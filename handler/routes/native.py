@@ -24,7 +24,8 @@ from handler.predict import Ask, Prediction, predict
 from handler.problems import BadRequest, NotAcceptable, Problem, TooManyPictures
 from handler.routes.annotated import annotated
 from handler.routes.parameters import share, whole
-from handler.routes.picture import Sent, read_pictures
+from handler.routes.picture import Sent, Source, read_pictures
+from handler.uploads import Uploads
 
 PATH = "/v1/detect"
 PARAMETERS = ("score_threshold", "iou_threshold", "max_detections", "labels")
@@ -43,14 +44,23 @@ class Options:
 
 
 def endpoint(
-    detector: Detector, *, max_pixels: int, max_pictures: int, list_s: float = LIST_S
+    detector: Detector,
+    uploads: Uploads,
+    *,
+    max_pixels: int,
+    max_pictures: int,
+    list_s: float = LIST_S,
 ) -> Endpoint:
     """list_s: after so many seconds no further picture of a list is begun."""
 
     def detect(request: Request, call: Call) -> Response[Any]:
         call.route = PATH
         options = read_options(request, detector.manifest)
-        sent = read_pictures(request, limit=max_pictures)
+        elsewhere: dict[str, Source] = {
+            "upload_id": uploads.read_upload,
+            "s3_uri": lambda _, uri: uploads.read_uri(uri),
+        }
+        sent = read_pictures(request, limit=max_pictures, elsewhere=elsewhere)
         if isinstance(sent, list):
             return detect_each(sent, options, request, call)
         call.ask = Ask(sent, options.thresholds)

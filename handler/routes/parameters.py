@@ -20,11 +20,11 @@ def share(name: str, given: object, *, least: float = 0, most: float = 1) -> flo
     return value
 
 
-def whole(name: str, given: object, *, most: int) -> int:
-    """A whole number from 1 to `most`. Raises BadRequest, which calls it `name`."""
+def whole(name: str, given: object, *, least: int = 1, most: int) -> int:
+    """A whole number from `least` to `most`. Raises BadRequest, which calls it `name`."""
     text = str(given)
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
-        raise BadRequest(f"{name} must be a whole number from 1 to {most}, not {text[:40]!r}")
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+        raise BadRequest(f"{name} must be a whole number from {least} to {most}, not {text[:40]!r}")
     return int(text)
 
 

@@ -1,10 +1,10 @@
-"""A request in; the bytes of its picture, or of several, out: raw, in a form or in JSON."""
+"""A request in; the bytes of its picture, or several, out: raw, from a form, from JSON."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from handler.gateway import Request
@@ -13,6 +13,7 @@ from handler.problems import BadRequest, Problem, TooManyPictures
 MAX_PARTS = 32  # of a form, or twice the pictures that it may have
 
 Sent = bytes | Problem  # one of several pictures, or why it is none
+Source = Callable[[str, object], bytes]  # who is calling, what they named; raises Problems
 
 
 def read_picture(request: Request) -> bytes:
@@ -23,11 +24,14 @@ def read_picture(request: Request) -> bytes:
     return sent
 
 
-def read_pictures(request: Request, *, limit: int) -> bytes | list[Sent]:
+def read_pictures(
+    request: Request, *, limit: int, elsewhere: Mapping[str, Source] | None = None
+) -> bytes | list[Sent]:
     """A picture's bytes, however the body carries them; a list where it carries a list.
 
-    A form with several files is a list, and so is JSON with `images`. Raises BadRequest,
-    BodyTooLarge, TooManyPictures.
+    A form with several files is a list, and so is JSON with `images`. elsewhere: JSON's members
+    that name a picture in place of carrying it. Raises BadRequest, BodyTooLarge, TooManyPictures,
+    and what the sources raise.
     """
     body = read_body(request)
     if is_form(request, body):
@@ -37,7 +41,11 @@ def read_pictures(request: Request, *, limit: int) -> bytes | list[Sent]:
         return [_or_problem(_check_file, name, data) for name, data in files]
     # No picture starts with a brace; JSON's label is believed only of what is text.
     if body.lstrip()[:1] == b"{" or (media_type(request) == "application/json" and _is_text(body)):
-        return _from_json(parse_json(body), limit)
+        document = parse_json(body)
+        for name, source in (elsewhere or {}).items():
+            if isinstance(document, dict) and document.keys() == {name}:
+                return source(request.caller, document[name])
+        return _from_json(document, limit, list(elsewhere or {}))
     return body
 
 
@@ -120,7 +128,7 @@ def check_count(count: int, limit: int) -> None:
         raise TooManyPictures(f"{count} pictures came at once, at most {limit} are read")
 
 
-def _from_json(document: Any, limit: int) -> bytes | list[Sent]:
+def _from_json(document: Any, limit: int, elsewhere: list[str]) -> bytes | list[Sent]:
     members = document if isinstance(document, dict) and len(document) == 1 else {}
     text, texts = members.get("image"), members.get("images")
     if isinstance(text, str):
@@ -128,9 +136,10 @@ def _from_json(document: Any, limit: int) -> bytes | list[Sent]:
     if isinstance(texts, list) and texts and all(isinstance(each, str) for each in texts):
         check_count(len(texts), limit)
         return [_or_problem(from_base64, each, f"images[{i}]") for i, each in enumerate(texts)]
+    named = "".join(f', or {{"{name}": "…"}}' for name in elsewhere)
     raise BadRequest(
-        'expected JSON like {"image": "<base64 or data URI>"}, or {"images": [the same, …]}, and '
-        "nothing else in it; thresholds and labels go into the query"
+        'expected JSON like {"image": "<base64 or data URI>"}, or {"images": [the same, …]}'
+        f"{named}, and nothing else in it; thresholds and labels go into the query"
     )
 
 

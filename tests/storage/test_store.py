@@ -41,7 +41,7 @@ def url(
 
 
 def opened(url: str) -> Store:
-    store = open_store(url)
+    store = open_store("GRADIO_STORE", url)
     assert store
     return store
 
@@ -73,7 +73,7 @@ def test_a_key_cannot_lead_elsewhere(tmp_path: Path, key: str) -> None:
 @pytest.mark.parametrize("url", ["gradio", "s3://", "file://host/x", "http://x/y", "s3://b?x=1"])
 def test_a_url_that_names_no_store_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"GRADIO_STORE=.*expected s3://bucket"):
-        open_store(url)
+        open_store("GRADIO_STORE", url)
     assert open_store("") is None
 
 

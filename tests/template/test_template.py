@@ -15,7 +15,10 @@ import pytest
 import yaml
 
 from handler.settings import Settings
+from scripts.local import keys
 from scripts.local.invoke import HANDLER
+from tests.support.app import App
+from tests.template import cloudformation
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
@@ -31,7 +34,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
-    name = suffix if suffix == "Ref" else f"Fn::{suffix}"
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
     if isinstance(node, yaml.ScalarNode):
         return {name: loader.construct_scalar(node)}
     if isinstance(node, yaml.SequenceNode):
@@ -50,8 +53,8 @@ def written() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def expanded(written: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Resources:
-    """The resources that CloudFormation gets, by SAM's own translator."""
+def whole(written: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The template that CloudFormation gets, by SAM's own translator."""
     python = SAM_BIN / "python"
     if not python.exists():
         pytest.skip(NO_SAM)
@@ -72,13 +75,19 @@ print(json.dumps(Translator({}, Parser()).translate(template, {})))
         [python, "-c", script], input=json.dumps(prepared), env=env, capture_output=True, text=True
     )
     assert ran.returncode == 0, ran.stderr
-    whole = json.loads(ran.stdout)
+    whole: dict[str, Any] = json.loads(ran.stdout)
     path = tmp_path_factory.mktemp("expanded") / "template.json"
     path.write_text(json.dumps(whole))
     # W2001: SAM has already put the parameters of the CORS section in place
     command = [BIN / "cfn-lint", "--ignore-checks", "W2001", "--", path]
     linted = subprocess.run(command, capture_output=True, text=True)
     assert linted.returncode == 0, linted.stdout + linted.stderr
+    return whole
+
+
+@pytest.fixture(scope="module")
+def expanded(whole: dict[str, Any]) -> Resources:
+    """Its resources."""
     resources: Resources = whole["Resources"]
     return resources
 
@@ -119,7 +128,15 @@ def test_one_function_one_route_to_it(expanded: Resources) -> None:
     # Lambda takes a line without a level, such as a metric, for INFO: no setting may filter it out
     assert logging["ApplicationLogLevel"] == {"Fn::If": ["Debugs", "DEBUG", "INFO"]}
     paths = only(expanded, "AWS::ApiGatewayV2::Api")["Body"]["paths"]
-    assert list(paths) == ["$default"]
+    assert "$default" in paths
+    for methods in paths.values():
+        for method in methods.values():
+            integration = method["x-amazon-apigateway-integration"]
+            assert "functions/${DetectFunction.Arn}/invocations" in integration["uri"]["Fn::Sub"]
+            assert integration["payloadFormatVersion"] == "2.0"
+    permission = only(expanded, "AWS::Lambda::Permission")
+    assert permission["Principal"] == "apigateway.amazonaws.com"
+    assert permission["FunctionName"] == {"Ref": "DetectFunction"}
     assert HANDLER in (ROOT / "Dockerfile").read_text()
 
 
@@ -128,6 +145,9 @@ def test_settings_have_the_handlers_names_and_defaults(written: dict[str, Any]) 
     variables = dict(function["Environment"]["Variables"])
     assert variables.pop("PREDICTION_LOG") == {"Fn::Sub": "s3://${PredictionBucket}"}
     assert variables.pop("GRADIO_STORE") == {"Fn::Sub": "s3://${PredictionBucket}/gradio"}
+    assert variables.pop("UPLOAD_STORE") == {"Fn::Sub": "s3://${UploadBucket}"}
+    assert variables.pop("API_KEY_SHA256") == {"Ref": "ApiKeySha256"}
+    assert variables.pop("S3_URI_BUCKETS") == {"Fn::Join": [",", {"Ref": "ReadableBuckets"}]}
     level = variables.pop("LOG_LEVEL")
     assert level == {"Ref": "LogLevel"}
     deployed = Settings.from_env(
@@ -135,41 +155,63 @@ def test_settings_have_the_handlers_names_and_defaults(written: dict[str, Any]) 
     )
     assert deployed == Settings.from_env({})
     source = (ROOT / "handler" / "settings.py").read_text()
-    read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
+    read = set(re.findall(r'"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)"', source))
     ours = {name for name in read if not name.startswith("AWS_")}  # those are Lambda's own
-    assert ours == {*variables, "PREDICTION_LOG", "GRADIO_STORE", "LOG_LEVEL"}
+    set_elsewhere = {"PREDICTION_LOG", "GRADIO_STORE", "UPLOAD_STORE", "API_KEY_SHA256"}
+    assert ours == {*variables, *set_elsewhere, "S3_URI_BUCKETS", "LOG_LEVEL"}
 
 
-def test_the_bucket_is_private_encrypted_versioned_and_kept(expanded: Resources) -> None:
-    bucket = only(expanded, "AWS::S3::Bucket")
-    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
-    rules = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rules[0]["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+def test_the_buckets_are_private_encrypted_and_kept(expanded: Resources) -> None:
+    buckets = of_type(expanded, "AWS::S3::Bucket")
+    assert buckets.keys() == {"PredictionBucket", "UploadBucket"}
+    for name, bucket in buckets.items():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        rules = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rules[0]["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+        assert expanded[name]["DeletionPolicy"] == "Retain"
+        assert expanded[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_records_are_versioned_and_expire(expanded: Resources) -> None:
+    bucket = of_type(expanded, "AWS::S3::Bucket")["PredictionBucket"]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     lifecycle = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
     assert lifecycle["predictions-expire"]["Prefix"] == "predictions/"
+    assert lifecycle["feedback-expires"]["Prefix"] == "feedback/"
     assert lifecycle["gradio-expires"]["Prefix"] == "gradio/"
     assert lifecycle["gradio-expires"]["ExpirationInDays"] == 1
     assert lifecycle["gradio-expires"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 1
     assert lifecycle["leftovers-expire"]["NoncurrentVersionExpiration"]["NoncurrentDays"] <= 90
-    (whole,) = [item for item in expanded.values() if item["Type"] == "AWS::S3::Bucket"]
-    assert whole["DeletionPolicy"] == whole["UpdateReplacePolicy"] == "Retain"
 
 
-def test_the_bucket_refuses_plain_http(expanded: Resources) -> None:
-    (statement,) = only(expanded, "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
-    assert (
-        statement["Effect"] == "Deny"
-        and statement["Principal"] == "*"
-        and statement["Action"] == "s3:*"
-    )
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    assert len(statement["Resource"]) == 2  # the bucket and what is in it
+def test_uploads_are_put_by_browsers_and_gone_in_a_day(expanded: Resources) -> None:
+    bucket = of_type(expanded, "AWS::S3::Bucket")["UploadBucket"]
+    [rule] = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"], rule.get("Prefix")) == ("Enabled", 1, None)
+    assert "VersioningConfiguration" not in bucket  # or an expired one would still lie there
+    [cors] = bucket["CorsConfiguration"]["CorsRules"]
+    assert cors["AllowedMethods"] == ["PUT"]
+    assert "content-type" in cors["AllowedHeaders"]
 
 
-def test_the_role_may_write_its_logs_and_records_and_no_more(expanded: Resources) -> None:
-    role = only(expanded, "AWS::IAM::Role")
+def test_the_buckets_refuse_plain_http(expanded: Resources) -> None:
+    policies = of_type(expanded, "AWS::S3::BucketPolicy")
+    named = {policy["Bucket"]["Ref"] for policy in policies.values()}
+    assert named == of_type(expanded, "AWS::S3::Bucket").keys()
+    for policy in policies.values():
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        assert (
+            statement["Effect"] == "Deny"
+            and statement["Principal"] == "*"
+            and statement["Action"] == "s3:*"
+        )
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        assert len(statement["Resource"]) == 2  # the bucket and what is in it
+
+
+def test_the_role_may_do_what_the_routes_need_and_no_more(whole: dict[str, Any]) -> None:
+    role = only(cloudformation.resources(whole, {}), "AWS::IAM::Role")
     assert "ManagedPolicyArns" not in role
     statements = [
         item for policy in role["Policies"] for item in policy["PolicyDocument"]["Statement"]
@@ -182,17 +224,102 @@ def test_the_role_may_write_its_logs_and_records_and_no_more(expanded: Resources
         )
         for action in actions:
             allowed.setdefault(action, []).append(statement["Resource"])
-    gradio = {"Fn::Sub": "${PredictionBucket.Arn}/gradio/*"}
+    predictions, gradio, given, uploads = (
+        {"Fn::Sub": f"${{{bucket}.Arn}}/{prefix}/*"}
+        for bucket, prefix in (
+            ("PredictionBucket", "predictions"),
+            ("PredictionBucket", "gradio"),
+            ("PredictionBucket", "feedback"),
+            ("UploadBucket", "uploads"),
+        )
+    )
     assert allowed == {
         "logs:CreateLogStream": [{"Fn::GetAtt": "FunctionLogGroup.Arn"}],
         "logs:PutLogEvents": [{"Fn::GetAtt": "FunctionLogGroup.Arn"}],
-        "s3:PutObject": [{"Fn::Sub": "${PredictionBucket.Arn}/predictions/*"}, gradio],
-        "s3:GetObject": [gradio],
+        "s3:PutObject": [predictions, given, gradio, uploads],
+        "s3:GetObject": [predictions, gradio, uploads],
         "s3:DeleteObject": [gradio],
-        "s3:ListBucket": [{"Fn::GetAtt": "PredictionBucket.Arn"}],
+        "s3:ListBucket": [
+            {"Fn::GetAtt": "PredictionBucket.Arn"},
+            {"Fn::GetAtt": "UploadBucket.Arn"},
+        ],
     }
-    (listing,) = [item for item in statements if item["Action"] == "s3:ListBucket"]
-    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["gradio/*"]}}
+    listing = [item["Condition"] for item in statements if item["Action"] == "s3:ListBucket"]
+    assert listing == [
+        {"StringLike": {"s3:prefix": ["gradio/*", "predictions/*"]}},
+        {"StringLike": {"s3:prefix": ["uploads/*"]}},
+    ]
+
+
+def test_buckets_that_are_named_may_be_read(whole: dict[str, Any]) -> None:
+    role = only(cloudformation.resources(whole, {"ReadableBuckets": "a,b.c"}), "AWS::IAM::Role")
+    [statement] = role["Policies"][-1]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "s3:GetObject"
+    assert statement["Resource"] == ["arn:aws:s3:::a/*", "arn:aws:s3:::b.c/*"]
+
+
+@pytest.mark.parametrize(
+    ("given", "is_refused"),
+    [
+        ({}, True),
+        ({"AllowAnonymous": "false"}, True),
+        ({"AllowAnonymous": "true"}, False),
+        ({"ApiKeySha256": keys.digest("k")}, False),
+        ({"Authorizer": "IAM"}, False),
+        ({"Authorizer": "JWT"}, True),
+        ({"Authorizer": "JWT", "JwtIssuer": "https://issuer", "JwtAudience": "a"}, False),
+        ({"Authorizer": "NONE", "JwtIssuer": "https://issuer"}, True),
+    ],
+)
+def test_no_stack_is_open_to_all_by_accident(
+    whole: dict[str, Any], given: dict[str, str], is_refused: bool
+) -> None:
+    refusals = cloudformation.broken_rules(whole, given)
+    assert bool(refusals) == is_refused
+    if is_refused:
+        assert "scripts/keys new" in refusals[0] or "JwtIssuer" in refusals[0]
+
+
+def test_digests_are_checked_before_they_are_deployed(written: dict[str, Any]) -> None:
+    pattern = written["Parameters"]["ApiKeySha256"]["AllowedPattern"]
+    one, other = keys.digest("a"), keys.digest("b")
+    for good in ("", one, f"{one},{other}"):
+        assert re.fullmatch(pattern, good)
+    for bad in ("icebox_key", f"{one},", f"{one} {other}", one[:-1]):
+        assert not re.fullmatch(pattern, bad)
+
+
+@pytest.mark.parametrize(
+    ("given", "security", "schemes"),
+    [
+        ({}, None, {"AWS_IAM"}),
+        ({"Authorizer": "IAM"}, [{"AWS_IAM": []}], {"AWS_IAM"}),
+        (
+            {"Authorizer": "JWT", "JwtIssuer": "https://issuer", "JwtAudience": "a,b"},
+            [{"Jwt": []}],
+            {"AWS_IAM", "Jwt"},
+        ),
+    ],
+)
+def test_an_authorizer_stands_before_all_that_is_not_open(
+    whole: dict[str, Any], given: dict[str, str], security: object, schemes: set[str], app: App
+) -> None:
+    body = only(cloudformation.resources(whole, given), "AWS::ApiGatewayV2::Api")["Body"]
+    assert body["components"]["securitySchemes"].keys() == schemes
+    paths = body["paths"]
+    assert paths["$default"]["x-amazon-apigateway-any-method"].get("security") == security
+    assert "security" not in paths["/{proxy+}"]["options"]  # a browser's preflight has no token
+    open_paths = {
+        path
+        for path, methods in paths.items()
+        if "security" not in methods.get("get", {"security": 1})
+    }
+    routes = app.module.gateway.routes.items()
+    ours = {path for path, route in routes if route.is_open and "{" not in path}
+    assert open_paths == ours - {"/hf/health"}
+    if "Jwt" in schemes:
+        jwt = body["components"]["securitySchemes"]["Jwt"]["x-amazon-apigateway-authorizer"]
+        assert jwt["jwtConfiguration"] == {"issuer": "https://issuer", "audience": ["a", "b"]}
 
 
 def test_the_api_is_throttled_and_logged_and_lets_browsers_in(expanded: Resources) -> None:

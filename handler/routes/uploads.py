@@ -1,0 +1,42 @@
+"""`POST /v1/uploads`: a large picture's type and size in; a signed URL to put it at out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from handler.call import Call
+from handler.gateway import Endpoint, Request, json_response
+from handler.problems import BadRequest
+from handler.routes.parameters import whole
+from handler.routes.picture import parse_json, read_body
+from handler.uploads import Uploads
+
+PATH = "/v1/uploads"
+MEMBERS = {"content_type", "bytes"}
+MOST = 10**9 - 1  # above any MAX_UPLOAD_BYTES that is of use
+
+
+def endpoint(uploads: Uploads) -> Endpoint:
+    def answer(request: Request, _: Call) -> Response[Any]:
+        document = parse_json(read_body(request))
+        if not isinstance(document, dict) or document.keys() != MEMBERS:
+            raise BadRequest(
+                'expected JSON like {"content_type": "image/jpeg", "bytes": 12345678}, and nothing '
+                "else in it"
+            )
+        size = whole("bytes", document["bytes"], most=MOST)
+        upload = uploads.begin(request.caller, str(document["content_type"]), size)
+        return json_response(
+            {
+                "upload_id": upload.upload_id,
+                "method": "PUT",
+                "url": upload.url,
+                "headers": upload.headers,
+                "expires_at": upload.expires_at,
+            },
+            201,
+        )
+
+    return answer
