@@ -29,7 +29,7 @@ MEDIA = (
     "image/heif",
 )
 _ID = re.compile(r"[0-9a-f]{32}")
-_URI = re.compile(r"s3://([^/]+)/(.+)", re.S)
+_URI = re.compile(r"s3://([^/]+)/([^\0-\x1f\x7f\ud800-\udfff]+)")
 # What a bucket says of an object that is not there, or not for us: one answer, as it is no business
 # of the client's which.
 _MISSING = {"NoSuchKey", "NoSuchBucket", "AccessDenied", "InvalidObjectState", "404", "403"}
@@ -105,9 +105,11 @@ class Uploads:
     def read_uri(self, uri: object) -> bytes:
         """An object of an allowed bucket. Raises BadRequest, Forbidden, NotFound, BodyTooLarge."""
         found = _URI.fullmatch(uri) if isinstance(uri, str) else None
-        if not found or len(found[2].encode(errors="replace")) > 1024:
+        if not found or len(found[2].encode()) > 1024:  # S3's own limit
             raise BadRequest(f"s3_uri must be like s3://bucket/key, not {str(uri)[:80]!r}")
         bucket, key = found.groups()
+        if {".", ".."} & set(key.split("/")):  # a URL's path would be cut short by them
+            raise BadRequest(f"s3_uri's key may have no part '.' or '..', as {key!r:.80} has")
         if bucket not in self._buckets:
             raise Forbidden(
                 f"the bucket {bucket[:63]!r} is not among those that are read here (S3_URI_BUCKETS)"

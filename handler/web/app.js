@@ -80,7 +80,7 @@
     if (status === 429) return new Trouble("Busy", "The API has more requests than it takes. Try again in a moment.", undefined, status);
     if (status >= 500) return new Trouble("That went wrong", `The API failed (${status}); the picture is not to blame. Try again.`, undefined, status);
     const trouble = new Trouble(said.title || "Not accepted", sentence || said.message || `The API answered ${status}.`, status === 413 ? ["scaled", "other"] : ["other"], status);
-    trouble.noRoute = status === 405 || (status === 404 && (!said.type || detail.startsWith("there is no such path")));
+    trouble.noRoute = status === 405 || (status === 404 && (!said.type || said.type.endsWith(":not-configured") || detail.startsWith("there is no such path")));
     return trouble;
   }
 

@@ -59,7 +59,7 @@ class App:
         return self.send("POST", f"/v1/detect{query}", body, headers, form)
 
     def records(self) -> list[PredictionRecord]:
-        files = self.log_root.rglob("*.json.gz")
+        files = self.log_root.glob("predictions/**/*.json.gz")
         return [PredictionRecord.from_json(gzip.decompress(path.read_bytes())) for path in files]
 
 
