@@ -5,18 +5,17 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from handler import prediction_log
 from handler.prediction_log import PredictionLog, open_log
 from handler.record import PredictionRecord
+from tests.storage.conftest import make_bucket
 from tests.support.http import Reply, Seen, fake_server
-from tests.support.moto_s3 import moto_s3
 from tests.support.records import make_record
 
 RECORD = make_record()
@@ -34,22 +33,10 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with moto_s3(tmp_path_factory.mktemp("moto")) as url:
-        yield url
-
-
 @pytest.fixture
-def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-    client = boto3.client("s3")
-    existing = {item["Name"] for item in client.list_buckets()["Buckets"]}
-    if "icebox-log" not in existing:
-        client.create_bucket(
-            Bucket="icebox-log", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-        )
-    return client
+def bucket(s3: Any) -> Any:
+    make_bucket(s3, "icebox-log")
+    return s3
 
 
 def open_s3(url: str) -> PredictionLog:

@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import boto3
 import pytest
 
 from handler.store import Store, open_store
+from tests.storage.conftest import make_bucket
 from tests.support.app import make_app
-from tests.support.moto_s3 import moto_s3
 from tests.support.pictures import RED, jpeg
 
 
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with moto_s3(tmp_path_factory.mktemp("moto")) as url:
-        yield url
-
-
 @pytest.fixture(params=["file", "s3", "s3 with a prefix"])
-def url(
-    request: pytest.FixtureRequest, endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> str:
+def url(request: pytest.FixtureRequest, s3: Any, tmp_path: Path) -> str:
     if request.param == "file":
         return (tmp_path / "store").as_uri()
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-    name = f"icebox-{abs(hash(request.node.name)) % 10**9}"
-    boto3.client("s3").create_bucket(
-        Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-    )
+    name = make_bucket(s3, "icebox-store")
     return f"s3://{name}/a/gradio" if "prefix" in request.param else f"s3://{name}"
 
 
@@ -62,10 +45,18 @@ def test_what_one_leaves_another_finds(url: str) -> None:
     assert here.get("sessions/s/1") is None
 
 
+def test_what_is_there_is_known_without_reading_it(url: str) -> None:
+    store, key = opened(url), "predictions/model=a.b/dt=2026-01-01/one.json.gz"
+    assert not store.has(key)
+    store.put(key, b"")
+    assert store.has(key)
+    assert not store.has("predictions/model=a.b")
+
+
 @pytest.mark.parametrize("key", ["", "/etc/passwd", "a/../b", "a//b", "a/.b", "a b", "a/"])
 def test_a_key_cannot_lead_elsewhere(tmp_path: Path, key: str) -> None:
     store = opened((tmp_path / "store").as_uri())
-    for use in (store.get, store.delete, lambda k: store.put(k, b"")):
+    for use in (store.get, store.has, store.delete, lambda k: store.put(k, b"")):
         with pytest.raises(ValueError, match="is no key"):
             use(key)
 
@@ -74,7 +65,7 @@ def test_a_key_cannot_lead_elsewhere(tmp_path: Path, key: str) -> None:
 def test_a_url_that_names_no_store_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"GRADIO_STORE=.*expected s3://bucket"):
         open_store("GRADIO_STORE", url)
-    assert open_store("") is None
+    assert open_store("GRADIO_STORE", "") is None
 
 
 def test_a_call_is_answered_by_another_environment(
