@@ -169,8 +169,21 @@ class MonitoringBaseline:
 
 
 @dataclass(frozen=True)
+class TrainingScale:
+    """How large objects are where the model does well, which tiles=auto aims at.
+
+    object_px: median of the labelled boxes' sqrt(area), in px of the graph's input.
+    """
+
+    object_px: float
+    pictures: int
+    dataset: str
+    command: str
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """model.json, whole."""
+    """model.json, whole. training_scale may be missing: bundles made before it go on working."""
 
     schema: str
     name: str
@@ -186,6 +199,9 @@ class Manifest:
     count_calibration: CountCalibration | None
     monitoring_baseline: MonitoringBaseline | None
     parity: Parity | None = None
+    training_scale: TrainingScale | None = dataclasses.field(
+        default=None, metadata={"may_be_missing": True}
+    )
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
@@ -287,8 +303,9 @@ def _read_fields(kind: Any, raw: Any, where: str) -> Any:
         raise _wrong(where or "the whole file", "an object", raw)
     fields = typing.get_type_hints(kind)
     inside = f"{where}." if where else ""
+    late = {each.name for each in dataclasses.fields(kind) if "may_be_missing" in each.metadata}
     for name in fields:
-        if name not in raw:
+        if name not in raw and name not in late:
             raise BundleError(f"{MANIFEST_FILE}: {inside}{name} is missing; export the model again")
     for name in raw:
         if name not in fields:
@@ -296,7 +313,7 @@ def _read_fields(kind: Any, raw: Any, where: str) -> Any:
                 f"{MANIFEST_FILE}: {inside}{name} is not known to {SCHEMA}; "
                 "is the handler older than the export?"
             )
-    return kind(**{name: _read(fields[name], raw[name], inside + name) for name in fields})
+    return kind(**{name: _read(fields[name], raw[name], inside + name) for name in raw})
 
 
 def _wrong(where: str, expected: str, raw: Any) -> BundleError:
@@ -311,7 +328,7 @@ def _check(manifest: Manifest) -> None:
     """What the types do not say."""
     name = f"lower case, digits, '.', '_' or '-' ({_NAME.pattern})"
     size, fill, thresholds = manifest.input, manifest.resize.fill, manifest.thresholds
-    classes = manifest.classes
+    classes, scale = manifest.classes, manifest.training_scale
     for where, expected, holds in (
         ("name", name, _NAME.fullmatch(manifest.name)),
         ("version", name, _NAME.fullmatch(manifest.version)),
@@ -325,6 +342,7 @@ def _check(manifest: Manifest) -> None:
         ("thresholds.iou", "from 0 to 1", 0 <= thresholds.iou <= 1),
         ("thresholds.score_floor", "from 0 to 1", 0 <= thresholds.score_floor <= 1),
         ("thresholds.max_detections", "positive", thresholds.max_detections > 0),
+        ("training_scale.object_px", "positive", scale is None or scale.object_px > 0),
     ):
         if not holds:
             raise _wrong(where, expected, functools.reduce(getattr, where.split("."), manifest))

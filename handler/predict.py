@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from handler import image
+import numpy as np
+
+from handler import image, tiles
 from handler.detections import Detections
-from handler.detector import Detector, Found, Thresholds
+from handler.detector import MAX_NEAR_MISSES, Detector, Found, Thresholds
 from handler.image import Picture
+from handler.problems import Unprocessable
+from handler.tiles import WHOLE, Grid, Piece
+
+TILES_S = 12.0  # within which all tiles are looked at; the function has 20
+_ROUNDS = 2  # of ever finer tiles, until objects have the model's scale
 
 
 @dataclass(frozen=True)
 class Ask:
-    """What a client wants, in no dialect: the picture's bytes and what counts as a detection."""
+    """What a client wants, in no dialect: the picture's bytes and what counts as a detection.
+
+    tiles: "auto" for as many as the objects' size calls for.
+    """
 
     data: bytes
     thresholds: Thresholds
+    tiles: Grid | Literal["auto"] = WHOLE
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What the model makes of one picture."""
+    """What the model makes of one picture. tiles: None where it was looked at as a whole only."""
 
     ask: Ask
     picture: Picture
     found: Found
     classes: tuple[str, ...]
     decode_ms: float
+    tiles: Grid | None = None
 
     @property
     def detections(self) -> Detections:
@@ -39,13 +52,125 @@ class Prediction:
         return {label: ids.count(class_id) for class_id, label in enumerate(self.classes)}
 
 
-def predict(ask: Ask, *, detector: Detector, max_pixels: int) -> Prediction:
-    """Decode, letterbox, detect.
+def predict(
+    ask: Ask, *, detector: Detector, max_pixels: int, tiles_s: float = TILES_S
+) -> Prediction:
+    """Decode, letterbox, detect; then again in tiles at full resolution, where they are asked for.
 
-    Raises UnsupportedImage, Undecodable, TooManyPixels where the bytes are at fault.
+    tiles_s: seconds for all of it, as far as tiles decide.
+
+    Raises UnsupportedImage, Undecodable, TooManyPixels where the bytes are at fault, and
+    Unprocessable where the tiles asked for would take too long.
     """
     started = time.perf_counter()
     picture = image.decode(ask.data, max_pixels=max_pixels, at_least=detector.at_least)
     decode_ms = (time.perf_counter() - started) * 1000
     found = detector.detect(picture, ask.thresholds)
-    return Prediction(ask, picture, found, tuple(detector.manifest.classes), decode_ms)
+    whole = Prediction(ask, picture, found, tuple(detector.manifest.classes), decode_ms)
+    if ask.tiles == WHOLE:
+        return whole
+    return _in_tiles(whole, detector, max_pixels=max_pixels, started=started, tiles_s=tiles_s)
+
+
+def _in_tiles(
+    whole: Prediction, detector: Detector, *, max_pixels: int, started: float, tiles_s: float
+) -> Prediction:
+    """The tiles asked for; or, with "auto", ever finer ones as long as what is found is clearly
+    smaller than what the model was trained on."""
+    ask, made, grid = whole.ask, whole, WHOLE
+    full: Picture | None = None
+    for _ in range(_ROUNDS):
+        wanted = _choose(made, grid, detector) if ask.tiles == "auto" else ask.tiles
+        if wanted == grid:
+            break
+        if full is None:
+            before = time.perf_counter()
+            full = _full(whole, max_pixels)
+            decode_ms = whole.decode_ms + (time.perf_counter() - before) * 1000
+        try:
+            found = _look(whole, full, wanted, detector, started=started, tiles_s=tiles_s)
+        except Unprocessable:
+            if ask.tiles == "auto":
+                break  # the coarser answer stands
+            raise
+        inference_ms = made.found.inference_ms + found.inference_ms
+        made = replace(
+            made,
+            found=replace(found, inference_ms=inference_ms),
+            decode_ms=decode_ms,
+            tiles=wanted,
+        )
+        grid = wanted
+    return made
+
+
+def _full(whole: Prediction, max_pixels: int) -> Picture:
+    """The picture at its full resolution, decoded again where it was reduced."""
+    picture = whole.picture
+    if picture.rgb.shape[:2] == (picture.height, picture.width):
+        return picture
+    return image.decode(whole.ask.data, max_pixels=max_pixels)
+
+
+def _look(
+    whole: Prediction,
+    full: Picture,
+    grid: Grid,
+    detector: Detector,
+    *,
+    started: float,
+    tiles_s: float,
+) -> Found:
+    """All tiles of a grid, one after the other in the one session (its input is of one picture; its
+    threads are all the function has), never more than one tile's pixels beside the picture."""
+    size, thresholds = (full.width, full.height), whole.ask.thresholds
+    places = tiles.layout(*size, grid)
+    large = tiles.too_large(_every(whole.found), (places[0].width, places[0].height))
+    pieces = [Piece(tiles.Tile(0, 0, *size), large)]
+    inference_ms, begun = 0.0, time.perf_counter()
+    for done, tile in enumerate(places, 1):
+        rgb = full.rgb[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+        part = detector.detect(replace(full, rgb=rgb, width=tile.width, height=tile.height),
+                               thresholds)  # fmt: skip
+        every = _every(part)
+        corner = np.array([tile.left, tile.top] * 2, np.float32)
+        pieces.append(Piece(tile, replace(every, boxes=every.boxes + corner)))
+        inference_ms += part.inference_ms
+        now = time.perf_counter()
+        needed = begun - started + (now - begun) / done * len(places)
+        if needed > tiles_s and done < len(places):
+            raise Unprocessable(
+                f"{grid.columns}x{grid.rows} tiles of this picture would take about {needed:.0f} s"
+                f", {tiles_s:.0f} at most; ask for fewer tiles, or send a smaller picture"
+            )
+    most = thresholds.max_detections + MAX_NEAR_MISSES
+    merged = tiles.merge(pieces, size, iou=thresholds.iou, most=most)
+    shown = int(np.count_nonzero(merged.scores > thresholds.score))
+    return Found(
+        detections=merged.select(slice(0, min(shown, thresholds.max_detections))),
+        near_misses=merged.select(slice(shown, shown + MAX_NEAR_MISSES)),
+        content=whole.found.content,  # so that records compare, whatever the tiles
+        inference_ms=inference_ms,
+    )
+
+
+def _choose(made: Prediction, grid: Grid, detector: Detector) -> Grid:
+    """Judged by what the model itself calls a detection, whatever the request's threshold."""
+    manifest = detector.manifest
+    every = _every(made.found)
+    sure = every.select(every.scores > manifest.thresholds.score)
+    picture = (made.picture.width, made.picture.height)
+    model_input = (manifest.input.width, manifest.input.height)
+    scale = manifest.training_scale
+    return tiles.finer(
+        picture,
+        model_input,
+        grid,
+        tiles.object_px(sure, picture, model_input, grid),
+        scale.object_px if scale else tiles.OBJECT_PX,
+    )
+
+
+def _every(found: Found) -> Detections:
+    """Detections and near misses, best first."""
+    return tiles.join((found.detections, found.near_misses))

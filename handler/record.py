@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from handler.bundle import Manifest
 from handler.call import Call
 from handler.detections import Detections
+from handler.predict import Prediction
 
 SCHEMA = "prediction/1"
 
@@ -58,7 +59,7 @@ class PredictionRecord:
     """One prediction, or a request that was rejected before there was one.
 
     detections, near_misses: as `listing` makes them. outcome: "ok" or "rejected". problem: its
-    type.
+    type. tiles: as `tiles` tells them.
     """
 
     prediction_id: str
@@ -75,6 +76,7 @@ class PredictionRecord:
     cold_start: bool
     outcome: str
     problem: str | None
+    tiles: dict[str, int] | None = None  # records from before it was known have none
     schema: str = SCHEMA
 
     @property
@@ -131,6 +133,7 @@ def of_call(call: Call, manifest: Manifest) -> PredictionRecord:
         cold_start=call.cold_start,
         outcome="ok" if prediction else "rejected",
         problem=call.problem[0] if call.problem else None,
+        tiles=tiles(prediction) if prediction else None,
     )
 
 
@@ -144,6 +147,12 @@ def timing(call: Call) -> dict[str, float]:
             **times,
         }
     return {name: round(milliseconds, 1) for name, milliseconds in times.items()}
+
+
+def tiles(prediction: Prediction) -> dict[str, int] | None:
+    """The tiles that a prediction was made in; None where the picture was looked at as a whole."""
+    grid = prediction.tiles
+    return {"columns": grid.columns, "rows": grid.rows} if grid else None
 
 
 def listing(detections: Detections, classes: Sequence[str]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler import bundle
-from handler.bundle import BundleError, Manifest
+from handler.bundle import BundleError, Manifest, TrainingScale
 from tests.support.tiny_bundle import tiny_manifest
 
 EVALUATION = {
@@ -27,6 +27,7 @@ EVALUATION = {
     "command": "evaluate",
 }
 
+TRAINING_SCALE = {"object_px": 28.5, "pictures": 40, "dataset": "held-out", "command": "evaluate"}
 PARITY = {
     "passed": True,
     "compared_from": "picture",
@@ -96,6 +97,16 @@ def test_a_file_that_is_no_manifest_is_named(
     assert str(tmp_path / "model.json") in str(raised.value)
 
 
+def test_bundles_from_before_the_training_scale_go_on_working() -> None:
+    assert (
+        Manifest.from_json(manifest_with(lambda m: m.pop("training_scale", 0))).training_scale
+        is None
+    )
+    made = Manifest.from_json(manifest_with(lambda m: m.update(training_scale=TRAINING_SCALE)))
+    assert made.training_scale == TrainingScale(**TRAINING_SCALE)
+    assert Manifest.from_json(made.to_json()) == made
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -140,6 +151,12 @@ def test_a_file_that_is_no_manifest_is_named(
         ),
         (lambda m: m.update(monitoring_baseline=[]), "monitoring_baseline must be an object"),
         (lambda m: m.pop("parity"), "parity is missing"),
+        (lambda m: m.update(training_scale=20), "training_scale must be an object"),
+        (lambda m: m.update(training_scale={}), "training_scale.object_px is missing"),
+        (
+            lambda m: m.update(training_scale=TRAINING_SCALE | {"object_px": 0}),
+            "training_scale.object_px must be positive",
+        ),
         (lambda m: m.update(parity=True), "parity must be an object"),
         (
             lambda m: m.update(parity=PARITY | {"passed": 1}),

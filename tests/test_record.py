@@ -83,8 +83,19 @@ def test_every_field_is_always_there() -> None:
             "counts",
         ),
         *("detections", "near_misses", "timing_ms", "cold_start", "outcome", "problem"),
+        "tiles",
     }
     assert made.key == "predictions/model=m/version=1/dt=2026-11-23/hour=04/id.json.gz"
+
+
+def test_a_record_from_before_tiles_is_read() -> None:
+    made = PredictionRecord(
+        "id", "2026-11-23T04:05:06.789Z", "/v1/detect", Model("m", "1", SHA), None, None, None,
+        None, [], [], {}, False, "rejected", "urn:icebox:problem:bad-request",
+    )  # fmt: skip
+    old = json.loads(made.to_json())
+    del old["tiles"]
+    assert PredictionRecord.from_json(json.dumps(old)) == made
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ def test_the_answer_is_as_documented(app: App) -> None:
         "counts": {"red": 1, "green": 0},
         "count_interval": None,
         "thresholds": {"score": 0.5, "iou": 0.5, "max_detections": 100},
+        "tiles": None,
     }
 
 

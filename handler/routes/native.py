@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from aws_lambda_powertools.event_handler import Response
@@ -23,12 +23,13 @@ from handler.gateway import Endpoint, Request, json_response
 from handler.predict import Ask, Prediction, predict
 from handler.problems import BadRequest, NotAcceptable, Problem, TooManyPictures
 from handler.routes.annotated import annotated
-from handler.routes.parameters import share, whole
+from handler.routes.parameters import grid, share, whole
 from handler.routes.picture import Sent, Source, read_pictures
+from handler.tiles import WHOLE, Grid
 from handler.uploads import Uploads
 
 PATH = "/v1/detect"
-PARAMETERS = ("score_threshold", "iou_threshold", "max_detections", "labels")
+PARAMETERS = ("score_threshold", "iou_threshold", "max_detections", "labels", "tiles")
 MAX_DETECTIONS = 1000  # keeps the answer, and the record as one log line, well within their limits
 MEDIA = ("application/json", "image/jpeg", "image/png")  # the first is preferred
 LIST_S = 12.0  # within which the last picture of a list is begun; the function has 20
@@ -41,6 +42,7 @@ class Options:
     thresholds: Thresholds
     class_ids: tuple[int, ...]
     media: str
+    tiles: Grid | Literal["auto"] = WHOLE
 
 
 def endpoint(
@@ -63,7 +65,7 @@ def endpoint(
         sent = read_pictures(request, limit=max_pictures, elsewhere=elsewhere)
         if isinstance(sent, list):
             return detect_each(sent, options, request, call)
-        call.ask = Ask(sent, options.thresholds)
+        call.ask = Ask(sent, options.thresholds, options.tiles)
         call.prediction = predict(call.ask, detector=detector, max_pixels=max_pixels)
         shown = _shown(call.prediction, options)
         if options.media == "application/json":
@@ -96,7 +98,9 @@ def endpoint(
             try:
                 if call.elapsed_ms() > list_s * 1000:
                     raise TooManyPictures(f"not begun within {list_s:g} s; send fewer at once")
-                text = json.dumps(detect_one(picture, options, part), ensure_ascii=False)
+                left_s = list_s - call.elapsed_ms() / 1000
+                told = detect_one(picture, options, part, left_s)
+                text = json.dumps(told, ensure_ascii=False)
                 if len(text.encode(errors="replace")) > room:
                     part.prediction = None
                     raise TooManyPictures("the answer is full; send fewer at once")
@@ -109,11 +113,16 @@ def endpoint(
             texts.append(text)
         return Response(200, "application/json", f"[{', '.join(texts)}]")
 
-    def detect_one(picture: Sent, options: Options, part: Call) -> dict[str, Any]:
+    def detect_one(picture: Sent, options: Options, part: Call, left_s: float) -> dict[str, Any]:
         if isinstance(picture, Problem):
             raise picture
-        part.ask = Ask(picture, options.thresholds)
-        prediction = predict(part.ask, detector=detector, max_pixels=max_pixels)
+        part.ask = Ask(picture, options.thresholds, options.tiles)
+        prediction = predict(
+            part.ask,
+            detector=detector,
+            max_pixels=max_pixels,
+            tiles_s=left_s,
+        )
         # The call outlives its pictures, whose pixels would add up: a record does without.
         nothing = np.empty((0, 0, 3), np.uint8)
         part.prediction = replace(prediction, picture=replace(prediction.picture, rgb=nothing))
@@ -150,6 +159,7 @@ def read_options(request: Request, manifest: Manifest) -> Options:
         ),
         class_ids=tuple(map(classes.index, labels)) or tuple(range(len(classes))),
         media=choose_media(request.headers.get("accept", "")),
+        tiles=grid("tiles", once.get("tiles", "none")),
     )
 
 
@@ -182,25 +192,27 @@ def _answer(
         "image": {"width": picture.width, "height": picture.height, "format": picture.format},
         "count": len(shown),
         "counts": {manifest.classes[class_id]: counts[class_id] for class_id in options.class_ids},
-        "count_interval": _count_interval(len(shown), options, manifest),
+        "count_interval": _count_interval(len(shown), prediction, options, manifest),
         "detections": record.listing(shown, manifest.classes),
         "thresholds": {
             "score": thresholds.score,
             "iou": thresholds.iou,
             "max_detections": thresholds.max_detections,
         },
+        "tiles": record.tiles(prediction),
         "timing_ms": record.timing(call),
     }
 
 
 def _count_interval(
-    count: int, options: Options, manifest: Manifest
+    count: int, prediction: Prediction, options: Options, manifest: Manifest
 ) -> dict[str, int | float] | None:
-    """Null where the bundle is not calibrated, or not for what was asked: other thresholds, some
-    classes only, or a list that may have been cut."""
+    """Null where the bundle is not calibrated, or not for what was asked: other thresholds, tiles,
+    some classes only, or a list that may have been cut."""
     calibration, asked = manifest.count_calibration, options.thresholds
     if (
         calibration is None
+        or prediction.tiles is not None
         or (asked.score, asked.iou) != (calibration.score_threshold, calibration.iou_threshold)
         or len(options.class_ids) != len(manifest.classes)
         or count >= asked.max_detections

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
+from typing import Literal
 
 from handler.problems import BadRequest
+from handler.tiles import MOST, WHOLE, Grid
 
 
 def share(name: str, given: object, *, least: float = 0, most: float = 1) -> float:
@@ -33,3 +36,20 @@ def flag(name: str, given: object) -> bool:
     if not isinstance(given, bool):
         raise BadRequest(f"{name} must be true or false, not {str(given)[:40]!r}")
     return given
+
+
+def grid(name: str, given: str) -> Grid | Literal["auto"]:
+    """Tiles: none, auto, or columns x rows such as 3x2. Raises BadRequest, which calls it
+    `name`."""
+    if given == "none":
+        return WHOLE
+    if given == "auto":
+        return "auto"
+    columns, _, rows = given.partition("x")
+    sides = [side for side in (columns, rows) if re.fullmatch(rf"[1-{MOST}]", side)]
+    if len(sides) != 2:
+        raise BadRequest(
+            f"{name} must be none, auto, or columns x rows from 1x1 to {MOST}x{MOST} such as 3x2, "
+            f"not {given[:40]!r}"
+        )
+    return Grid(int(columns), int(rows))

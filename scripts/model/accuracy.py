@@ -84,7 +84,11 @@ class Figures:
 
 
 def figures(
-    judged: Sequence[Judged], classes: Sequence[str], name: str, score_threshold: float
+    judged: Sequence[Judged],
+    classes: Sequence[str],
+    name: str,
+    score_threshold: float,
+    max_detections: int = MAX_DETECTIONS,
 ) -> Figures:
     """Score judged pictures at a threshold. AP does not depend on the threshold. Labels unknown to
     the model raise dataset.DatasetError."""
@@ -93,7 +97,7 @@ def figures(
         raise dataset.DatasetError(
             f"{name}: labels {unknown} are none of the model's: {list(classes)}"
         )
-    found_by = average_precision(judged, classes)
+    found_by = average_precision(judged, classes, max_detections)
     over = curve(judged, classes)
     hits = found = true = 0
     errors, apart = [], []
@@ -179,9 +183,11 @@ def matches(picture: LabelledPicture, found: Detections, classes: Sequence[str])
     return int((taken(picture, found, classes) >= 0).sum())
 
 
-def average_precision(judged: Sequence[Judged], classes: Sequence[str]) -> AveragePrecision:
-    """COCO's average precision at up to MAX_DETECTIONS a picture."""
-    precision = _coco_precision(judged, classes)
+def average_precision(
+    judged: Sequence[Judged], classes: Sequence[str], max_detections: int = MAX_DETECTIONS
+) -> AveragePrecision:
+    """COCO's average precision at up to max_detections a picture."""
+    precision = _coco_precision(judged, classes, max_detections)
     if precision is None:
         return AveragePrecision(0.0, 0.0, 0.0, dict.fromkeys(SIZES), dict.fromkeys(classes))
     valid = np.where(precision > -1, precision, np.nan)
@@ -202,7 +208,9 @@ def average_precision(judged: Sequence[Judged], classes: Sequence[str]) -> Avera
     )
 
 
-def _coco_precision(judged: Sequence[Judged], classes: Sequence[str]) -> np.ndarray | None:
+def _coco_precision(
+    judged: Sequence[Judged], classes: Sequence[str], max_detections: int
+) -> np.ndarray | None:
     """pycocotools' precision (IoU, recall, class, area: all and SIZES), -1 where there is no
     object; None where nothing is labelled or found."""
     from pycocotools.coco import COCO
@@ -230,7 +238,7 @@ def _coco_precision(judged: Sequence[Judged], classes: Sequence[str]) -> np.ndar
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools talks
         truth.createIndex()
         judge = COCOeval(truth, truth.loadRes(results), "bbox")
-        judge.params.maxDets = [1, 10, MAX_DETECTIONS]
+        judge.params.maxDets = [1, 10, max_detections]
         judge.evaluate()
         judge.accumulate()
     return judge.eval["precision"][..., -1]

@@ -9,7 +9,8 @@ yet taken, by IoU >= 0.5.
 
 Into model.json go, each by its option: the figures (--write); the score threshold that counts best
 (--write-threshold); how far a count may be off, which the API then answers as count_interval
-(--calibrate FOLDER); what predictions look like, for monitoring (--write-baseline).
+(--calibrate FOLDER); what predictions look like, for monitoring, and how large the objects are in
+the model's input, which tiles=auto aims at (--write-baseline).
 """
 
 from __future__ import annotations
@@ -18,42 +19,57 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 from tqdm import tqdm
 
-from handler import bundle, image
+from handler import bundle
 from handler.detector import MAX_NEAR_MISSES, Detector, Thresholds
+from handler.predict import Ask, Prediction, predict
 from handler.problems import Problem
 from handler.record import statistics
+from handler.tiles import WHOLE, Grid
 from scripts.model import accuracy, baseline, count_calibration, dataset, report
 from scripts.model.accuracy import MAX_DETECTIONS, Figures, Judged
 from scripts.model.dataset import LabelledPicture
 
 MAX_PIXELS = 400_000_000  # these pictures are ours
+TILES_S = 600.0
 
 
 def run(detector: Detector, pictures: Sequence[LabelledPicture]) -> list[Judged]:
     """Decode and detect every picture with the handler's code, down to the bundle's score floor."""
-    thresholds = detector.manifest.thresholds
-    wide = Thresholds(
-        score=thresholds.score_floor, iou=thresholds.iou, max_detections=MAX_DETECTIONS
-    )
-    judged = []
-    for item in tqdm(pictures, unit="picture", desc="detecting", disable=None):
-        try:
-            picture = image.decode(
-                item.path.read_bytes(), max_pixels=MAX_PIXELS, at_least=detector.at_least
-            )
-        except (OSError, Problem) as error:
-            reason = error.detail if isinstance(error, Problem) else error.strerror
-            raise dataset.DatasetError(f"{item.path}: {reason}; mend or remove it") from None
-        seen = detector.detect(picture, wide)
-        judged.append(
-            Judged(item, seen.detections, picture.width, picture.height, statistics(seen.content))
-        )
-    return judged
+    return [judge(item, look(detector, item)) for item in progress(pictures)]
+
+
+def progress(pictures: Sequence[LabelledPicture]) -> Iterable[LabelledPicture]:
+    return tqdm(pictures, unit="picture", desc="detecting", disable=None)
+
+
+def look(
+    detector: Detector,
+    item: LabelledPicture,
+    *,
+    tiles: Grid | Literal["auto"] = WHOLE,
+    max_detections: int = MAX_DETECTIONS,
+) -> Prediction:
+    """What the handler makes of a picture. Raises dataset.DatasetError where it is none."""
+    limits = detector.manifest.thresholds
+    wide = Thresholds(limits.score_floor, limits.iou, max_detections)
+    try:
+        ask = Ask(item.path.read_bytes(), wide, tiles)
+        return predict(ask, detector=detector, max_pixels=MAX_PIXELS, tiles_s=TILES_S)
+    except (OSError, Problem) as error:
+        reason = error.detail if isinstance(error, Problem) else error.strerror
+        raise dataset.DatasetError(f"{item.path}: {reason}; mend or remove it") from None
+
+
+def judge(item: LabelledPicture, made: Prediction) -> Judged:
+    picture, seen = made.picture, made.found
+    return Judged(item, seen.detections, picture.width, picture.height, statistics(seen.content))
 
 
 def observe(item: Judged, classes: Sequence[str], score_threshold: float) -> baseline.Observation:
@@ -71,6 +87,21 @@ def observe(item: Judged, classes: Sequence[str], score_threshold: float) -> bas
         sharpness=sharpness,
         megapixels=item.width * item.height / 1e6,
     )
+
+
+def training_scale(
+    judged: Sequence[Judged], size: bundle.Input, name: str, command: str
+) -> bundle.TrainingScale | None:
+    """The labelled objects' size in the model's input; None where nothing is labelled."""
+    sizes = [
+        np.sqrt((item.picture.boxes[:, 2:] - item.picture.boxes[:, :2]).prod(1))
+        * min(size.width / item.width, size.height / item.height)
+        for item in judged
+    ]
+    median = float(np.median(np.concatenate(sizes))) if any(map(len, sizes)) else 0.0
+    if not median:
+        return None
+    return bundle.TrainingScale(round(median, 2), len(judged), name, command)
 
 
 def set_name(folder: Path) -> str:
@@ -100,7 +131,7 @@ def main(argv: list[str] | None = None) -> None:
         "these labelled pictures that training never saw")  # fmt: skip
     add("--coverage", type=float, default=0.9, help="of that interval (%(default)s)")
     add("--write-baseline", action="store_true", help="write what predictions on the folders look "
-        "like, for monitoring")  # fmt: skip
+        "like, for monitoring, and how large objects are, for tiles=auto")  # fmt: skip
     add("--pictures", action="store_true", help="also print each picture's counts")
     add("--json", action="store_true", help="print the figures as JSON")
     add("--threads", type=int, default=1, help="of ONNX Runtime (%(default)s)")
@@ -166,7 +197,8 @@ def _run(options: argparse.Namespace) -> None:
             iou_threshold=limits.iou,
             command=f"{command} --write-baseline",
         )
-        manifest = dataclasses.replace(manifest, monitoring_baseline=made)
+        scale = training_scale(every, manifest.input, made.dataset, made.command)
+        manifest = dataclasses.replace(manifest, monitoring_baseline=made, training_scale=scale)
     if options.write or options.write_threshold:
         kept = [entry for entry in manifest.evaluation if entry.dataset not in sets]
         entries = (*kept, *(_entry(row, command) for row in rows))

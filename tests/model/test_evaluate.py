@@ -154,6 +154,9 @@ def test_calibration_and_baseline_are_written_and_served(
     assert sum(seen.histograms["score"].counts) == sum(seen.class_counts.values()) == found
     assert sum(seen.histograms["brightness"].counts) == 20
     assert seen.histograms["count"].mean == pytest.approx(found / 20)
+    # squares of 80 of 640 px, in an input of 64
+    assert manifest.training_scale and manifest.training_scale.object_px == 8
+    assert manifest.training_scale.pictures == 20
 
 
 def test_folders_of_one_name_are_not_taken_for_each_other(squares: Path, tmp_path: Path) -> None:
