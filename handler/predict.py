@@ -16,7 +16,7 @@ from handler.problems import Unprocessable
 from handler.tiles import WHOLE, Grid, Piece
 
 TILES_S = 12.0  # within which all tiles are looked at; the function has 20
-_ROUNDS = 2  # of ever finer tiles, until objects have the model's scale
+_ROUNDS = 3  # of ever finer tiles: what is found of objects too small is the larger ones
 
 
 @dataclass(frozen=True)

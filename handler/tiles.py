@@ -21,7 +21,7 @@ from handler.detections import Detections
 
 MOST = 8  # columns, and rows
 OVERLAP = 0.2  # of a tile's side, SAHI's default
-MIN_GAIN = 1.5  # objects this much smaller than the model's are worth finer tiles
+MIN_GAIN = 1.3  # objects this much smaller than the model knows them are worth finer tiles
 OBJECT_PX = 32.0  # aimed at where a bundle knows no training scale: COCO's end of "small"
 _SAME = 0.5  # IoU of two tiles' boxes, in the px that both saw, from which they are of one object
 _INSIDE = 0.7  # share of a cut box within another's, likewise
