@@ -51,8 +51,11 @@ class Found:
 class Detector:
     """A bundle's ONNX Runtime session, made once per execution environment."""
 
-    def __init__(self, manifest: Manifest, session: onnxruntime.InferenceSession) -> None:
+    def __init__(
+        self, manifest: Manifest, session: onnxruntime.InferenceSession, threads: int
+    ) -> None:
         self.manifest = manifest
+        self.threads = threads
         self._session = session
 
     @classmethod
@@ -72,7 +75,7 @@ class Detector:
         except Exception as error:  # onnxruntime has no public error type
             raise BundleError(f"{bundle.graph}: ONNX Runtime cannot load it ({error})") from error
         _check_contract(bundle, session)
-        detector = cls(bundle.manifest, session)
+        detector = cls(bundle.manifest, session, threads)
         size = bundle.manifest.input
         blank = np.zeros((size.height, size.width, 3), np.uint8)
         try:
@@ -93,7 +96,10 @@ class Detector:
         return 2 * self.manifest.input.width, 2 * self.manifest.input.height
 
     def detect(self, picture: Picture, thresholds: Thresholds) -> Found:
-        """Find what scores above the threshold (strictly, as IceVision), and what came near."""
+        """Find what scores above the threshold (strictly, as IceVision), and what came near.
+
+        Threads may call it at the same time.
+        """
         size, resize = self.manifest.input, self.manifest.resize
         box = letterbox.fit(picture.width, picture.height, size.width, size.height, resize.fit)
         model_input = letterbox.apply(picture.rgb, box, rule=resize.rule, fill=resize.fill)

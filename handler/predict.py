@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,7 +15,7 @@ from handler.detections import Detections
 from handler.detector import MAX_NEAR_MISSES, Detector, Found, Thresholds
 from handler.image import Picture
 from handler.problems import Unprocessable
-from handler.tiles import WHOLE, Grid, Piece
+from handler.tiles import WHOLE, Grid, Piece, Tile
 
 TILES_S = 12.0  # within which all tiles are looked at; the function has 20
 _ROUNDS = 3  # of ever finer tiles: what is found of objects too small is the larger ones
@@ -121,28 +123,26 @@ def _look(
     started: float,
     tiles_s: float,
 ) -> Found:
-    """All tiles of a grid, one after the other in the one session (its input is of one picture; its
-    threads are all the function has), never more than one tile's pixels beside the picture."""
+    """What all tiles of a grid make together."""
     size, thresholds = (full.width, full.height), whole.ask.thresholds
     places = tiles.layout(*size, grid)
     large = tiles.too_large(_every(whole.found), (places[0].width, places[0].height))
-    pieces = [Piece(tiles.Tile(0, 0, *size), large)]
+    pieces = [Piece(Tile(0, 0, *size), large)]
     inference_ms, begun = 0.0, time.perf_counter()
-    for done, tile in enumerate(places, 1):
-        rgb = full.rgb[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
-        part = detector.detect(replace(full, rgb=rgb, width=tile.width, height=tile.height),
-                               thresholds)  # fmt: skip
-        every = _every(part)
-        corner = np.array([tile.left, tile.top] * 2, np.float32)
-        pieces.append(Piece(tile, replace(every, boxes=every.boxes + corner)))
-        inference_ms += part.inference_ms
-        now = time.perf_counter()
-        needed = begun - started + (now - begun) / done * len(places)
-        if needed > tiles_s and done < len(places):
-            raise Unprocessable(
-                f"{grid.columns}x{grid.rows} tiles of this picture would take about {needed:.0f} s"
-                f", {tiles_s:.0f} at most; ask for fewer tiles, or send a smaller picture"
-            )
+    with contextlib.closing(_each(places, full, thresholds, detector)) as parts:
+        for done, (tile, part) in enumerate(zip(places, parts, strict=True), 1):
+            every = _every(part)
+            corner = np.array([tile.left, tile.top] * 2, np.float32)
+            pieces.append(Piece(tile, replace(every, boxes=every.boxes + corner)))
+            inference_ms += part.inference_ms / detector.threads  # they go on side by side
+            now = time.perf_counter()
+            needed = begun - started + (now - begun) / done * len(places)
+            if needed > tiles_s and done < len(places):
+                raise Unprocessable(
+                    f"{grid.columns}x{grid.rows} tiles of this picture would take about "
+                    f"{needed:.0f} s, {tiles_s:.0f} at most; ask for fewer tiles, or send a "
+                    "smaller picture"
+                )
     most = thresholds.max_detections + MAX_NEAR_MISSES
     merged = tiles.merge(pieces, size, iou=thresholds.iou, most=most)
     shown = int(np.count_nonzero(merged.scores > thresholds.score))
@@ -152,6 +152,33 @@ def _look(
         content=whole.found.content,  # so that records compare, whatever the tiles
         inference_ms=inference_ms,
     )
+
+
+def _each(
+    places: Sequence[Tile], full: Picture, thresholds: Thresholds, detector: Detector
+) -> Generator[Found, None, None]:
+    """What is found in each tile, in their order.
+
+    The graph's input is of one picture. On one thread tiles come one after the other, on several as
+    many at a time: in 0.6 of the time that as many threads take over one tile after the other (640
+    px, two threads). No more of them are in memory at once.
+    """
+
+    def look(tile: Tile) -> Found:
+        rgb = full.rgb[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+        part = replace(full, rgb=rgb, width=tile.width, height=tile.height)
+        return detector.detect(part, thresholds)
+
+    if detector.threads == 1:
+        yield from map(look, places)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # most requests need none
+
+    pool = ThreadPoolExecutor(detector.threads)
+    try:
+        yield from pool.map(look, places)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _choose(made: Prediction, grid: Grid, detector: Detector) -> Grid:

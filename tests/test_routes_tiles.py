@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -194,6 +196,19 @@ def test_tiles_that_would_take_too_long_are_refused(detector: Detector) -> None:
     ask = Ask(file(), Thresholds(0.5, 0.5, 100), Grid(8, 8))
     with pytest.raises(Unprocessable, match="8x8 tiles of this picture would take about"):
         predict(ask, detector=detector, max_pixels=10**6, tiles_s=0.0)
+
+
+def test_threads_find_the_same(made_bundle: Path, detector: Detector) -> None:
+    ask = Ask(file(), Thresholds(0.5, 0.5, 100), Grid(8, 8))
+    several = Detector.load(bundle.load(made_bundle), threads=3)
+    one, other = (predict(ask, detector=each, max_pixels=10**6) for each in (detector, several))
+    assert len(one.detections)
+    for name in ("boxes", "scores", "class_ids"):
+        assert np.array_equal(getattr(one.detections, name), getattr(other.detections, name))
+    before = threading.active_count()
+    with pytest.raises(Unprocessable):
+        predict(ask, detector=several, max_pixels=10**6, tiles_s=0.0)
+    assert threading.active_count() == before
 
 
 def test_auto_takes_the_whole_picture_where_time_is_short(detector: Detector) -> None:
