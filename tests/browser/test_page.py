@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import gzip
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,8 @@ from handler import count_interval
 from handler.bundle import CountCalibration
 from tests.browser.conftest import PHONE, Visit, opened
 from tests.browser.pictures import ALL, RED, STRONG, STRONG_RED, squares
-from tests.support.app import App
+from tests.clients.conftest import serving
+from tests.support.app import App, make_app
 
 PICTURE = ("squares.png", "image/png", squares())
 # A file in the page's hands, as a DataTransfer.
@@ -274,27 +277,25 @@ def test_two_fingers_zoom(phone: Visit) -> None:
     phone.page.get_by_role("button", name="Zoom out").tap()
 
 
-def test_a_correction_is_sent(chromium: Any, url: str) -> None:
-    sent: list[Any] = []
+def test_a_correction_is_kept_with_its_prediction(visit: Visit, app: App) -> None:
+    def kept() -> list[Any]:
+        files = app.log_root.glob("feedback/**/*.json.gz")
+        return [json.loads(gzip.decompress(path.read_bytes())) for path in files]
 
-    def stored(route: Any) -> None:
-        sent.append((route.request.method, route.request.url, route.request.post_data_json))
-        route.fulfill(status=201, json={"stored": True})
-
-    with opened(chromium, url, before=lambda page: page.route("**/feedback", stored)) as visit:
-        visit.choose(PICTURE)
-        visit.expect("#corrected").to_have_value(str(STRONG))
-        visit.page.get_by_role("button", name="One more").click()
+    visit.choose(PICTURE)
+    visit.expect("#corrected").to_have_value(str(STRONG))
+    visit.page.get_by_role("button", name="One more").click()
+    visit.page.get_by_role("button", name="Send", exact=True).click()
+    visit.expect("#correct-said").to_contain_text("Thank you: 4 is kept")
+    _, saved = visit.saved("JSON")
+    [feedback] = kept()
+    assert feedback["prediction_id"] == json.loads(saved)["prediction_id"]
+    assert feedback["count"] == 4
+    for wrong in ("-1", "2.5", ""):
+        visit.page.locator("#corrected").fill(wrong)
         visit.page.get_by_role("button", name="Send", exact=True).click()
-        visit.expect("#correct-said").to_contain_text("Thank you: 4 is kept")
-        _, saved = visit.saved("JSON")
-        prediction = json.loads(saved)["prediction_id"]
-        assert sent == [("POST", f"{url}v1/predictions/{prediction}/feedback", {"count": 4})]
-        for wrong in ("-1", "2.5", ""):
-            visit.page.locator("#corrected").fill(wrong)
-            visit.page.get_by_role("button", name="Send", exact=True).click()
-            visit.expect("#correct-said").to_have_text("A count is a whole number, 0 or more.")
-        assert len(sent) == 1
+        visit.expect("#correct-said").to_have_text("A count is a whole number, 0 or more.")
+    assert len(kept()) == 1
 
 
 def test_a_correction_that_is_refused_says_why(chromium: Any, url: str) -> None:
@@ -312,8 +313,25 @@ def test_a_correction_that_is_refused_says_why(chromium: Any, url: str) -> None:
         visit.expect("#correct").to_be_visible()
 
 
+def test_corrections_disappear_where_there_is_no_log(
+    chromium: Any, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    with (
+        make_app(tiny_bundle, tmp_path, PREDICTION_LOG="") as app,
+        serving(app.module.lambda_handler) as url,
+        opened(chromium, f"{url}/") as visit,
+    ):
+        visit.choose(PICTURE)
+        visit.expect_count(STRONG)
+        visit.page.get_by_role("button", name="Send", exact=True).click()
+        visit.expect("#correct").to_be_hidden()
+        visit.expect("#live").to_have_text("Corrections are not kept here.")
+
+
 @pytest.mark.parametrize("status", [404, 405])
-def test_corrections_disappear_where_none_are_kept(chromium: Any, url: str, status: int) -> None:
+def test_corrections_disappear_before_an_older_function(
+    chromium: Any, url: str, status: int
+) -> None:
     def missing(route: Any) -> None:
         detail = "there is no such path; there are …"
         body = {"type": "urn:icebox:problem:not-found", "title": "Not found", "detail": detail}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.browser.conftest import Visit, opened
 from tests.browser.pictures import STRONG, squares
+from tests.clients.conftest import serving
+from tests.support.app import make_app
 
 PICTURE = ("squares.png", "image/png", squares())
 
@@ -103,30 +108,24 @@ def test_a_name_with_markup_is_text(visit: Visit) -> None:
 # ---- keys -----------------------------------------------------------------------------------
 
 
-def locked(page: Any) -> None:
-    """An API that asks for the key `open-sesame`, as problem+json."""
-
-    def guard(route: Any) -> None:
-        given = route.request.headers.get("authorization")
-        if given == "Bearer open-sesame":
-            route.continue_()
-        elif given:
-            told = {"title": "Not allowed", "status": 403, "detail": "this key is not known here"}
-            route.fulfill(status=403, json={"type": "urn:icebox:problem:forbidden", **told})
-        else:
-            told = {"title": "Key missing", "status": 401, "detail": "this API asks for a key"}
-            route.fulfill(status=401, json={"type": "urn:icebox:problem:unauthorized", **told})
-
-    page.route("**/v1/**", guard)
+@pytest.fixture
+def locked(tiny_bundle: Path, tmp_path: Path) -> Iterator[str]:
+    """The page of a function that asks for the key `open-sesame`."""
+    digest = hashlib.sha256(b"open-sesame").hexdigest()
+    with (
+        make_app(tiny_bundle, tmp_path / "log", API_KEY_SHA256=digest) as app,
+        serving(app.module.lambda_handler) as url,
+    ):
+        yield f"{url}/"
 
 
-def test_a_key_is_asked_for_and_kept_for_this_tab(chromium: Any, url: str) -> None:
-    with opened(chromium, url, before=locked) as visit:
+def test_a_key_is_asked_for_and_kept_for_this_tab(chromium: Any, locked: str) -> None:
+    with opened(chromium, locked) as visit:
         dialog = visit.page.get_by_role("dialog", name="This API asks for a key")
         dialog.wait_for()
         visit.page.get_by_label("API key").fill("wrong")
         visit.page.keyboard.press("Enter")
-        visit.expect("#key-said").to_have_text("This key is not known here.")
+        visit.expect("#key-said").to_contain_text("This key is not known here")
         visit.page.get_by_label("API key").fill("open-sesame")
         visit.page.get_by_role("button", name="Use this key").click()
         visit.expect("#name").to_contain_text("squares")
@@ -144,8 +143,8 @@ def test_a_key_is_asked_for_and_kept_for_this_tab(chromium: Any, url: str) -> No
         assert visit.page.evaluate("sessionStorage.length") == 0
 
 
-def test_without_the_key_nothing_is_sent(chromium: Any, url: str) -> None:
-    with opened(chromium, url, before=locked) as visit:
+def test_without_the_key_nothing_is_sent(chromium: Any, locked: str) -> None:
+    with opened(chromium, locked) as visit:
         visit.page.get_by_role("button", name="Cancel").click()
         visit.expect("#finds").to_have_text("A key is needed")
         visit.choose(PICTURE)
@@ -158,8 +157,8 @@ def test_without_the_key_nothing_is_sent(chromium: Any, url: str) -> None:
         visit.expect_count(STRONG)
 
 
-def test_a_key_that_no_header_carries_is_refused_here(chromium: Any, url: str) -> None:
-    with opened(chromium, url, before=locked) as visit:
+def test_a_key_that_no_header_carries_is_refused_here(chromium: Any, locked: str) -> None:
+    with opened(chromium, locked) as visit:
         visit.page.get_by_label("API key").fill("schlüssel")
         visit.page.keyboard.press("Enter")
         visit.expect("#key-said").to_contain_text("A key has letters, digits and signs")
