@@ -1,4 +1,5 @@
-"""`GET /`: the web page out, whole in one answer; and the few files that its installation needs.
+"""`GET /`: the web page out, whole in one answer; the few files that its installation needs; and
+`GET /docs`, `GET /openapi.json`: the API described.
 
 Style, script and icon are put into the page: a page of five requests would start five cold
 execution environments, and the page needs no address of its own files, behind a stage or not.
@@ -19,13 +20,14 @@ from handler.call import Call
 from handler.gateway import Endpoint, Request
 
 FOLDER = Path(__file__).parents[1] / "web"
-PAGE = "/"
+PAGE, DOCS = "/", "/docs"
 FILES = {
+    "/openapi.json": "application/json",
     "/manifest.webmanifest": "application/manifest+json",
     "/icon-192.png": "image/png",
     "/icon-512.png": "image/png",
 }
-PATHS = (PAGE, *FILES)
+PATHS = (PAGE, DOCS, *FILES)
 # What the page's text has, and what takes its place.
 _STYLE = '<link rel="stylesheet" href="style.css">'
 _SCRIPT = '<script src="app.js"></script>'
@@ -42,6 +44,13 @@ class File:
     headers: Mapping[str, str]
 
 
+class Whole(Response[Any]):
+    """A file's bytes as they are: powertools would encode those of a JSON file as JSON again."""
+
+    def is_json(self) -> bool:
+        return False
+
+
 def endpoint(path: str) -> Endpoint:
     """Files are read on the first request for one, not at INIT: most environments get none."""
 
@@ -50,10 +59,10 @@ def endpoint(path: str) -> Endpoint:
         headers = {**file.headers, "ETag": file.etag, "Vary": "Accept-Encoding"}
         media = headers.pop("Content-Type")
         if _is_known(request.headers.get("if-none-match", ""), file.etag):
-            return Response(304, media, "", headers=headers)
+            return Whole(304, media, "", headers=headers)
         if not takes_gzip(request.headers.get("accept-encoding", "")):
-            return Response(200, media, file.plain, headers=headers)
-        return Response(200, media, file.packed, headers=headers | {"Content-Encoding": "gzip"})
+            return Whole(200, media, file.plain, headers=headers)
+        return Whole(200, media, file.packed, headers=headers | {"Content-Encoding": "gzip"})
 
     return answer
 
@@ -61,9 +70,12 @@ def endpoint(path: str) -> Endpoint:
 @functools.cache
 def load(path: str) -> File:
     """One of PATHS, ready to be sent."""
-    if path != PAGE:
+    if path in FILES:
         headers = {"Content-Type": FILES[path], "Cache-Control": "public, max-age=86400"}
         return _file((FOLDER / path[1:]).read_bytes(), headers)
+    if path == DOCS:
+        page = _text("docs.html")
+        return _page(page, {"style-src": _hash(_between(page, "<style>", "</style>"))})
     style, script = (_text(name) for name in ("style.css", "app.js"))
     icon = base64.b64encode((FOLDER / "icon.svg").read_bytes()).decode()
     page = (
@@ -73,12 +85,29 @@ def load(path: str) -> File:
         .replace(_ICON, f'href="data:image/svg+xml;base64,{icon}"')
     )
     policy = {
-        "default-src": "'none'",
         "script-src": _hash(script),
         "style-src": _hash(style),
         "img-src": "'self' blob: data:",
         "connect-src": "'self'",
         "manifest-src": "'self'",
+    }
+    return _page(page, policy)
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether the header names gzip, or all, and not with a weight of nothing."""
+    weights = {}
+    for item in accept_encoding.lower().split(","):
+        name, _, weight = item.replace(" ", "").partition(";q=")
+        weights[name] = weight.strip("0.") != "" if weight else True
+    return weights.get("gzip", weights.get("*", False))
+
+
+def _page(page: str, allowed: Mapping[str, str]) -> File:
+    """A page's file. allowed: what its Content Security Policy lets in; else nothing."""
+    policy = {
+        "default-src": "'none'",
+        **allowed,
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",
@@ -92,15 +121,6 @@ def load(path: str) -> File:
         "Permissions-Policy": "geolocation=(), microphone=(), payment=()",
     }
     return _file(page.encode(), headers)
-
-
-def takes_gzip(accept_encoding: str) -> bool:
-    """Whether the header names gzip, or all, and not with a weight of nothing."""
-    weights = {}
-    for item in accept_encoding.lower().split(","):
-        name, _, weight = item.replace(" ", "").partition(";q=")
-        weights[name] = weight.strip("0.") != "" if weight else True
-    return weights.get("gzip", weights.get("*", False))
 
 
 def _file(plain: bytes, headers: Mapping[str, str]) -> File:
@@ -118,6 +138,10 @@ def _file(plain: bytes, headers: Mapping[str, str]) -> File:
 
 def _text(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _between(text: str, opening: str, closing: str) -> str:
+    return text.partition(opening)[2].partition(closing)[0]
 
 
 def _hash(inline: str) -> str:
