@@ -276,8 +276,11 @@ def _gradio() -> dict[str, Any]:
         "event_id": {"type": "string"}}})  # fmt: skip
     stream = {
         "description": "the outcome",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    }
+        "content": {"text/event-stream": {"schema": {
+            "type": "object", "required": ["data"],
+            "properties": {"data": {"type": "string"}, "event": {"type": "string"}},
+        }}},
+    }  # fmt: skip
     data = {"application/json": {"schema": ref("GradioData")}}
     picture_problems = (400, 401, 403, 404, 413, 415, 422)
 
