@@ -21,11 +21,11 @@ def test_a_large_picture_goes_by_s3(
     kind: str, s3: Any, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = make_bucket(s3, "icebox-uploads")
-    monkeypatch.setattr(client, "BODY_BYTES", 1000)
+    monkeypatch.setattr(client, "BODY_BYTES", 500)
     digest = hashlib.sha256(b"key").hexdigest()
     uploads = {"UPLOAD_STORE": f"s3://{bucket}", "API_KEY_SHA256": digest}
     picture = encoded(RED_AND_GREEN, kind)
-    assert len(picture) > 1000
+    assert len(picture) > 500
     with (
         make_app(tiny_bundle, tmp_path, **uploads) as app,
         serving(app.module.lambda_handler) as url,
