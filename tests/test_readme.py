@@ -69,7 +69,7 @@ def test_settings_are_those_that_are_read() -> None:
     table = README.split("## Settings")[1].split("## ")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", table, re.M))
     source = (ROOT / "handler" / "settings.py").read_text()
-    read = set(re.findall(r'"([A-Z][A-Z_]+)"', source)) - {
+    read = set(re.findall(r'"([A-Z][A-Z0-9_]+)"', source)) - {
         "DEBUG",
         "INFO",
         "WARNING",
@@ -80,6 +80,8 @@ def test_settings_are_those_that_are_read() -> None:
     defaults = Settings.from_env({})
     assert rows["MAX_BODY_BYTES"] == f"`{defaults.max_body_bytes}`"
     assert rows["MAX_IMAGE_PIXELS"] == f"`{defaults.max_image_pixels}`"
+    assert rows["MAX_UPLOAD_BYTES"] == f"`{defaults.max_upload_bytes}`"
+    assert rows["MAX_PICTURES"] == f"`{defaults.max_pictures}`"
     assert rows["LOG_LEVEL"] == f"`{defaults.log_level}`"
 
 
