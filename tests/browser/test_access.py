@@ -44,6 +44,7 @@ SNAPSHOT = """
         - button "JSON"
 - contentinfo:
   - switch "Send the exact original"
+  - link "API"
 - status: /3 objects/
 """
 
