@@ -206,6 +206,8 @@ def test_no_event_is_left_over() -> None:
         ("roboflow.json", 200),
         ("annotated.json", 200),
         ("thresholds.json", 200),
+        ("tiles.json", 200),
+        ("openapi.json", 200),
         ("function-url.json", 200),
         ("rest.json", 200),
         ("alb.json", 200),

@@ -60,6 +60,8 @@ def make_events(picture: bytes) -> dict[str, Event]:
         "thresholds.json": to_http_api(
             detect(picture, query="?score_threshold=0.3&max_detections=20")
         ),
+        "tiles.json": to_http_api(detect(picture, query="?tiles=2x2")),
+        "openapi.json": to_http_api(HttpRequest("GET", "/openapi.json")),
         "function-url.json": to_function_url(raw),
         "rest.json": to_rest_api(raw),
         "alb.json": to_alb(raw),
