@@ -132,22 +132,30 @@ class Icebox:
         return _prediction(json.loads(self._detect(_read(picture), asked, "application/json")))
 
     def detect_many(
-        self, pictures: Iterable[Picture], *, at_once: int = 4, score_threshold: Any = None
+        self,
+        pictures: Iterable[Picture],
+        *,
+        at_once: int = 4,
+        score_threshold: float | None = None,
+        tiles: str | None = None,
     ) -> Iterator[Prediction | IceboxError | OSError]:
         """Of each picture, in their order, what was found or what went wrong."""
 
         def one(picture: Picture) -> Prediction | IceboxError | OSError:
             try:
-                return self.detect(picture, score_threshold=score_threshold)
+                return self.detect(picture, score_threshold=score_threshold, tiles=tiles)
             except (IceboxError, OSError) as error:
                 return error
 
         with ThreadPoolExecutor(at_once) as pool:
             yield from pool.map(one, pictures)
 
-    def annotated(self, picture: Picture, *, score_threshold: float | None = None) -> bytes:
+    def annotated(
+        self, picture: Picture, *, score_threshold: float | None = None, tiles: str | None = None
+    ) -> bytes:
         """The picture with the boxes on it, as JPEG of at most 1280 px."""
-        return self._detect(_read(picture), {"score_threshold": score_threshold}, "image/jpeg")
+        asked = {"score_threshold": score_threshold, "tiles": tiles}
+        return self._detect(_read(picture), asked, "image/jpeg")
 
     def feedback(
         self,
@@ -299,6 +307,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--key", default=os.environ.get("ICEBOX_KEY"), help="or $ICEBOX_KEY")
     parser.add_argument("--score-threshold", type=float)
+    parser.add_argument("--tiles", help="auto, or columns x rows such as 3x2")
     parser.add_argument("--annotated", type=Path, metavar="FOLDER", help="keep them, with boxes")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one answer a line")
@@ -308,19 +317,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         api = Icebox(asked.url, asked.key)
     except ValueError as error:
         parser.error(str(error))
+    how = {"score_threshold": asked.score_threshold, "tiles": asked.tiles}
     failed = 0
     rows = csv.writer(sys.stdout)
     if asked.csv:
         rows.writerow(["picture", "label", "score", "xmin", "ymin", "xmax", "ymax"])
     width = max(len(str(path)) for path in asked.pictures)
-    answers = api.detect_many(asked.pictures, score_threshold=asked.score_threshold)
+    answers = api.detect_many(asked.pictures, **how)
     for done, (path, found) in enumerate(zip(asked.pictures, answers, strict=True), 1):
         try:
             if isinstance(found, Exception):
                 raise found
             if asked.annotated:
                 asked.annotated.mkdir(parents=True, exist_ok=True)
-                drawn = api.annotated(path, score_threshold=asked.score_threshold)
+                drawn = api.annotated(path, **how)
                 (asked.annotated / f"{path.stem}.jpg").write_bytes(drawn)
         except (IceboxError, OSError) as error:
             failed += 1

@@ -225,8 +225,10 @@ def test_the_command_prints_counts(url: str, tmp_path: Path) -> None:
 
 def test_the_command_for_machines(url: str, tmp_path: Path) -> None:
     (tmp_path / "bb.jpg").write_bytes(jpeg(RED_AND_GREEN))
-    [line] = command(url, tmp_path / "bb.jpg", "--json").stdout.splitlines()
-    assert json.loads(line)["count"] == 3
+    asked = ("--json", "--tiles", "2x2", "--score-threshold", "0.6")
+    [line] = command(url, tmp_path / "bb.jpg", *asked).stdout.splitlines()
+    told = json.loads(line)
+    assert told["tiles"] == {"columns": 2, "rows": 2} and told["thresholds"]["score"] == 0.6
     head, *rows = command(url, tmp_path / "bb.jpg", "--csv").stdout.splitlines()
     assert head == "picture,label,score,xmin,ymin,xmax,ymax" and len(rows) == 3
     assert command("example.com", "a.jpg").returncode == 2
