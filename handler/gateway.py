@@ -35,6 +35,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 ROOM_BYTES, ALB_ROOM_BYTES = 4_500_000, 700_000
 
 API_KEY = "api_key"  # of the query, where Roboflow's clients send one
+PREDICTION_ID = "X-Prediction-Id"  # of every answer that is one prediction
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,12 @@ class Gateway:
                 request = self._request(resolver.current_event.raw_event, params)
                 if not route.is_open:
                     request = replace(request, caller=self._authorize(request))
-                return route.methods[method](request, call)
+                response = route.methods[method](request, call)
             except Problem as problem:
                 return _refuse(problem, call, route.problem_form)
+            if call.prediction:  # for feedback, whatever the dialect's body has room for
+                response.headers[PREDICTION_ID] = call.id
+            return response
 
         return answer
 

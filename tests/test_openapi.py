@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
+from handler.gateway import PREDICTION_ID
 from scripts.local import openapi
 from scripts.local.http_event import HttpAnswer, Pairs
 from tests.support.app import App, make_app
@@ -156,9 +157,12 @@ def b64(picture: bytes) -> str:
 
 
 def conforms(method: str, target: str, answer: HttpAnswer) -> None:
-    """Status, media type and JSON are among those of the operation."""
+    """Status, media type and JSON are among those of the operation, and so is a prediction's name
+    in its header."""
     told = operation(method, target.partition("?")[0])["responses"]
     assert str(answer.status) in told, (method, target, answer.status)
+    if answer.header(PREDICTION_ID):
+        assert PREDICTION_ID in told[str(answer.status)].get("headers", {}), (method, target)
     content = told[str(answer.status)].get("content", {})
     media = (answer.header("Content-Type") or "").partition(";")[0]
     assert media in content, (method, target, answer.status, media)

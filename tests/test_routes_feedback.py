@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import re
@@ -70,6 +71,28 @@ def test_a_corrected_count_lies_beside_its_prediction(app: App) -> None:
         "detections": None,
         "comment": "one hides",
     }
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/v1/detect", "/hf", "/models/squares", "/project/1", "/project/1?format=image"],
+)
+def test_any_dialects_answer_names_its_prediction(app: App, target: str) -> None:
+    answer = app.send("POST", target, jpeg(RED_AND_GREEN))
+    assert answer.status == 200
+    assert give(app, answer.header("x-prediction-id"), {"count": 4}).status == 201
+    assert len(stored(app)) == 1
+
+
+def test_a_gradio_app_learns_its_predictions_name_too(app: App) -> None:
+    picture = base64.b64encode(jpeg(RED_AND_GREEN)).decode()
+    answer = app.send("POST", "/api/predict", json.dumps({"data": [picture]}).encode(), JSON)
+    assert give(app, answer.header("x-prediction-id"), {"count": 4}).status == 201
+
+
+def test_what_is_no_prediction_has_no_name(app: App) -> None:
+    names = [header.lower() for header, _ in app.post(b"no picture").headers]
+    assert "x-prediction-id" not in names
 
 
 def test_corrected_boxes_are_counted_by_class(app: App) -> None:

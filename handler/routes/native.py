@@ -77,11 +77,7 @@ def endpoint(
             "PNG" if options.media == "image/png" else "JPEG",
             request.room_bytes,
         )
-        headers = {
-            "X-Prediction-Id": call.id,
-            "X-Detection-Count": str(len(shown)),
-            "Vary": "Accept",
-        }
+        headers = {"X-Detection-Count": str(len(shown)), "Vary": "Accept"}
         return Response(200, options.media, body, headers=headers)
 
     def detect_each(

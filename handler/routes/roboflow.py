@@ -59,7 +59,7 @@ def endpoint(detector: Detector, *, max_pixels: int) -> Endpoint:
             labels=options.labels,
             line_px=options.line_px,
         )
-        return Response(200, "image/jpeg", drawn, headers={"X-Prediction-Id": call.id})
+        return Response(200, "image/jpeg", drawn)
 
     return detect
 

@@ -17,7 +17,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from handler import feedback, problems, uploads
+from handler import feedback, gateway, problems, uploads
 from handler.bundle import Manifest
 from handler.problems import Problem
 from handler.routes import feedback as feedback_route
@@ -72,6 +72,12 @@ def document() -> dict[str, Any]:
     }  # fmt: skip
 
 
+# of an answer that is one prediction, in any dialect
+PREDICTED = {
+    gateway.PREDICTION_ID: {
+        "description": "what feedback on it is given by", "schema": {"type": "string"}
+    }
+}  # fmt: skip
 TAGS = {
     "Detect": "The API of its own.",
     "Hugging Face": "As `huggingface_hub` and `@huggingface/inference` speak; PATH is their model.",
@@ -123,9 +129,7 @@ def _detect() -> Schema:
             200: {
                 "description": "what was found",
                 "headers": {
-                    "X-Prediction-Id": {
-                        "description": "of an annotated picture", "schema": {"type": "string"},
-                    },
+                    **PREDICTED,
                     "X-Detection-Count": {
                         "description": "of an annotated picture", "schema": {"type": "integer"},
                     },
@@ -234,7 +238,7 @@ def _hugging_face() -> dict[str, Any]:
                 f"objectDetection{title}", "Hugging Face", "Object detection",
                 "A picture's bytes, or JSON with `inputs` and `parameters`.",
                 {
-                    200: answer("what was found", {"type": "array", "items": ref("Detection")}),
+                    200: predicted("what was found", {"type": "array", "items": ref("Detection")}),
                     **refused(400, 401, 403, 404, 413, 415, 422, form="HuggingFaceError"),
                 },
                 parameters=named,
@@ -259,7 +263,7 @@ def _gradio_2() -> dict[str, Any]:
                 name, "Gradio 2", "The annotated picture and the count",
                 "`data` has the picture alone, or picture, show labels, show boxes and threshold.",
                 {
-                    200: answer("a PNG as data URI, and the count", ref("Gradio2Answer")),
+                    200: predicted("a PNG as data URI, and the count", ref("Gradio2Answer")),
                     **refused(400, 401, 403, 413, 415, 422, form="Gradio2Error"),
                 },
                 body={"application/json": {"schema": ref("Gradio2Data")}},
@@ -272,7 +276,7 @@ def _gradio_2() -> dict[str, Any]:
 def _gradio() -> dict[str, Any]:
     """Spoken by libraries, not by hand: told in less detail. Each is 404 without a store."""
     anything = {"type": "object"}
-    event = answer("the event", {"type": "object", "required": ["event_id"], "properties": {
+    event = predicted("the event", {"type": "object", "required": ["event_id"], "properties": {
         "event_id": {"type": "string"}}})  # fmt: skip
     stream = {
         "description": "the outcome",
@@ -316,7 +320,8 @@ def _gradio() -> dict[str, Any]:
         gradio.DATA: one("get", "gradioData", "The session's outcomes", stream, 400, 401, 403, 404,
                          parameters=[session]),
         gradio.RUN: one("post", "gradioRun", "Predict, and answer at once",
-                        answer("the outcome", ref("GradioOutput")), *picture_problems, body=data),
+                        predicted("the outcome", ref("GradioOutput")), *picture_problems,
+                        body=data),
         gradio.CALL: one("post", "gradioCall", "Predict; the outcome is fetched by its event",
                          event, 400, 401, 403, 404, 413, body=data),
         gradio.CALLED: one("get", "gradioCalled", "The outcome of a call, once", stream,
@@ -337,6 +342,7 @@ def _roboflow() -> Schema:
         {
             200: {
                 "description": "what was found",
+                "headers": PREDICTED,
                 "content": {
                     "application/json": {"schema": ref("RoboflowAnswer")},
                     "image/jpeg": {"schema": {}},
@@ -429,6 +435,10 @@ def answer(description: str, schema: Schema, example: object = None) -> Schema:
     if example is not None:
         content["example"] = example
     return {"description": description, "content": {"application/json": content}}
+
+
+def predicted(description: str, schema: Schema) -> Schema:
+    return {"headers": PREDICTED, **answer(description, schema)}
 
 
 def refused(*statuses: int, form: str = "") -> dict[int, Schema]:

@@ -333,6 +333,7 @@ def test_the_api_is_throttled_and_logged_and_lets_browsers_in(expanded: Resource
     cors = only(expanded, "AWS::ApiGatewayV2::Api")["Body"]["x-amazon-apigateway-cors"]
     assert set(cors["allowMethods"]) == {"GET", "POST", "OPTIONS"}
     assert "content-type" in cors["allowHeaders"]
+    assert "x-prediction-id" in cors["exposeHeaders"]  # or no other page's script could read it
 
 
 def test_logs_do_not_stay_for_ever(expanded: Resources) -> None:
