@@ -35,6 +35,7 @@ log_store = store.open_store("PREDICTION_LOG", settings.prediction_log)
 uploads = Uploads(
     settings.upload_store, settings.s3_uri_buckets, max_bytes=settings.max_upload_bytes
 )
+upload_origins = uploads.origins(settings.aws_region, settings.s3_endpoint)
 after_response = AfterResponse.start(settings.runtime_api if log else None)
 detector = Detector.load(bundle.load(settings.model_dir), threads=settings.ort_threads)
 gateway = Gateway(
@@ -54,7 +55,9 @@ gateway = Gateway(
         "/health": Route({"GET": ops.health(detector.manifest)}, is_open=True),
         "/v1/model": Route({"GET": ops.model(detector.manifest)}),
         **{
-            path: Route(dict.fromkeys(("GET", "HEAD"), web.endpoint(path)), is_open=True)
+            path: Route(
+                dict.fromkeys(("GET", "HEAD"), web.endpoint(path, upload_origins)), is_open=True
+            )
             for path in web.PATHS
         },
         **{

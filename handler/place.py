@@ -42,6 +42,22 @@ def write_file(path: Path, body: bytes) -> None:
     partial.replace(path)
 
 
+def s3_origins(place: InBucket, region: str, endpoint: str) -> tuple[str, ...]:
+    """The origins that a URL signed by `s3_client` may have, without asking it.
+
+    region: AWS's name of it, empty for unknown. endpoint: of another service that speaks S3, empty
+    for AWS.
+    """
+    if not (region or endpoint):
+        return ()
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    parts = urlsplit(endpoint or f"https://s3.{region}.{domain}")
+    by_name, by_path = f"{place.bucket}.{parts.netloc}", parts.netloc
+    if endpoint:  # by its path where the host is an address
+        return f"{parts.scheme}://{by_name}", f"{parts.scheme}://{by_path}"
+    return (f"https://{by_path if '.' in place.bucket else by_name}",)  # as certificates ask for
+
+
 def s3_client(*, connect_s: float, read_s: float, tries: int) -> Any:
     """A client for S3; tries: of each request, its first among them.
 
@@ -54,9 +70,11 @@ def s3_client(*, connect_s: float, read_s: float, tries: int) -> Any:
         connect_timeout=connect_s,
         read_timeout=read_s,
         retries={"total_max_attempts": tries, "mode": "standard"},
-        # Signed URLs: of today's form, for the region's own host, and without a checksum that the
-        # one who signs cannot know.
+        # Signed URLs: of today's form; for the region's own host, since a young bucket's global one
+        # answers by a redirect, which is not what was signed; and without a checksum that the one
+        # who signs cannot know.
         signature_version="s3v4",
+        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
         request_checksum_calculation="when_required",
     )
     return boto3.Session().client("s3", config=config)  # the default session is not for threads

@@ -22,10 +22,11 @@ class Settings:
     api_key_sha256: digests of the keys that open the API; none: it is open to all. prediction_log,
     gradio_store, upload_store: a URL, or empty for none; uploads go to S3 only. max_upload_bytes:
     of an object that is read in place of a body. s3_uri_buckets: whose objects a request may name.
-    max_body_bytes: of the HTTP body, before
-    any picture is taken out of it. max_image_pixels: width times height of the upright original.
-    max_pictures: of one request. ort_threads: of one inference. runtime_api: host and port of the
-    Lambda Runtime API, None outside Lambda.
+    max_body_bytes: of the HTTP body, before any picture is taken out of it. max_image_pixels: width
+    times height of the upright original. max_pictures: of one request. ort_threads: of one
+    inference. runtime_api: host and port of the Lambda Runtime API, None outside Lambda.
+    aws_region: AWS's name of it, empty where unknown. s3_endpoint: of another service that speaks
+    S3, empty for AWS.
     """
 
     model_dir: Path
@@ -41,6 +42,8 @@ class Settings:
     ort_threads: int
     log_level: str
     runtime_api: str | None
+    aws_region: str
+    s3_endpoint: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], *, cpus: int = 1) -> Settings:
@@ -72,6 +75,9 @@ class Settings:
             ort_threads=_whole_number(env, "ORT_THREADS", max(1, round(memory_mb / MB_PER_VCPU))),
             log_level=log_level.upper(),
             runtime_api=env.get("AWS_LAMBDA_RUNTIME_API") or None,
+            # these two as boto3 reads them, which Lambda sets the first for
+            aws_region=env.get("AWS_DEFAULT_REGION") or "",
+            s3_endpoint=env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL") or "",
         )
 
 

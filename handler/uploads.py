@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from handler.place import InBucket, locate, s3_client
+from handler.place import InBucket, locate, s3_client, s3_origins
 from handler.problems import BadRequest, BodyTooLarge, Forbidden, NotConfigured, NotFound
 
 PUT_WITHIN_S = 300  # a signed URL's life
@@ -58,6 +58,11 @@ class Uploads:
             raise ValueError(f"UPLOAD_STORE={url!r}: expected s3://bucket or s3://bucket/prefix")
         self._place, self._buckets, self._max_bytes = place, tuple(buckets), max_bytes
         self._client: Any = None
+
+    def origins(self, region: str, endpoint: str) -> tuple[str, ...]:
+        """Of the URLs that `begin` gives, for those who must know them beforehand; as s3_origins
+        has them."""
+        return s3_origins(self._place, region, endpoint) if self._place else ()
 
     def begin(self, caller: str, content_type: str, size: int) -> Upload:
         """A URL that takes just so many bytes of that type, for PUT_WITHIN_S.

@@ -3,10 +3,13 @@
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
 from tests.support.app import App, make_app
+from tests.support.moto_s3 import moto_s3
 from tests.support.tiny_bundle import make_tiny_bundle
 
 
@@ -21,6 +24,24 @@ def app(tiny_bundle: Path, tmp_path: Path) -> Iterator[App]:
     """The function in this process, cold, with that bundle and a file:// prediction log."""
     with make_app(tiny_bundle, tmp_path / "log") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with moto_s3(tmp_path_factory.mktemp("moto")) as url:
+        yield url
+
+
+@pytest.fixture
+def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client of a moto server, one for all tests; what this process makes later talks to it,
+    too."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_endpoint)
+    return boto3.client("s3")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -25,6 +25,8 @@ def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:
         ort_threads=4,
         log_level="INFO",
         runtime_api=None,
+        aws_region="",
+        s3_endpoint="",
     )
 
 
@@ -60,6 +62,8 @@ def test_all_can_be_set(tmp_path: Path) -> None:
             "ORT_THREADS": "3",
             "LOG_LEVEL": "debug",
             "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9000",
         }
     )
     assert settings == Settings(
@@ -76,6 +80,8 @@ def test_all_can_be_set(tmp_path: Path) -> None:
         ort_threads=3,
         log_level="DEBUG",
         runtime_api="127.0.0.1:9001",
+        aws_region="eu-central-1",
+        s3_endpoint="http://127.0.0.1:9000",
     )
 
 

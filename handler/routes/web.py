@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ FILES = {
 PATHS = (PAGE, DOCS, *FILES)
 # What the page's text has, and what takes its place.
 _STYLE = '<link rel="stylesheet" href="style.css">'
-_SCRIPT = '<script src="app.js"></script>'
+_SCRIPT = re.compile(r'<script src="([\w/]+\.js)"></script>\n')
 _ICON = 'href="icon.svg"'
 
 
@@ -51,11 +52,14 @@ class Whole(Response[Any]):
         return False
 
 
-def endpoint(path: str) -> Endpoint:
-    """Files are read on the first request for one, not at INIT: most environments get none."""
+def endpoint(path: str, upload_origins: tuple[str, ...] = ()) -> Endpoint:
+    """Files are read on the first request for one, not at INIT: most environments get none.
+
+    upload_origins: where the page may put large pictures.
+    """
 
     def answer(request: Request, _: Call) -> Response[Any]:
-        file = load(path)
+        file = load(path, upload_origins)
         headers = {**file.headers, "ETag": file.etag, "Vary": "Accept-Encoding"}
         media = headers.pop("Content-Type")
         if _is_known(request.headers.get("if-none-match", ""), file.etag):
@@ -68,7 +72,7 @@ def endpoint(path: str) -> Endpoint:
 
 
 @functools.cache
-def load(path: str) -> File:
+def load(path: str, upload_origins: tuple[str, ...] = ()) -> File:
     """One of PATHS, ready to be sent."""
     if path in FILES:
         headers = {"Content-Type": FILES[path], "Cache-Control": "public, max-age=86400"}
@@ -76,19 +80,20 @@ def load(path: str) -> File:
     if path == DOCS:
         page = _text("docs.html")
         return _page(page, {"style-src": _hash(_between(page, "<style>", "</style>"))})
-    style, script = (_text(name) for name in ("style.css", "app.js"))
+    page, style = _text("index.html"), _text("style.css")
+    script = "".join(map(_text, _SCRIPT.findall(page)))  # one script, so that all parts share
     icon = base64.b64encode((FOLDER / "icon.svg").read_bytes()).decode()
     page = (
-        _text("index.html")
+        _SCRIPT.sub("", page)
+        .replace("</body>", f"<script>{script}</script>\n</body>")
         .replace(_STYLE, f"<style>{style}</style>")
-        .replace(_SCRIPT, f"<script>{script}</script>")
         .replace(_ICON, f'href="data:image/svg+xml;base64,{icon}"')
     )
     policy = {
         "script-src": _hash(script),
         "style-src": _hash(style),
         "img-src": "'self' blob: data:",
-        "connect-src": "'self'",
+        "connect-src": " ".join(("'self'", *upload_origins)),
         "manifest-src": "'self'",
     }
     return _page(page, policy)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import PHONE, Visit, opened
+from tests.browser.conftest import PHONE, Visit, opened, weighed
 from tests.browser.pictures import STRONG, photo, squares
+from tests.clients.conftest import serving
 from tests.support.app import App, make_app
+from tests.support.moto_s3 import keys, make_bucket
+from tests.template import cloudformation
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "data" / "microalgae" / "labeled"
@@ -139,3 +144,102 @@ def test_real_photos_are_counted_alike_scaled_and_whole(
             visit.expect("#facts").to_contain_text("Sent as 1,280")
             assert abs(int(visit.page.locator("#count").inner_text()) - count) <= 2
             assert sizes[-1] < path.stat().st_size / 3
+
+
+@pytest.fixture
+def upload_url(
+    s3: Any, tiny_bundle: Path, tmp_path: Path, sizes: list[int]
+) -> Iterator[tuple[str, App]]:
+    """The page of a function with an upload bucket, whose CORS is that of the template."""
+    bucket = make_bucket(s3, "icebox-page-uploads")
+    properties = cloudformation.resources(cloudformation.load(), {})["UploadBucket"]["Properties"]
+    rules = [
+        {"MaxAgeSeconds" if name == "MaxAge" else name: value for name, value in rule.items()}
+        for rule in properties["CorsConfiguration"]["CorsRules"]
+    ]
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
+    with (
+        make_app(tiny_bundle, tmp_path / "log", UPLOAD_STORE=f"s3://{bucket}") as made,
+        serving(weighed(made.module.lambda_handler, sizes)) as served,
+    ):
+        yield f"{served}/", made
+
+
+def bitmap(kind: str = "BMP") -> bytes:
+    """A picture of squares with 9 MB."""
+    stream = io.BytesIO()
+    with Image.open(io.BytesIO(squares())) as picture:
+        picture.resize((1760, 1760), Image.Resampling.NEAREST).save(stream, kind)
+    return stream.getvalue()
+
+
+def test_a_large_original_goes_by_an_upload(
+    chromium: Any, upload_url: tuple[str, App], sizes: list[int], s3: Any
+) -> None:
+    url, app = upload_url
+    data = bitmap()
+    assert len(data) > 9_000_000
+    with opened(chromium, url) as visit:
+        visit.page.get_by_role("switch", name="Send the exact original").check()
+        visit.choose(("squares.bmp", "image/bmp", data))
+        visit.expect("#facts").to_contain_text("Sent as it is, 9.3 MB, by an upload.")
+        visit.expect_count(STRONG)
+        visit.page.get_by_role("switch", name="Send the exact original").uncheck()
+        visit.expect("#facts").to_contain_text("Sent as 128 × 128 px")
+        visit.page.get_by_role("switch", name="Send the exact original").check()
+        visit.expect("#facts").to_contain_text("by an upload")
+    [_] = keys(s3, "icebox-page-uploads")  # put there once
+    assert max(sizes) < 100_000
+    digests = [each.image.sha256 for each in app.records() if each.image]
+    assert digests.count(hashlib.sha256(data).hexdigest()) == 2
+
+
+def test_a_large_scan_that_no_browser_opens_is_counted_and_drawn(
+    chromium: Any, upload_url: tuple[str, App], s3: Any
+) -> None:
+    """Microscopes write TIFF."""
+    with opened(chromium, upload_url[0]) as visit:
+        visit.choose(("scan.tif", "image/tiff", bitmap("TIFF")))
+        visit.expect_count(STRONG)
+        visit.expect("#picture").to_be_visible()
+        visit.expect("#facts").to_contain_text("This browser opens no TIFF")
+    [_] = keys(s3, "icebox-page-uploads")
+
+
+def test_a_broken_upload_is_told_and_tried_again(
+    chromium: Any, upload_url: tuple[str, App], s3: Any
+) -> None:
+    answers = iter([503])
+
+    def refuse(route: Any) -> None:
+        status = next(answers, None) if route.request.method == "PUT" else None
+        route.fulfill(
+            status=status, headers={"Access-Control-Allow-Origin": "*"}
+        ) if status else route.continue_()
+
+    def before(page: Any) -> None:
+        page.route("**/icebox-page-uploads/**", refuse)
+
+    with opened(chromium, upload_url[0], before=before) as visit:
+        visit.choose(("scan.tif", "image/tiff", bitmap("TIFF")))
+        visit.expect("#trouble").to_contain_text("The picture's store answered 503. Try again.")
+        visit.page.get_by_role("button", name="Try again").click()
+        visit.expect_count(STRONG)
+
+
+def test_more_than_an_upload_takes_is_told(
+    s3: Any, tiny_bundle: Path, tmp_path: Path, chromium: Any
+) -> None:
+    bucket = make_bucket(s3, "icebox-page-uploads")
+    env = {"UPLOAD_STORE": f"s3://{bucket}", "MAX_UPLOAD_BYTES": "5000000"}
+    with (
+        make_app(tiny_bundle, tmp_path / "log", **env) as made,
+        serving(made.module.lambda_handler) as served,
+        opened(chromium, f"{served}/") as visit,
+    ):
+        visit.page.get_by_role("switch", name="Send the exact original").check()
+        visit.choose(("squares.bmp", "image/bmp", bitmap()))
+        visit.expect("#trouble").to_contain_text("at most 5,000,000 are read")
+        visit.page.get_by_role("button", name="Send it scaled").click()
+        visit.expect_count(STRONG)
+    assert keys(s3, bucket) == []

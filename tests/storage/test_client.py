@@ -11,8 +11,8 @@ import pytest
 from scripts import client
 from scripts.client import Icebox
 from tests.clients.conftest import serving
-from tests.storage.conftest import keys, make_bucket
 from tests.support.app import make_app
+from tests.support.moto_s3 import keys, make_bucket
 from tests.support.pictures import RED_AND_GREEN, encoded, jpeg
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.storage.conftest import keys, make_bucket
 from tests.support.app import make_app
+from tests.support.moto_s3 import keys, make_bucket
 from tests.support.pictures import RED, jpeg
 
 JSON = [("Content-Type", "application/json")]

@@ -14,8 +14,8 @@ import pytest
 from handler import prediction_log
 from handler.prediction_log import PredictionLog, open_log
 from handler.record import PredictionRecord
-from tests.storage.conftest import make_bucket
 from tests.support.http import Reply, Seen, fake_server
+from tests.support.moto_s3 import make_bucket
 from tests.support.records import make_record
 
 RECORD = make_record()

@@ -18,8 +18,8 @@ import pytest
 
 from scripts.local.invoke import ROOT
 from tests.clients.conftest import serving
-from tests.storage.conftest import keys, make_bucket
 from tests.support.app import App, make_app
+from tests.support.moto_s3 import keys, make_bucket
 from tests.support.pictures import RED, RED_AND_GREEN, jpeg
 
 PAGE = (ROOT / "docs" / "clients.md").read_text()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from handler.store import Store, open_store
-from tests.storage.conftest import make_bucket
 from tests.support.app import make_app
+from tests.support.moto_s3 import make_bucket
 from tests.support.pictures import RED, jpeg
 
 

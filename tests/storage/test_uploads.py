@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from handler import uploads
 from scripts.local.http_event import HttpAnswer
-from tests.storage.conftest import keys, make_bucket
 from tests.support.app import App, make_app
+from tests.support.moto_s3 import keys, make_bucket
 from tests.support.pictures import RED, RED_AND_GREEN, jpeg
 
 PICTURE = jpeg(RED_AND_GREEN)

@@ -1,4 +1,4 @@
-"""A moto server on loopback: S3 over HTTP, in a process of its own."""
+"""A moto server on loopback: S3 over HTTP, in a process of its own; its buckets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 START_S = 60.0
 
@@ -32,6 +33,22 @@ def moto_s3(folder: Path) -> Iterator[str]:
         finally:
             process.kill()
             process.wait()
+
+
+def make_bucket(s3: Any, name: str) -> str:
+    """A bucket, empty; its name."""
+    if name in {item["Name"] for item in s3.list_buckets()["Buckets"]}:
+        for item in s3.list_objects_v2(Bucket=name).get("Contents", ()):
+            s3.delete_object(Bucket=name, Key=item["Key"])
+    else:
+        s3.create_bucket(
+            Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+    return name
+
+
+def keys(s3: Any, bucket: str) -> list[str]:
+    return [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", ())]
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log_path: Path) -> None:

@@ -6,9 +6,36 @@ Only the functions that this project's template has; another raises.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import yaml
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 NO_VALUE = {"Ref": "AWS::NoValue"}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: !Ref A is {"Ref": "A"}, !Sub x is {"Fn::Sub":
+    "x"}."""
+
+
+def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        return {name: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _short_form)
+
+
+def load() -> dict[str, Any]:
+    """The template as it is written."""
+    loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _Loader)
+    return loaded
 
 
 def parameters(template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:

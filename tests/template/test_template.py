@@ -21,35 +21,16 @@ from tests.support.app import App
 from tests.template import cloudformation
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = ROOT / "template.yaml"
 BIN = Path(sys.executable).parent
 SAM_BIN = ROOT / ".venv-sam" / "bin"
 NO_SAM = "SAM's command line is missing: scripts/test makes .venv-sam where PyPI is reached"
 Resources = dict[str, dict[str, Any]]
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms: !Ref A is {"Ref": "A"}, !Sub x is {"Fn::Sub":
-    "x"}."""
-
-
-def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
-    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
-    if isinstance(node, yaml.ScalarNode):
-        return {name: loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {name: loader.construct_sequence(node, deep=True)}
-    return {name: loader.construct_mapping(node, deep=True)}
-
-
-_Loader.add_multi_constructor("!", _short_form)
-
-
 @pytest.fixture(scope="module")
 def written() -> dict[str, Any]:
     """The template as it is written."""
-    loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _Loader)
-    return loaded
+    return cloudformation.load()
 
 
 @pytest.fixture(scope="module")

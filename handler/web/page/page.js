@@ -1,0 +1,61 @@
+// Ways in: choose, drop, paste, photograph; a key; and the start.
+
+for (const [id, input] of [["choose", "files"], ["next", "files"], ["photo", "camera"], ["next-photo", "camera"]]) $(id).addEventListener("click", () => $(input).click());
+for (const id of ["files", "camera"]) {
+  $(id).addEventListener("change", (event) => {
+    add(event.target.files);
+    event.target.value = ""; // so that the same file can be chosen again
+    $("main").focus({ preventScroll: true });
+    scrollTo({ top: 0, behavior: calm.matches ? "auto" : "smooth" });
+  });
+}
+document.addEventListener("paste", (event) => {
+  const files = [...(event.clipboardData?.files || [])];
+  if (!files.length) return;
+  event.preventDefault();
+  add(files);
+});
+let depth = 0;
+const hasFiles = (event) => [...(event.dataTransfer?.types || [])].includes("Files");
+addEventListener("dragenter", (event) => { if (hasFiles(event)) { depth += 1; $("drop").hidden = false; } });
+addEventListener("dragleave", (event) => { if (hasFiles(event) && --depth <= 0) { depth = 0; $("drop").hidden = true; } });
+addEventListener("dragover", (event) => { if (hasFiles(event)) event.preventDefault(); });
+addEventListener("drop", (event) => {
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  depth = 0;
+  $("drop").hidden = true;
+  add(event.dataTransfer.files);
+});
+$("exact").addEventListener("change", () => {
+  const item = current;
+  if (!item || item.undecodable || item.state === "working") return;
+  item.wantsScaled = item.sendsAnyway = false;
+  item.state = "waiting";
+  refresh(item);
+  work();
+});
+
+$("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = $("key-text").value.trim();
+  if (!text || /[^\x21-\x7e]/.test(text)) { // no header carries others
+    $("key-said").className = "bad";
+    $("key-said").textContent = "A key has letters, digits and signs, without spaces.";
+    return;
+  }
+  storeKey(text);
+  $("key").close("key");
+});
+$("key-cancel").addEventListener("click", () => $("key").close(""));
+$("key-open").addEventListener("click", () => {
+  storeKey("");
+  loading = null;
+  askKey("").then(() => loadModel()).catch(() => {});
+});
+
+for (const link of document.querySelectorAll("link[data-href]")) link.href = at(link.dataset.href);
+$("key-open").hidden = !storedKey();
+loadModel().catch((error) => {
+  $("finds").textContent = error.title === "A key is needed" ? "A key is needed" : `The model could not be loaded: ${error.detail}`;
+});

@@ -1,0 +1,100 @@
+// Chosen files in; each picture's boxes out, one after the other.
+
+const MOST_BOXES = 1000; // the API's, unless the model's own is more
+const MOST_ITEMS = 30; // of the strip
+let working = false;
+
+function add(files) {
+  const made = [...files].map((file) => ({ file, url: URL.createObjectURL(file), name: file.name || "picture", state: "waiting", wantsScaled: false }));
+  if (!made.length) return;
+  items.push(...made);
+  for (const gone of items.splice(0, Math.max(0, items.length - MOST_ITEMS))) forget(gone);
+  $("start").hidden = true;
+  $("result").hidden = $("next").hidden = $("next-photo").hidden = false;
+  show(made.find((item) => items.includes(item)) || items[0]);
+  work();
+}
+
+function forget(item) {
+  item.gone = true;
+  URL.revokeObjectURL(item.url);
+  if (item.drawn) URL.revokeObjectURL(item.drawn);
+}
+
+/** One picture after the other: the function takes one at a time, and a phone has one uplink. */
+async function work() {
+  if (working) return;
+  working = true;
+  for (let item; (item = items.find((each) => each.state === "waiting")); ) {
+    item.state = "working";
+    item.trouble = null;
+    refresh(item);
+    try {
+      await loadModel();
+      await detect(item);
+      item.state = "done";
+    } catch (error) {
+      if (!(error instanceof Trouble)) console.error(error);
+      item.trouble = error instanceof Trouble ? error : new Trouble("That went wrong", `This page failed: ${error.message}. Try again.`);
+      item.state = "failed";
+      if (error.status === 404) item.upload = null; // too late for it, or with another key
+    }
+    refresh(item);
+    if (item === current) announce();
+  }
+  working = false;
+}
+
+async function detect(item) {
+  const started = performance.now();
+  await openPicture(item);
+  const sent = await prepare(item);
+  const most = Math.max(MOST_BOXES, model.thresholds.max_detections);
+  const response = await post(sent, `score_threshold=${floor}&max_detections=${most}`, "application/json");
+  let answer;
+  try { answer = await response.json(); } catch { /* cut off, or a proxy's page */ }
+  if (!answer || !Array.isArray(answer.detections)) throw new Trouble("Not understood", "The API's answer could not be read. Try again.");
+  item.width ??= answer.image.width;
+  item.height ??= answer.image.height;
+  const sx = item.width / answer.image.width, sy = item.height / answer.image.height;
+  item.answer = answer;
+  item.found = answer.detections.map(({ label, score, box }) => ({
+    label, score, colour: COLOURS[Math.max(0, model.classes.indexOf(label)) % COLOURS.length],
+    x0: box.xmin * sx, y0: box.ymin * sy, x1: box.xmax * sx, y1: box.ymax * sy,
+  }));
+  item.full = item.found.length >= most;
+  item.sent = { ...sent, body: null, width: answer.image.width, height: answer.image.height, bytes: sent.body.size, ms: performance.now() - started };
+  item.corrected = null;
+  if (item.undecodable) await drawByServer(item);
+}
+
+function post({ body, uploadId }, query, accept) {
+  // a picture is never labelled as text or JSON: gateways hand those on as text
+  const picture = { body, type: body.type.startsWith("image/") ? body.type : "application/octet-stream" };
+  const named = { body: JSON.stringify({ upload_id: uploadId }), type: "application/json" };
+  const sent = uploadId ? named : picture;
+  return api(`v1/detect?${query}`, { method: "POST", body: sent.body, headers: { "Content-Type": sent.type, Accept: accept } });
+}
+
+/** HEIC and TIFF, where the browser reads none: the API draws what is shown. */
+async function drawByServer(item) {
+  const labels = [...new Set(item.found.map((each) => each.label))].filter((label) => !off.has(label));
+  const query = new URLSearchParams({ score_threshold: labels.length || !off.size ? threshold : 1 });
+  if (off.size) for (const label of labels) query.append("labels", label);
+  const blob = await (await post(await original(item), query, "image/jpeg")).blob();
+  const image = new Image();
+  const url = URL.createObjectURL(blob);
+  image.src = url;
+  await image.decode();
+  if (item.drawn) URL.revokeObjectURL(item.drawn);
+  Object.assign(item, { drawn: url, drawnBlob: blob, image });
+  item.thumb = draw(image, image.naturalWidth, image.naturalHeight, 168, "medium");
+  if (item === current) showPicture();
+  refreshStrip();
+}
+
+async function drawAgain() {
+  const item = current;
+  if (!item?.undecodable || item.state !== "done") return;
+  try { await drawByServer(item); } catch (error) { say(error.detail || "The picture could not be drawn again."); }
+}

@@ -1,0 +1,74 @@
+// What is shown in; a JSON, CSV or JPEG file out.
+
+const stem = (name) => name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}._-]+/gu, "_") || "picture";
+
+function save(blob, name) {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  say(`${name} saved.`);
+}
+
+const round = (number) => Math.round(number * 100) / 100;
+
+$("save-json").addEventListener("click", () => {
+  const { answer, sent, width, height, name } = current, some = shown(current);
+  const counts = Object.fromEntries(model.classes.filter((label) => !off.has(label)).map((label) => [label, some.filter((each) => each.label === label).length]));
+  const whole = {
+    file: name, prediction_id: answer.prediction_id, model: answer.model, image: { width, height },
+    sent: { ...answer.image, bytes: sent.bytes }, // boxes are in px of `image` all the same
+    count: some.length, counts,
+    detections: some.map(({ label, score, x0, y0, x1, y1 }) => ({ label, score, box: { xmin: round(x0), ymin: round(y0), xmax: round(x1), ymax: round(y1) } })),
+    thresholds: { ...answer.thresholds, score: threshold },
+  };
+  save(new Blob([JSON.stringify(whole, null, 2) + "\n"], { type: "application/json" }), `${stem(name)}.json`);
+});
+
+$("save-csv").addEventListener("click", () => {
+  const cell = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
+  const lines = [["file", "label", "score", "xmin", "ymin", "xmax", "ymax"], ...shown(current).map((each) => [current.name, each.label, each.score, round(each.x0), round(each.y0), round(each.x1), round(each.y1)])];
+  save(new Blob([lines.map((line) => line.map(cell).join(",") + "\r\n").join("")], { type: "text/csv" }), `${stem(current.name)}.csv`);
+});
+
+$("save-picture").addEventListener("click", async () => {
+  const item = current, name = `${stem(item.name)}-annotated.jpg`;
+  if (item.undecodable) return save(item.drawnBlob, name);
+  $("save-picture").disabled = true;
+  try {
+    // full size, or half and half again where this device has no canvas that large
+    for (let side = Math.max(item.width, item.height); ; side /= 2) {
+      try {
+        const sheet = draw(item.image, item.width, item.height, side, "high");
+        annotate(sheet, item);
+        save(await blobOf(sheet, "image/jpeg", 0.92), name);
+        sheet.width = sheet.height = 0;
+        return;
+      } catch (error) {
+        if (side < 1024) throw error;
+      }
+    }
+  } catch (error) {
+    say(`The picture could not be saved: ${error.message}.`);
+  } finally {
+    $("save-picture").disabled = item !== current ? current.state !== "done" : false;
+  }
+});
+
+function annotate(sheet, item) {
+  const pen = sheet.getContext("2d"), scale = sheet.width / item.width, long = Math.max(sheet.width, sheet.height);
+  const boxes = shown(item).map((each) => ({ ...each, each, x0: each.x0 * scale, y0: each.y0 * scale, x1: each.x1 * scale, y1: each.y1 * scale }));
+  const isOn = $("labels").getAttribute("aria-pressed") === "true";
+  drawBoxes(pen, boxes, Math.max(1, Math.round(long / 500)), isOn ? Math.max(11, long / 90) : 0, null);
+  if (Math.min(sheet.width, sheet.height) < 64) return;
+  const tally = model.classes.map((label, i) => [label, boxes.filter((box) => box.label === label).length, COLOURS[i % COLOURS.length]]).filter(([, n]) => n).slice(0, 12);
+  const lines = tally.length ? tally : [["nothing found", "", "#000"]];
+  const size = Math.max(10, long / 45);
+  pen.font = `600 ${size}px system-ui, sans-serif`;
+  pen.textBaseline = "middle";
+  pen.fillStyle = "#fff";
+  pen.fillRect(0, 0, Math.max(...lines.map(([label, n]) => pen.measureText(`${label}  ${n}`).width)) + size * 1.2, size * 1.4 * lines.length + size * 0.4);
+  lines.forEach(([label, n, colour], i) => {
+    pen.fillStyle = colour;
+    pen.fillText(`${label}  ${n}`, size * 0.6, size * (0.9 + 1.4 * i));
+  });
+}
