@@ -54,3 +54,4 @@ ensure_handler_env() { # enough to run the function; the larger environment serv
     made_of .venv handler.txt dev.txt || ensure .venv handler.txt
 }
 ensure_sam_env() { ensure .venv-sam sam.txt; }
+ensure_clients_env() { ensure .venv-clients clients.txt; }
