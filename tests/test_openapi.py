@@ -13,18 +13,19 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from handler.gateway import PREDICTION_ID
-from scripts.local import openapi
 from scripts.local.http_event import HttpAnswer, Pairs
+from scripts.openapi import document
+from scripts.openapi.schemas import ID
 from tests.support.app import App, make_app
 from tests.support.pictures import RED, png
 
-MAKE = "run python -m scripts.local.openapi"
-DOCUMENT = json.loads(openapi.DOCUMENT.read_text())
+MAKE = "run python -m scripts.openapi"
+DOCUMENT = json.loads(document.DOCUMENT.read_text())
 JSON = [("Content-Type", "application/json")]
 
 
 def test_the_files_are_those_that_the_code_makes() -> None:
-    for path, text in openapi.files().items():
+    for path, text in document.files().items():
         assert path.read_text() == text, f"{path.name} is out of date: {MAKE}"
 
 
@@ -39,7 +40,7 @@ def test_it_has_the_routes_that_the_function_has(app: App) -> None:
         for method in route.methods
     }
     told = {(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods}
-    assert told == ours, f"routes and document have parted: describe them in openapi.py, {MAKE}"
+    assert told == ours, f"routes and document part ways: describe them in scripts/openapi, {MAKE}"
 
 
 def test_it_says_what_is_open(app: App) -> None:
@@ -100,7 +101,7 @@ def test_answers_are_what_the_document_says(space: App) -> None:
         ("POST", "/v1/uploads", b'{"content_type": "image/png", "bytes": 9}', JSON, 404),
         ("POST", feedback, b'{"count": 2}', JSON, 201),
         ("POST", feedback, b"{}", JSON, 400),
-        ("POST", f"/v1/predictions/{openapi.ID}/feedback", b'{"count": 2}', JSON, 404),
+        ("POST", f"/v1/predictions/{ID}/feedback", b'{"count": 2}', JSON, 404),
         ("GET", "/v1/model", b"", (), 200),
         ("GET", "/health", b"", (), 200),
         ("POST", "/hf", picture, (), 200),

@@ -14,7 +14,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
-from scripts.local import openapi
+from scripts.openapi import document
 from tests.clients.conftest import serving
 from tests.support.app import make_app
 
@@ -27,7 +27,7 @@ CHECKS = [
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
-SCHEMA = schemathesis.openapi.from_dict(json.loads(openapi.DOCUMENT.read_text()))
+SCHEMA = schemathesis.openapi.from_dict(json.loads(document.DOCUMENT.read_text()))
 OPERATIONS = {
     found.ok().definition.raw["operationId"]: found.ok() for found in SCHEMA.get_all_operations()
 }

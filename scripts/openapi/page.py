@@ -25,7 +25,7 @@ h3 { margin: 0; font-size: 16px; overflow-wrap: anywhere; } h4 { margin: 16px 0 
 p { margin: 6px 0; } .soft { color: var(--soft); }
 section.one { margin: 14px 0; padding: 14px 16px; border: 1px solid var(--line);
   border-radius: 14px; background: var(--card); }
-.method { display: inline-block; min-width: 52px; margin-right: 6px; padding: 0 8px;
+.method { display: inline-block; min-width: 64px; margin-right: 4px; padding: 0 8px;
   border-radius: 8px; background: var(--tint); color: var(--accent); text-align: center; }
 code, pre { font: 14px/1.45 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 pre { margin: 6px 0; padding: 10px 12px; border-radius: 10px; background: var(--tint);
@@ -34,7 +34,11 @@ pre { margin: 6px 0; padding: 10px 12px; border-radius: 10px; background: var(--
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { padding: 4px 10px 4px 0; border-top: 1px solid var(--line); text-align: left;
   vertical-align: top; } th { font-weight: 550; }
-summary { cursor: pointer; min-height: 32px; } nav ul { columns: 2 300px; padding-left: 18px; }
+summary { cursor: pointer; min-height: 32px; }
+nav > details > ul { columns: 2 340px; margin: 4px 0; }
+nav ul { padding: 0; list-style: none; } nav ul ul { margin: 0 0 12px; break-before: avoid; }
+nav a { display: block; padding: 3px 0; text-decoration: none; overflow-wrap: anywhere; }
+nav a:hover code { text-decoration: underline; }
 """
 
 
@@ -49,10 +53,12 @@ def page(document: Json) -> str:
     contents, body = [], []
     for tag in document["tags"]:
         of_tag = [each for each in operations if tag["name"] in each[2]["tags"]]
-        contents += [
+        links = "\n".join(
             f'<li><a href="#{each["operationId"]}">{_said(method, path)}</a></li>'
             for path, method, each in of_tag
-        ]
+            if method != "head"  # as GET, and beside it below
+        )
+        contents.append(f"<li>{escape(tag['name'])}\n<ul>\n{links}\n</ul></li>")
         body.append(f"<h2>{escape(tag['name'])}</h2>\n<p>{_prose(tag['description'])}</p>")
         body += [_operation(*each) for each in of_tag]
     body.append("<h2>Schemas</h2>")
