@@ -19,7 +19,7 @@ from handler import bundle, keys, prediction_log, record, store
 from handler.after_response import AfterResponse
 from handler.call import Call
 from handler.detector import Detector
-from handler.gateway import Gateway, Route
+from handler.gateway import Gateway
 from handler.routes import feedback, gradio, gradio_app, huggingface, native, ops, roboflow, web
 from handler.routes import uploads as upload_routes
 from handler.settings import Settings
@@ -32,74 +32,29 @@ logger = Logger(service=SERVICE, level=settings.log_level)
 metrics = Metrics(namespace="Icebox", service=SERVICE)
 log = prediction_log.open_log(settings.prediction_log)
 log_store = store.open_store("PREDICTION_LOG", settings.prediction_log)
+gradio_store = store.open_store("GRADIO_STORE", settings.gradio_store)
 uploads = Uploads(
     settings.upload_store, settings.s3_uri_buckets, max_bytes=settings.max_upload_bytes
 )
-upload_origins = uploads.origins(settings.aws_region, settings.s3_endpoint)
 after_response = AfterResponse.start(settings.runtime_api if log else None)
 detector = Detector.load(bundle.load(settings.model_dir), threads=settings.ort_threads)
+max_pixels = settings.max_image_pixels
 gateway = Gateway(
     {
-        native.PATH: Route(
-            {
-                "POST": native.endpoint(
-                    detector,
-                    uploads,
-                    max_pixels=settings.max_image_pixels,
-                    max_pictures=settings.max_pictures,
-                )
-            }
+        **native.routes(
+            detector, uploads, max_pixels=max_pixels, max_pictures=settings.max_pictures
         ),
-        upload_routes.PATH: Route({"POST": upload_routes.endpoint(uploads)}),
-        feedback.PATH: Route({"POST": feedback.endpoint(log_store, detector.manifest)}),
-        "/health": Route({"GET": ops.health(detector.manifest)}, is_open=True),
-        "/v1/model": Route({"GET": ops.model(detector.manifest)}),
-        **{
-            path: Route(
-                dict.fromkeys(("GET", "HEAD"), web.endpoint(path, upload_origins)), is_open=True
-            )
-            for path in web.PATHS
-        },
-        **{
-            f"{path}/health": Route(
-                {"GET": huggingface.health(detector.manifest)},
-                huggingface.problem_form,
-                is_open=True,
-            )
-            for path in huggingface.PATHS
-        },
-        **{
-            path: Route(
-                {
-                    "POST": huggingface.endpoint(
-                        path, detector, max_pixels=settings.max_image_pixels
-                    )
-                },
-                huggingface.problem_form,
-            )
-            for path in huggingface.PATHS
-        },
-        **{
-            path: Route(
-                {"POST": gradio_app.endpoint(path, detector, max_pixels=settings.max_image_pixels)},
-                gradio_app.problem_form,
-            )
-            for path in gradio_app.PATHS
-        },
-        **{
-            path: Route(methods, gradio.problem_form)
-            for path, methods in gradio.endpoints(
-                detector,
-                store.open_store("GRADIO_STORE", settings.gradio_store),
-                max_pixels=settings.max_image_pixels,
-                max_body_bytes=settings.max_body_bytes,
-            ).items()
-        },
+        **upload_routes.routes(uploads),
+        **feedback.routes(log_store, detector.manifest),
+        **ops.routes(detector.manifest),
+        **web.routes(uploads.origins(settings.aws_region, settings.s3_endpoint)),
+        **huggingface.routes(detector, max_pixels=max_pixels),
+        **gradio_app.routes(detector, max_pixels=max_pixels),
+        **gradio.routes(
+            detector, gradio_store, max_pixels=max_pixels, max_body_bytes=settings.max_body_bytes
+        ),
         # last: of paths that several templates match, the first has it
-        roboflow.PATH: Route(
-            {"POST": roboflow.endpoint(detector, max_pixels=settings.max_image_pixels)},
-            roboflow.problem_form,
-        ),
+        **roboflow.routes(detector, max_pixels=max_pixels),
     },
     max_body_bytes=settings.max_body_bytes,
     authorize=keys.authorizer(settings.api_key_sha256),

@@ -81,6 +81,9 @@ class Route:
     is_open: bool = False
 
 
+Routes = dict[str, Route]  # by path template: what a module of routes gives
+
+
 class Gateway:
     """The routes of the function.
 

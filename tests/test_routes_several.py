@@ -150,7 +150,7 @@ def test_a_list_that_is_none_is_refused(app: App, document: Any) -> None:
 def test_what_time_does_not_allow_is_told_per_picture(
     monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(native.endpoint, "__kwdefaults__", {"list_s": 0.0})
+    monkeypatch.setattr(native.routes, "__kwdefaults__", {"list_s": 0.0})
     with make_app(tiny_bundle, tmp_path / "log") as app:
         made = results(app, form(png(RED), png(RED)), FORM)
     assert [each["problem"]["status"] for each in made] == [413, 413]

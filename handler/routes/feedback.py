@@ -12,7 +12,7 @@ from handler import feedback
 from handler.bundle import Manifest
 from handler.call import Call
 from handler.feedback import Correction
-from handler.gateway import Endpoint, Request, json_response
+from handler.gateway import Request, Route, Routes, json_response
 from handler.problems import BadRequest, NotConfigured
 from handler.routes.parameters import share, whole
 from handler.routes.picture import parse_json, read_body
@@ -25,7 +25,7 @@ MAX_COUNT, MAX_DETECTIONS, MAX_COMMENT = 1_000_000, 2000, 1000
 MAX_PX = 1_000_000
 
 
-def endpoint(store: Store | None, manifest: Manifest) -> Endpoint:
+def routes(store: Store | None, manifest: Manifest) -> Routes:
     """store: at the root of the prediction log."""
 
     def answer(request: Request, _: Call) -> Response[Any]:
@@ -43,7 +43,7 @@ def endpoint(store: Store | None, manifest: Manifest) -> Endpoint:
             201,
         )
 
-    return answer
+    return {PATH: Route({"POST": answer})}
 
 
 def read(document: object, classes: Sequence[str]) -> Correction:

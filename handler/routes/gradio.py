@@ -12,8 +12,9 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -22,21 +23,20 @@ from handler import record
 from handler.bundle import Manifest
 from handler.call import Call
 from handler.detector import Detector, Thresholds
-from handler.gateway import Endpoint, Request, json_response
+from handler.gateway import Request, Route, Routes, json_response
 from handler.predict import Ask, predict
-from handler.problems import BadRequest, NotFound, Problem
+from handler.problems import BadRequest, NotConfigured, NotFound, Problem
 from handler.routes.annotated import annotated
+from handler.routes.gradio_description import PARAMETERS, PREFIX, config, info
 from handler.routes.parameters import flag, share
 from handler.routes.picture import from_base64, is_form, parse_json, read_body, read_files
 from handler.store import Store
 
-PREFIX = "/gradio_api"
 CONFIG, INFO, UPLOAD = "/config", f"{PREFIX}/info", f"{PREFIX}/upload"
 JOIN, DATA, RUN = f"{PREFIX}/queue/join", f"{PREFIX}/queue/data", f"{PREFIX}/run/predict"
 CALL, CALLED = f"{PREFIX}/call/predict", f"{PREFIX}/call/predict/{{event_id}}"
 FILE = f"{PREFIX}/file={{file_id}}/{{name}}"
 
-VERSION = "6.0.0"  # of the protocol that is spoken here
 PICTURE, ANNOTATED = "picture", "annotated.jpg"  # how files are called
 STREAM_S = 15.0  # a stream waits so long for what its session has begun
 POLL_S = 0.1
@@ -57,39 +57,6 @@ class Inputs:
     score: float
 
 
-def endpoints(
-    detector: Detector, store: Store | None, *, max_pixels: int, max_body_bytes: int
-) -> dict[str, dict[str, Endpoint]]:
-    """Path → method → endpoint. Without a store each of them says so."""
-    if store is None:
-        return {
-            path: {method: _without_store}
-            for path, method in (
-                (CONFIG, "GET"), (INFO, "GET"), (UPLOAD, "POST"), (JOIN, "POST"), (DATA, "GET"),
-                (RUN, "POST"), (CALL, "POST"), (CALLED, "GET"), (FILE, "GET"),
-            )
-        }  # fmt: skip
-    manifest = detector.manifest
-    space = Space(detector, store, max_pixels)
-    return {
-        CONFIG: {
-            "GET": lambda request, _: json_response(config(request, manifest, max_body_bytes))
-        },
-        INFO: {"GET": lambda *_: json_response(info(manifest))},
-        UPLOAD: {"POST": space.upload},
-        JOIN: {"POST": space.join},
-        DATA: {"GET": space.data},
-        RUN: {"POST": space.run},
-        CALL: {"POST": space.call},
-        CALLED: {"GET": space.called},
-        FILE: {"GET": space.file},
-    }
-
-
-def _without_store(_: Request, __: Call) -> Response[Any]:
-    raise NotFound("Gradio's API is off here: it needs the setting GRADIO_STORE")
-
-
 @dataclass(frozen=True)
 class Space:
     """The endpoints that predict, or fetch what was predicted. It keeps nothing itself."""
@@ -97,6 +64,15 @@ class Space:
     detector: Detector
     store: Store
     max_pixels: int
+    max_body_bytes: int
+
+    def config(self, request: Request, _: Call) -> Response[Any]:
+        # its files are as large as a form can be on its way to the function
+        most = min(self.max_body_bytes, request.room_bytes)
+        return json_response(config(self.detector.manifest, _root(request), most))
+
+    def info(self, _: Request, __: Call) -> Response[Any]:
+        return json_response(info(self.detector.manifest))
 
     def upload(self, request: Request, _: Call) -> Response[Any]:
         body = read_body(request)
@@ -243,6 +219,39 @@ class Space:
             time.sleep(POLL_S)
 
 
+ENDPOINTS: Mapping[str, tuple[str, Callable[[Space, Request, Call], Response[Any]]]] = {
+    CONFIG: ("GET", Space.config),
+    INFO: ("GET", Space.info),
+    UPLOAD: ("POST", Space.upload),
+    JOIN: ("POST", Space.join),
+    DATA: ("GET", Space.data),
+    RUN: ("POST", Space.run),
+    CALL: ("POST", Space.call),
+    CALLED: ("GET", Space.called),
+    FILE: ("GET", Space.file),
+}
+
+
+def routes(
+    detector: Detector, store: Store | None, *, max_pixels: int, max_body_bytes: int
+) -> Routes:
+    """store: where requests leave things for each other; without one every route says so."""
+    if store is None:
+        return {
+            path: Route({method: _without_store}, problem_form)
+            for path, (method, _) in ENDPOINTS.items()
+        }
+    space = Space(detector, store, max_pixels, max_body_bytes)
+    return {
+        path: Route({method: partial(endpoint, space)}, problem_form)
+        for path, (method, endpoint) in ENDPOINTS.items()
+    }
+
+
+def _without_store(_: Request, __: Call) -> Response[Any]:
+    raise NotConfigured("Gradio's API is off here: it needs the setting GRADIO_STORE")
+
+
 def read_inputs(
     document: dict[str, Any], manifest: Manifest, read_upload: Callable[[str], bytes]
 ) -> Inputs:
@@ -269,135 +278,6 @@ def read_inputs(
     if not _ID.fullmatch(upload_id) or name != PICTURE:
         raise NotFound(f"{text[:80]!r} is no upload of this API; give a file, and it is uploaded")
     return Inputs(read_upload(upload_id), upload_id, labels, boxes, score)
-
-
-PARAMETERS = ("image", "labels", "boxes", "threshold")
-
-
-def info(manifest: Manifest) -> dict[str, Any]:
-    """What `/predict` takes and gives, for `view_api` and for default values."""
-    file_type = {"type": "filepath", "description": "a picture's file"}
-    score = manifest.thresholds.score
-
-    def parameter(name: str, label: str, kind: str, python: str, default: Any) -> dict[str, Any]:
-        return {
-            "label": label,
-            "parameter_name": name,
-            "parameter_has_default": True,
-            "parameter_default": default,
-            "type": {"type": kind},
-            "python_type": {"type": python, "description": ""},
-            "component": "Checkbox" if python == "bool" else "Slider",
-            "example_input": default,
-        }
-
-    image = {
-        "label": "Picture",
-        "parameter_name": "image",
-        "parameter_has_default": False,
-        "parameter_default": None,
-        "type": _FILE_SCHEMA,
-        "python_type": file_type,
-        "component": "Image",
-        "example_input": None,
-    }
-    endpoint = {
-        "parameters": [
-            image,
-            parameter("labels", "Show labels", "boolean", "bool", False),
-            parameter("boxes", "Show boxes", "boolean", "bool", True),
-            parameter("threshold", "Score threshold", "number", "float", score),
-        ],
-        "returns": [
-            {
-                "label": "Annotated picture", "type": _FILE_SCHEMA,
-                "python_type": file_type, "component": "Image",
-            },
-            {
-                "label": "Count", "type": {"type": "number"},
-                "python_type": {"type": "int", "description": ""}, "component": "Number",
-            },
-            {
-                "label": "Detections", "type": {},
-                "python_type": {"type": "dict", "description": "label, score, box in px of each"},
-                "component": "Json",
-            },
-        ],
-        "api_visibility": "public",
-        "description": f"Find {', '.join(manifest.classes)[:500]} on a picture and count them.",
-    }  # fmt: skip
-    return {"named_endpoints": {"/predict": endpoint}, "unnamed_endpoints": {}}
-
-
-def config(request: Request, manifest: Manifest, max_body_bytes: int) -> dict[str, Any]:
-    """The app as Gradio's clients want it described: one function with four inputs, three outputs.
-
-    Its files are as large as a form can be on its way to the function.
-    """
-    components = [
-        (1, "image", "Picture", _FILE_SCHEMA),
-        (2, "checkbox", "Show labels", {"type": "boolean"}),
-        (3, "checkbox", "Show boxes", {"type": "boolean"}),
-        (4, "slider", "Score threshold", {"type": "number"}),
-        (5, "image", "Annotated picture", _FILE_SCHEMA),
-        (6, "number", "Count", {"type": "number"}),
-        (7, "json", "Detections", {}),
-    ]
-    return {
-        "version": VERSION,
-        "api_prefix": PREFIX,
-        "mode": "interface",
-        "title": manifest.name,
-        "protocol": "sse_v3",
-        "is_space": False,
-        "enable_queue": True,
-        "connect_heartbeat": False,
-        "show_error": True,
-        "root": _root(request),
-        "max_file_size": min(max_body_bytes, request.room_bytes),
-        "components": [
-            {
-                "id": number,
-                "type": kind,
-                "props": {"label": label, "name": kind},
-                "skip_api": False,
-                "api_info": schema,
-            }
-            for number, kind, label, schema in components
-        ],
-        "dependencies": [
-            {
-                "id": 0,
-                "targets": [],
-                "inputs": [1, 2, 3, 4],
-                "outputs": [5, 6, 7],
-                "backend_fn": True,
-                "js": None,
-                "queue": False,  # @gradio/client then calls `run`, one request
-                "api_name": "predict",
-                "api_visibility": "public",
-                "show_api": True,
-                "types": {"generator": False, "cancel": False},
-                "cancels": [],
-                "connection": "sse",
-            }
-        ],
-    }
-
-
-_FILE_SCHEMA = {
-    "title": "ImageData",
-    "type": "object",
-    "properties": {
-        "path": {"type": "string"},
-        "url": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-        "orig_name": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-        "meta": {
-            "type": "object",
-            "properties": {"_type": {"const": "gradio.FileData", "type": "string"}},
-        },
-    },
-}
 
 
 def problem_form(problem: Problem, _: str) -> Response[Any]:

@@ -16,7 +16,7 @@ from aws_lambda_powertools.event_handler import Response
 from handler.bundle import Manifest
 from handler.call import Call
 from handler.detector import Detector, Thresholds
-from handler.gateway import Endpoint, Request, json_response
+from handler.gateway import Endpoint, Request, Route, Routes, json_response
 from handler.predict import Ask, predict
 from handler.problems import BadRequest, Problem
 from handler.routes.annotated import annotated
@@ -37,6 +37,13 @@ class Inputs:
     labels: bool
     boxes: bool
     score: float
+
+
+def routes(detector: Detector, *, max_pixels: int) -> Routes:
+    return {
+        path: Route({"POST": endpoint(path, detector, max_pixels=max_pixels)}, problem_form)
+        for path in PATHS
+    }
 
 
 def endpoint(path: str, detector: Detector, *, max_pixels: int) -> Endpoint:

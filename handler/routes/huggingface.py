@@ -15,7 +15,7 @@ from handler import record
 from handler.bundle import Manifest
 from handler.call import Call
 from handler.detector import Detector, Thresholds
-from handler.gateway import Endpoint, Request, json_response
+from handler.gateway import Endpoint, Request, Route, Routes, json_response
 from handler.predict import Ask, predict
 from handler.problems import BadRequest, Forbidden, NotFound, Problem
 from handler.routes import ops
@@ -25,6 +25,15 @@ from handler.routes.picture import from_base64, parse_json, read_body, read_pict
 # The Hub's model ids have an owner, which is anybody here.
 PATHS = ("/hf", "/models/{name}", "/models/{owner}/{name}")
 PARAMETERS = ("threshold",)
+
+
+def routes(detector: Detector, *, max_pixels: int) -> Routes:
+    predicting = {
+        path: Route({"POST": endpoint(path, detector, max_pixels=max_pixels)}, problem_form)
+        for path in PATHS
+    }
+    healthy = Route({"GET": health(detector.manifest)}, problem_form, is_open=True)
+    return {**{f"{path}/health": healthy for path in PATHS}, **predicting}
 
 
 def endpoint(path: str, detector: Detector, *, max_pixels: int) -> Endpoint:

@@ -19,7 +19,7 @@ from handler.call import Call
 from handler.count_interval import interval
 from handler.detections import Detections
 from handler.detector import Detector, Thresholds
-from handler.gateway import Endpoint, Request, json_response
+from handler.gateway import Request, Route, Routes, json_response
 from handler.predict import Ask, Prediction, predict
 from handler.problems import BadRequest, NotAcceptable, Problem, TooManyPictures
 from handler.routes.annotated import annotated
@@ -45,14 +45,14 @@ class Options:
     tiles: Grid | Literal["auto"] = WHOLE
 
 
-def endpoint(
+def routes(
     detector: Detector,
     uploads: Uploads,
     *,
     max_pixels: int,
     max_pictures: int,
     list_s: float = LIST_S,
-) -> Endpoint:
+) -> Routes:
     """list_s: after so many seconds no further picture of a list is begun."""
 
     def detect(request: Request, call: Call) -> Response[Any]:
@@ -126,7 +126,7 @@ def endpoint(
         shown = _shown(prediction, options)
         return _answer(part, prediction, shown, options, detector.manifest)
 
-    return detect
+    return {PATH: Route({"POST": detect})}
 
 
 def read_options(request: Request, manifest: Manifest) -> Options:

@@ -8,7 +8,14 @@ from aws_lambda_powertools.event_handler import Response
 
 from handler.bundle import Manifest
 from handler.call import Call
-from handler.gateway import Endpoint, Request, json_response
+from handler.gateway import Endpoint, Request, Route, Routes, json_response
+
+
+def routes(manifest: Manifest) -> Routes:
+    return {
+        "/health": Route({"GET": health(manifest)}, is_open=True),
+        "/v1/model": Route({"GET": model(manifest)}),
+    }
 
 
 def health(manifest: Manifest) -> Endpoint:

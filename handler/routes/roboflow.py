@@ -17,7 +17,7 @@ from handler.bundle import Manifest
 from handler.call import Call
 from handler.detections import Detections
 from handler.detector import Detector, Thresholds
-from handler.gateway import Endpoint, Request, json_response
+from handler.gateway import Request, Route, Routes, json_response
 from handler.predict import Ask, Prediction, predict
 from handler.problems import BadRequest, Problem
 from handler.routes.annotated import annotated
@@ -41,7 +41,7 @@ class Options:
     line_px: int
 
 
-def endpoint(detector: Detector, *, max_pixels: int) -> Endpoint:
+def routes(detector: Detector, *, max_pixels: int) -> Routes:
     def detect(request: Request, call: Call) -> Response[Any]:
         call.route = PATH
         options = read_options(request, detector.manifest)
@@ -61,7 +61,7 @@ def endpoint(detector: Detector, *, max_pixels: int) -> Endpoint:
         )
         return Response(200, "image/jpeg", drawn)
 
-    return detect
+    return {PATH: Route({"POST": detect}, problem_form)}
 
 
 def read_options(request: Request, manifest: Manifest) -> Options:

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from handler.call import Call
-from handler.gateway import Endpoint, Request, json_response
+from handler.gateway import Request, Route, Routes, json_response
 from handler.problems import BadRequest
 from handler.routes.parameters import whole
 from handler.routes.picture import parse_json, read_body
@@ -18,7 +18,7 @@ MEMBERS = {"content_type", "bytes"}
 MOST = 10**9 - 1  # above any MAX_UPLOAD_BYTES that is of use
 
 
-def endpoint(uploads: Uploads) -> Endpoint:
+def routes(uploads: Uploads) -> Routes:
     def answer(request: Request, _: Call) -> Response[Any]:
         document = parse_json(read_body(request))
         if not isinstance(document, dict) or document.keys() != MEMBERS:
@@ -39,4 +39,4 @@ def endpoint(uploads: Uploads) -> Endpoint:
             201,
         )
 
-    return answer
+    return {PATH: Route({"POST": answer})}

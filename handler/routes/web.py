@@ -18,7 +18,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from handler.call import Call
-from handler.gateway import Endpoint, Request
+from handler.gateway import Endpoint, Request, Route, Routes
 
 FOLDER = Path(__file__).parents[1] / "web"
 PAGE, DOCS = "/", "/docs"
@@ -52,11 +52,19 @@ class Whole(Response[Any]):
         return False
 
 
-def endpoint(path: str, upload_origins: tuple[str, ...] = ()) -> Endpoint:
-    """Files are read on the first request for one, not at INIT: most environments get none.
+def routes(upload_origins: tuple[str, ...]) -> Routes:
+    """upload_origins: where the page may put large pictures."""
+    return {
+        path: Route(
+            dict.fromkeys(("GET", "HEAD"), endpoint(path, upload_origins)),
+            is_open=True,
+        )
+        for path in PATHS
+    }
 
-    upload_origins: where the page may put large pictures.
-    """
+
+def endpoint(path: str, upload_origins: tuple[str, ...]) -> Endpoint:
+    """Files are read on the first request for one, not at INIT: most environments get none."""
 
     def answer(request: Request, _: Call) -> Response[Any]:
         file = load(path, upload_origins)

@@ -11,7 +11,7 @@ from typing import Any
 from handler import uploads
 from handler.bundle import Manifest
 from handler.routes import feedback as feedback_route
-from handler.routes import gradio
+from handler.routes.gradio_description import PARAMETERS
 from handler.settings import Settings
 from scripts.openapi.parts import Schema, closed, kinds, ref
 
@@ -150,7 +150,7 @@ def schemas() -> dict[str, Schema]:
         }),
         "Gradio2Error": closed({"error": text}),
         "GradioData": {"type": "object", "required": ["data"], "properties": {
-            "data": {"type": "array", "minItems": 1, "maxItems": len(gradio.PARAMETERS)},
+            "data": {"type": "array", "minItems": 1, "maxItems": len(PARAMETERS)},
             "session_hash": {"type": ["string", "null"]}}},
         "GradioOutput": {"type": "object", "required": ["data"],
                          "properties": {"data": {"type": "array", "minItems": 3, "maxItems": 3}}},
