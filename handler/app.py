@@ -101,7 +101,9 @@ def report(call: Call, status: int) -> None:
     for outcome in call.outcomes():
         metrics.add_metric("Rejected", MetricUnit.Count, int(outcome.problem is not None))
         if outcome.prediction:
-            metrics.add_metric("Detections", MetricUnit.Count, len(outcome.prediction.detections))
+            # by the model's own threshold, so that clients of any threshold make one measure
+            sure = outcome.prediction.found.above(detector.manifest.thresholds.score)
+            metrics.add_metric("Detections", MetricUnit.Count, len(sure))
             for name, milliseconds in record.timing(outcome).items():
                 metrics.add_metric(
                     f"{name.capitalize()}Time", MetricUnit.Milliseconds, milliseconds

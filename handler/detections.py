@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,3 +46,12 @@ class Detections:
     def select(self, chosen: NDArray[Any] | slice) -> Detections:
         """The detections at a boolean mask, an index array or a slice, in that order."""
         return Detections(self.boxes[chosen], self.scores[chosen], self.class_ids[chosen])
+
+
+def join(parts: Sequence[Detections]) -> Detections:
+    """All parts' detections, one after the other."""
+    return Detections(
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.class_ids for part in parts]),
+    )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from handler import letterbox
 from handler.bundle import Bundle, BundleError, Manifest
-from handler.detections import Detections
+from handler.detections import Detections, join
 from handler.image import Picture
 
 MAX_NEAR_MISSES = 50
@@ -46,6 +46,11 @@ class Found:
     near_misses: Detections
     content: NDArray[np.uint8]
     inference_ms: float
+
+    def above(self, score: float) -> Detections:
+        """All that scores above `score`, whatever was asked for, as far as it is known."""
+        every = join((self.detections, self.near_misses))
+        return every.select(every.scores > score)
 
 
 class Detector:

@@ -126,12 +126,12 @@ def _look(
     """What all tiles of a grid make together."""
     size, thresholds = (full.width, full.height), whole.ask.thresholds
     places = tiles.layout(*size, grid)
-    large = tiles.too_large(_every(whole.found), (places[0].width, places[0].height))
+    large = tiles.too_large(whole.found.above(0), (places[0].width, places[0].height))
     pieces = [Piece(Tile(0, 0, *size), large)]
     inference_ms, begun = 0.0, time.perf_counter()
     with contextlib.closing(_each(places, full, thresholds, detector)) as parts:
         for done, (tile, part) in enumerate(zip(places, parts, strict=True), 1):
-            every = _every(part)
+            every = part.above(0)
             corner = np.array([tile.left, tile.top] * 2, np.float32)
             pieces.append(Piece(tile, replace(every, boxes=every.boxes + corner)))
             inference_ms += part.inference_ms / detector.threads  # they go on side by side
@@ -184,8 +184,7 @@ def _each(
 def _choose(made: Prediction, grid: Grid, detector: Detector) -> Grid:
     """Judged by what the model itself calls a detection, whatever the request's threshold."""
     manifest = detector.manifest
-    every = _every(made.found)
-    sure = every.select(every.scores > manifest.thresholds.score)
+    sure = made.found.above(manifest.thresholds.score)
     picture = (made.picture.width, made.picture.height)
     model_input = (manifest.input.width, manifest.input.height)
     scale = manifest.training_scale
@@ -196,8 +195,3 @@ def _choose(made: Prediction, grid: Grid, detector: Detector) -> Grid:
         tiles.object_px(sure, picture, model_input, grid),
         scale.object_px if scale else tiles.OBJECT_PX,
     )
-
-
-def _every(found: Found) -> Detections:
-    """Detections and near misses, best first."""
-    return tiles.join((found.detections, found.near_misses))

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.detections import Detections
+from handler.detections import Detections, join
 
 MOST = 8  # columns, and rows
 OVERLAP = 0.2  # of a tile's side, SAHI's default
@@ -167,15 +167,6 @@ def merge(
     merged = replace(first, boxes=np.array(boxes, np.float32).reshape(-1, 4))
     merged = merged.select(np.lexsort((*merged.boxes.T, merged.class_ids, -merged.scores)))
     return merged.select(np.array(_suppress(merged, iou, most), np.intp))
-
-
-def join(parts: Sequence[Detections]) -> Detections:
-    """All parts' detections, one after the other."""
-    return Detections(
-        np.concatenate([part.boxes for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-        np.concatenate([part.class_ids for part in parts]),
-    )
 
 
 def _box(found: Detections, cut: NDArray[np.bool_], group: list[int]) -> NDArray[np.float32]:

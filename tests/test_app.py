@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from handler.record import PredictionRecord
+from tests.browser.pictures import squares
 from tests.support.app import App
 from tests.support.pictures import RED, RED_AND_GREEN, jpeg
 
@@ -139,6 +140,23 @@ def test_one_log_line_and_metrics_of_a_prediction(
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Icebox"
     assert (metrics["Detections"], metrics["Rejected"]) == ([1.0], [0.0])
     assert metrics["InferenceTime"] == [result["timing_ms"]["inference"]]
+
+
+@pytest.mark.parametrize("threshold", ["0.05", "0.99"])
+def test_the_metric_of_detections_is_the_same_whatever_a_client_asks_for(
+    app: App, capsys: pytest.CaptureFixture[str], threshold: str
+) -> None:
+    """The page asks for all there is, and would look like drift."""
+    model = json.loads(app.send("GET", "/v1/model").body)["thresholds"]["score"]
+    picture = squares()
+    capsys.readouterr()
+    counts = []
+    for asked in (str(model), threshold):
+        answer = json.loads(app.post(picture, query=f"?score_threshold={asked}").body)
+        metrics = json.loads(capsys.readouterr().out)
+        counts.append((answer["count"], metrics["Detections"]))
+    assert counts[0][0] != counts[1][0]
+    assert counts[0][1] == counts[1][1] == [counts[0][0]]
 
 
 @pytest.mark.parametrize("body", [jpeg(RED), b"", b"no picture", jpeg(RED)[:999]])

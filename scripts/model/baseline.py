@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from handler.bundle import Histogram, MonitoringBaseline
+from handler.detector import MAX_NEAR_MISSES
 from handler.record import PredictionRecord
 
 _SHARES = tuple(round(0.05 * step, 2) for step in range(1, 20))
@@ -46,18 +47,24 @@ class Observation:
     megapixels: float
 
 
-def of_record(record: PredictionRecord) -> Observation | None:
-    """What a record holds; None for a rejection, which has no prediction."""
-    image = record.image
-    if record.outcome != "ok" or image is None or not image.width or not image.height:
+def of_record(record: PredictionRecord, score_threshold: float) -> Observation | None:
+    """What a record holds, told apart at the baseline's threshold, whatever its client asked for;
+    None for a rejection, which has no prediction."""
+    image, asked = record.image, record.thresholds
+    if record.outcome != "ok" or not (image and image.width and image.height and asked):
         return None
-    boxes = [found["box"] for found in record.detections]
+    detections, near_misses = record.detections, record.near_misses
+    if asked["score"] != score_threshold:  # else just those: their scores are rounded
+        every = [*detections, *near_misses]
+        detections = [found for found in every if found["score"] > score_threshold]
+        near_misses = every[len(detections) :][:MAX_NEAR_MISSES]
+    boxes = [found["box"] for found in detections]
     whole = image.width * image.height
     return Observation(
-        scores=[found["score"] for found in record.detections],
+        scores=[found["score"] for found in detections],
         areas=[(b["xmax"] - b["xmin"]) * (b["ymax"] - b["ymin"]) / whole for b in boxes],
-        labels=[found["label"] for found in record.detections],
-        near_misses=len(record.near_misses),
+        labels=[found["label"] for found in detections],
+        near_misses=len(near_misses),
         brightness=image.brightness or 0.0,
         contrast=image.contrast or 0.0,
         sharpness=image.sharpness or 0.0,

@@ -170,19 +170,23 @@ def test_folders_of_one_name_are_not_taken_for_each_other(squares: Path, tmp_pat
         evaluate.main([str(folder), str(squares), "--calibrate", str(other)])
 
 
+@pytest.mark.parametrize(
+    "query", ["", "?score_threshold=0.1&max_detections=1000", "?score_threshold=0.9"]
+)
 def test_a_baseline_is_what_the_records_of_the_same_pictures_give(
-    squares: Path, tmp_path: Path
+    squares: Path, tmp_path: Path, query: str
 ) -> None:
-    """No skew between evaluation and the log: both ways to the same histograms."""
+    """No skew between evaluation and the log: both ways to the same histograms, also by the page,
+    which asks for all there is, and by whoever wants sure ones only."""
     folder = make_tiny_bundle(tmp_path / "bundle")
     evaluate.main([str(folder), str(squares), "--write-baseline"])
     written = bundle.load(folder).manifest.monitoring_baseline
     assert written
     with make_app(folder, tmp_path / "log") as app:
         for path in sorted(squares.glob("*.png")):
-            assert app.post(path.read_bytes()).status == 200
+            assert app.post(path.read_bytes(), query=query).status == 200
         assert app.post(b"no picture").status == 415
-        observed = [baseline.of_record(record) for record in app.records()]
+        observed = [baseline.of_record(record, written.score_threshold) for record in app.records()]
     assert observed.count(None) == 1  # the rejection
     again = baseline.summarise(
         [each for each in observed if each],
