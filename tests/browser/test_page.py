@@ -141,12 +141,16 @@ def test_the_interval_stands_beside_the_models_own_count_only(chromium: Any, url
     with opened(chromium, url, before=lambda page: page.route("**/v1/model", calibrated)) as made:
         made.choose(PICTURE)
         made.expect("#interval").to_have_text("2 to 5 with 90 % certainty")
+        _, saved = made.saved("JSON")
+        assert json.loads(saved)["count_interval"] == {"low": 2, "high": 5, "coverage": 0.9}
         made.slide(0.6)
         made.expect("#interval").to_be_hidden()
         made.slide(0.5)
         made.expect("#interval").to_be_visible()
         made.page.get_by_role("checkbox", name="green").uncheck()
         made.expect("#interval").to_be_hidden()
+        _, saved = made.saved("JSON")
+        assert json.loads(saved)["count_interval"] is None
 
 
 def test_saved_files_have_what_is_shown(visit: Visit) -> None:

@@ -17,7 +17,7 @@ $("save-json").addEventListener("click", () => {
   const whole = {
     file: name, prediction_id: answer.prediction_id, model: answer.model, image: { width, height },
     sent: { ...answer.image, bytes: sent.bytes }, // boxes are in px of `image` all the same
-    count: some.length, counts,
+    count: some.length, counts, count_interval: intervalOf(current, some.length),
     detections: some.map(({ label, score, x0, y0, x1, y1 }) => ({ label, score, box: { xmin: round(x0), ymin: round(y0), xmax: round(x1), ymax: round(y1) } })),
     thresholds: { ...answer.thresholds, score: threshold },
   };

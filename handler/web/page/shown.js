@@ -83,7 +83,7 @@ function showPicture() {
  * The answer has none: it was asked for below the threshold that the interval is of. */
 function intervalOf(item, count) {
   const known = model.count_calibration;
-  if (!known || threshold !== known.score_threshold || item.answer.thresholds.iou !== known.iou_threshold || item.full) return null;
+  if (!known || off.size || threshold !== known.score_threshold || item.answer.thresholds.iou !== known.iou_threshold || item.full) return null;
   const scale = Math.sqrt(count + 1);
   const low = Math.ceil(count + known.below * scale - 1e-6), high = Math.floor(count + known.above * scale + 1e-6);
   return { low: Math.max(0, Math.min(low, count)), high: Math.max(high, count), coverage: known.coverage };
@@ -97,7 +97,7 @@ function showCount() {
   const hidden = all.length - some.length;
   const what = model?.classes.length === 1 ? model.classes[0] : labels.length === 1 ? labels[0] : some.length === 1 ? "object" : "objects";
   $("count-of").textContent = !done ? (item.state === "failed" ? "No count" : "Counting …") : hidden ? `${what}, ${whole(hidden)} more hidden` : what;
-  const interval = done && !off.size && intervalOf(item, some.length);
+  const interval = done && intervalOf(item, some.length);
   $("interval").hidden = !interval;
   if (interval) {
     const { low, high, coverage } = interval;
