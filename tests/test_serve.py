@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -147,6 +149,26 @@ def test_a_bug_is_a_500_and_the_next_request_is_served(capsys: pytest.CaptureFix
     with serving(lambda event, _: {"statusCode": 1 // (event["rawPath"] != "/bug")}) as connection:
         assert ask(connection, "GET", "/bug")[0] == 500
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_client_that_does_not_wait_leaves_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    asked, gone = threading.Event(), threading.Event()
+
+    def slow(*_: Any) -> Any:
+        asked.set()
+        gone.wait(10)
+        return {"statusCode": 200, "body": "x" * 5_000_000}
+
+    with serving(slow) as connection:
+        with socket.create_connection((connection.host, connection.port)) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert asked.wait(10)
+            # closed by a reset, as an app's that was ended
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        gone.set()
+        assert ask(connection, "GET", "/")[0] == 200
+    said = capsys.readouterr().err
+    assert "the client has gone" in said and "Traceback" not in said
 
 
 def test_it_listens_on_loopback_only(tmp_path: Path) -> None:

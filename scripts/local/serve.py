@@ -27,7 +27,13 @@ def make_server(function: Function, port: int) -> ThreadingHTTPServer:
         timeout = IDLE_S
 
         def _answer(self) -> None:
-            answer = self._read_and_invoke()
+            try:
+                self._send(self._read_and_invoke())
+            except ConnectionError:
+                self.close_connection = True
+                self.log_message("the client has gone before its answer")
+
+        def _send(self, answer: HttpAnswer) -> None:
             body = b"" if self.command == "HEAD" else answer.body
             self.send_response(answer.status)
             for name, value in answer.headers:
