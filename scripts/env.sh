@@ -37,10 +37,11 @@ ensure() { # DIR REQUIREMENTS...
     log="$root/out/install$folder.log"
     mkdir -p "$root/out"
     rm -rf "${root:?}/$folder"
-    # --no-deps: the locks are whole, and every file in them has its hash
+    # --no-deps: the locks are whole, and every file in them has its hash. --no-compile: half of the time, for modules
+    # of which most are never imported.
     # shellcheck disable=SC2046
     if ! { "$base" -m venv "$root/$folder" && cd "$root/requirements" && "$root/$folder/bin/python" -m pip install \
-        --disable-pip-version-check --no-deps --require-hashes $(printf ' -r %s' "$@") && cd - >/dev/null; } >"$log" 2>&1
+        --disable-pip-version-check --no-compile --no-deps --require-hashes $(printf ' -r %s' "$@") && cd - >/dev/null; } >"$log" 2>&1
     then
         tail -n 20 "$log" >&2
         rm -rf "${root:?}/$folder"

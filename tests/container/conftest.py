@@ -6,16 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
-FIGURES = pytest.StashKey[list[str]]()
+FIGURE = "figure"
 
 
 @pytest.fixture
-def report(pytestconfig: pytest.Config) -> Callable[[str], None]:
-    return pytestconfig.stash.setdefault(FIGURES, []).append
+def report(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Takes a line; by the test's properties, which come back from a worker process, too."""
+    return lambda line: record_property(FIGURE, line)
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    for line in config.stash.get(FIGURES, []):
-        terminalreporter.write_line(line)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for made in terminalreporter.getreports("passed"):
+        for name, line in made.user_properties:
+            if made.when == "call" and name == FIGURE:
+                terminalreporter.write_line(line)
