@@ -227,6 +227,29 @@ def test_a_broken_upload_is_told_and_tried_again(
         visit.expect_count(STRONG)
 
 
+def test_an_upload_that_stands_still_is_given_up(
+    chromium: Any, upload_url: tuple[str, App]
+) -> None:
+    def before(page: Any) -> None:
+        page.clock.install()
+        page.route(
+            "**/icebox-page-uploads/**",
+            lambda route: None if route.request.method == "PUT" else route.continue_(),
+        )
+
+    with opened(chromium, upload_url[0], before=before) as visit:
+        visit.page.get_by_role("switch", name="Send the exact original").check()
+        with visit.page.expect_request(lambda sent: sent.method == "PUT"):
+            visit.choose(("squares.bmp", "image/bmp", bitmap()))
+        visit.page.clock.fast_forward(39_000)
+        visit.expect("#busy").to_be_visible()
+        visit.page.clock.fast_forward(2_000)
+        visit.expect("#trouble").to_contain_text("The upload stood still for 40 seconds.")
+        visit.page.get_by_role("button", name="Send it scaled").click()
+        visit.page.clock.resume()
+        visit.expect_count(STRONG)
+
+
 def test_more_than_an_upload_takes_is_told(
     s3: Any, tiny_bundle: Path, tmp_path: Path, chromium: Any
 ) -> None:

@@ -20,15 +20,26 @@ async function upload(item) {
   return id;
 }
 
-/** PUT with its progress, which fetch does not tell. Throws Trouble. */
+/** PUT with its progress, which fetch does not tell; given up where there is none for a while. Throws Trouble. */
 function put(url, type, file, onProgress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    let idle = 0;
+    const goesOn = () => {
+      clearTimeout(idle);
+      idle = setTimeout(() => request.abort(), WAIT_MS);
+    };
     request.open("PUT", url);
     request.setRequestHeader("Content-Type", type); // signed, as is the length
-    request.upload.onprogress = ({ loaded, total }) => onProgress(loaded / total);
+    request.upload.onprogress = ({ loaded, total }) => {
+      goesOn();
+      onProgress(loaded / total);
+    };
+    request.onloadend = () => clearTimeout(idle);
+    request.onabort = () => reject(new Trouble("No answer", `The upload stood still for ${WAIT_MS / 1000} seconds. Try again.`, ["again", "scaled", "other"]));
     request.onload = () => (request.status < 300 ? resolve() : reject(new Trouble("Not stored", `The picture's store answered ${request.status}. Try again.`, undefined, request.status)));
     request.onerror = () => reject(new Trouble(navigator.onLine ? "Not reached" : "You are offline", "The picture's store could not be reached. Check the connection, then try again.", ["again", "scaled", "other"]));
+    goesOn();
     request.send(file);
   });
 }
