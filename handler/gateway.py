@@ -42,11 +42,12 @@ PREDICTION_ID = "X-Prediction-Id"  # of every answer that is one prediction
 class Request:
     """What a client sent.
 
-    params: of the path, by the names in its template. query: (name, value) pairs, decoded, without
-    an api_key. headers: lower-case names. read_body: gives the body's bytes; raises BadRequest,
-    BodyTooLarge. room_bytes: for the answer's body. api_key: of the query, empty for none.
-    principal: whom an authorizer before the function let in (a JWT's issuer and subject, IAM's
-    ARN), empty for none. caller: who this is, as `authorize` says.
+    path: as the client had it, its stage included. params: of the path, by the names in its
+    template. query: (name, value) pairs, decoded, without an api_key. headers: lower-case names.
+    read_body: gives the body's bytes; raises BadRequest, BodyTooLarge. room_bytes: for the answer's
+    body. api_key: of the query, empty for none. principal: whom an authorizer before the function
+    let in (a JWT's issuer and subject, IAM's ARN), empty for none. caller: who this is, as
+    `authorize` says.
     """
 
     path: str
@@ -172,10 +173,12 @@ class Gateway:
         return NotFound(f"there is no such path; there are {self._known}")
 
     def _request(self, event: Event, params: Mapping[str, str]) -> Request:
-        is_alb = "elb" in (event.get("requestContext") or {})
+        context = event.get("requestContext") or {}
+        is_alb = "elb" in context
         query = _query(event, is_alb)
         return Request(
-            path=event.get("rawPath") or event.get("path") or "/",
+            # a REST API leaves the stage out of `path`
+            path=event.get("rawPath") or context.get("path") or event.get("path") or "/",
             params=params,
             query=tuple(pair for pair in query if pair[0] != API_KEY),
             headers=_headers(event),

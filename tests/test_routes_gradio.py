@@ -188,11 +188,19 @@ def test_a_bug_leaves_no_event_that_a_stream_would_wait_for(
 
 
 @pytest.mark.parametrize(
-    ("path", "base"), [("/config", "https://h"), ("/prod/config", "https://h/prod")]
+    ("form", "path", "base"),
+    [
+        ("http-api", "/config", "https://h"),
+        ("http-api", "/prod/config", "https://h/prod"),
+        ("function-url", "/config", "https://h"),
+        ("rest-api", "/config", "https://h/prod"),  # which keeps its stage out of the path
+        ("alb", "/config", "https://h"),
+    ],
 )
-def test_the_root_is_where_the_client_found_it(app: App, path: str, base: str) -> None:
-    event = app.event("GET", path, headers=[("Host", "h"), ("X-Forwarded-Proto", "https")])
-    if base.endswith("prod"):
+def test_the_root_is_where_the_client_found_it(app: App, form: str, path: str, base: str) -> None:
+    headers = [("Host", "h"), ("X-Forwarded-Proto", "https")]
+    event = app.event("GET", path, headers=headers, form=form)
+    if path.startswith("/prod"):
         event["requestContext"]["stage"] = "prod"
     config = json.loads(to_answer(app.invoke(event)).body)
     assert config["root"] == base
