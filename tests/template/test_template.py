@@ -227,8 +227,8 @@ def test_the_role_may_do_what_the_routes_need_and_no_more(whole: dict[str, Any])
     }
     listing = [item["Condition"] for item in statements if item["Action"] == "s3:ListBucket"]
     assert listing == [
-        {"StringLike": {"s3:prefix": ["gradio/*", "predictions/*"]}},
-        {"StringLike": {"s3:prefix": ["uploads/*"]}},
+        {"StringLikeIfExists": {"s3:prefix": ["gradio/*", "predictions/*"]}},
+        {"StringLikeIfExists": {"s3:prefix": ["uploads/*"]}},
     ]
 
 
