@@ -17,6 +17,17 @@ from scripts.local.invoke import Function
 
 MAX_BODY_BYTES = 10 * 1024 * 1024  # an HTTP API's
 IDLE_S = 30.0
+# What other pages' scripts may do, as template.yaml has it: a question beforehand, and each answer.
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET,POST,OPTIONS",
+    "Access-Control-Allow-Headers": "content-type,accept,authorization,x-api-key,x-gradio-user,"
+    "x-hf-authorization",
+    "Access-Control-Max-Age": "3600",
+}
+SHARED = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "x-prediction-id,x-detection-count",
+}
 
 
 def make_server(function: Function, port: int) -> ThreadingHTTPServer:
@@ -36,7 +47,8 @@ def make_server(function: Function, port: int) -> ThreadingHTTPServer:
         def _send(self, answer: HttpAnswer) -> None:
             body = b"" if self.command == "HEAD" else answer.body
             self.send_response(answer.status)
-            for name, value in answer.headers:
+            shared = SHARED.items() if "Origin" in self.headers else ()
+            for name, value in (*answer.headers, *shared):
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -51,6 +63,8 @@ def make_server(function: Function, port: int) -> ThreadingHTTPServer:
                 self.close_connection = True
                 return message(413, "Request Entity Too Large")
             body = self.rfile.read(int(length))
+            if self.command == "OPTIONS" and "Access-Control-Request-Method" in self.headers:
+                return HttpAnswer(204, list(PREFLIGHT.items()), b"")  # the function is not asked
             request = HttpRequest(
                 self.command,
                 self.path,
