@@ -47,9 +47,14 @@ class Found:
     content: NDArray[np.uint8]
     inference_ms: float
 
+    @property
+    def every(self) -> Detections:
+        """Detections and near misses, best first."""
+        return join((self.detections, self.near_misses))
+
     def above(self, score: float) -> Detections:
         """All that scores above `score`, whatever was asked for, as far as it is known."""
-        every = join((self.detections, self.near_misses))
+        every = self.every
         return every.select(every.scores > score)
 
 

@@ -126,12 +126,12 @@ def _look(
     """What all tiles of a grid make together."""
     size, thresholds = (full.width, full.height), whole.ask.thresholds
     places = tiles.layout(*size, grid)
-    large = tiles.too_large(whole.found.above(0), (places[0].width, places[0].height))
+    large = tiles.too_large(whole.found.every, (places[0].width, places[0].height))
     pieces = [Piece(Tile(0, 0, *size), large)]
     inference_ms, begun = 0.0, time.perf_counter()
     with contextlib.closing(_each(places, full, thresholds, detector)) as parts:
         for done, (tile, part) in enumerate(zip(places, parts, strict=True), 1):
-            every = part.above(0)
+            every = part.every
             corner = np.array([tile.left, tile.top] * 2, np.float32)
             pieces.append(Piece(tile, replace(every, boxes=every.boxes + corner)))
             inference_ms += part.inference_ms / detector.threads  # they go on side by side

@@ -55,10 +55,7 @@ class Whole(Response[Any]):
 def routes(upload_origins: tuple[str, ...]) -> Routes:
     """upload_origins: where the page may put large pictures."""
     return {
-        path: Route(
-            dict.fromkeys(("GET", "HEAD"), endpoint(path, upload_origins)),
-            is_open=True,
-        )
+        path: Route(dict.fromkeys(("GET", "HEAD"), endpoint(path, upload_origins)), is_open=True)
         for path in PATHS
     }
 
@@ -80,7 +77,7 @@ def endpoint(path: str, upload_origins: tuple[str, ...]) -> Endpoint:
 
 
 @functools.cache
-def load(path: str, upload_origins: tuple[str, ...] = ()) -> File:
+def load(path: str, upload_origins: tuple[str, ...]) -> File:
     """One of PATHS, ready to be sent."""
     if path in FILES:
         headers = {"Content-Type": FILES[path], "Cache-Control": "public, max-age=86400"}

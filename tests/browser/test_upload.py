@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,27 @@ def test_a_large_scan_that_no_browser_opens_is_counted_and_drawn(
         visit.expect("#picture").to_be_visible()
         visit.expect("#facts").to_contain_text("This browser opens no TIFF")
     [_] = keys(s3, "icebox-page-uploads")
+
+
+def test_how_much_of_an_upload_has_left_is_told_also_after_another_picture(
+    chromium: Any, upload_url: tuple[str, App]
+) -> None:
+    with opened(chromium, upload_url[0]) as visit:
+        visit.choose(("small.png", "image/png", squares()))
+        visit.expect_count(STRONG)
+        wire = visit.page.context.new_cdp_session(visit.page)
+        slow = {"offline": False, "latency": 0, "downloadThroughput": -1}
+        wire.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": 1_500_000})
+        visit.choose(("scan.tif", "image/tiff", bitmap("TIFF")))
+        sending = re.compile(r"Sending [1-9]\d? % …")
+        visit.expect("#busy-text").to_have_text(sending)
+        pictures = visit.page.get_by_role("navigation", name="Pictures").get_by_role("button")
+        pictures.nth(0).click()
+        visit.expect("#busy").to_be_hidden()
+        pictures.nth(1).click()
+        visit.expect("#busy-text").to_have_text(sending)
+        wire.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
+        visit.expect_count(STRONG)
 
 
 def test_a_broken_upload_is_told_and_tried_again(

@@ -42,6 +42,11 @@ async function api(path, options = {}) {
   }
 }
 
+/** As `api`, of a document. */
+function postJson(path, document, accept = "application/json") {
+  return api(path, { method: "POST", body: JSON.stringify(document), headers: { "Content-Type": "application/json", Accept: accept } });
+}
+
 /** Words for an answer that is no success: its own, where it has some. */
 async function troubleOf(response) {
   const status = response.status;

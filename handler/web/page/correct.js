@@ -20,9 +20,7 @@ $("correct").addEventListener("submit", async (event) => {
   $("correct-send").disabled = true;
   said.textContent = "Sending …";
   try {
-    await api(`v1/predictions/${encodeURIComponent(item.answer.prediction_id)}/feedback`, {
-      method: "POST", body: JSON.stringify({ count: Number(text) }), headers: { "Content-Type": "application/json", Accept: "application/json" },
-    });
+    await postJson(`v1/predictions/${encodeURIComponent(item.answer.prediction_id)}/feedback`, { count: Number(text) });
     item.corrected = text;
     if (item === current) said.textContent = `Thank you: ${whole(Number(text))} is kept with this prediction.`;
   } catch (error) {

@@ -69,11 +69,11 @@ async function detect(item) {
 }
 
 function post({ body, uploadId }, query, accept) {
-  // a picture is never labelled as text or JSON: gateways hand those on as text
-  const picture = { body, type: body.type.startsWith("image/") ? body.type : "application/octet-stream" };
-  const named = { body: JSON.stringify({ upload_id: uploadId }), type: "application/json" };
-  const sent = uploadId ? named : picture;
-  return api(`v1/detect?${query}`, { method: "POST", body: sent.body, headers: { "Content-Type": sent.type, Accept: accept } });
+  const path = `v1/detect?${query}`;
+  if (uploadId) return postJson(path, { upload_id: uploadId }, accept);
+  // never labelled as text or JSON: gateways hand those on as text
+  const type = body.type.startsWith("image/") ? body.type : "application/octet-stream";
+  return api(path, { method: "POST", body, headers: { "Content-Type": type, Accept: accept } });
 }
 
 /** HEIC and TIFF, where the browser reads none: the API draws what is shown. */

@@ -17,9 +17,7 @@ function refresh(item) {
   refreshStrip();
   if (item !== current) return;
   const { state, trouble, answer } = item;
-  $("busy").hidden = state !== "working" && state !== "waiting";
-  $("busy-text").textContent = state === "waiting" ? "Waiting …" : "Counting …";
-  $("stage").setAttribute("aria-busy", String(!$("busy").hidden));
+  showBusy();
   if (state === "working") say(`Counting on ${item.name} …`);
   $("trouble").hidden = !trouble;
   if (trouble) {
@@ -39,9 +37,12 @@ function refresh(item) {
   paint();
 }
 
-/** How much of an upload has left; null once it is there. */
-function showProgress(item, share) {
-  if (item === current) $("busy-text").textContent = share === null ? "Counting …" : `Sending ${Math.floor(share * 100)} % …`;
+/** What is being done; of an upload, how much has left. */
+function showBusy() {
+  const { state, progress } = current;
+  $("busy").hidden = state !== "working" && state !== "waiting";
+  $("busy-text").textContent = state === "waiting" ? "Waiting …" : progress != null ? `Sending ${Math.floor(progress * 100)} % …` : "Counting …";
+  $("stage").setAttribute("aria-busy", String(!$("busy").hidden));
 }
 
 const ACTIONS = {

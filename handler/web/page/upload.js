@@ -7,14 +7,15 @@ const UPLOAD_TYPES = ["image/jpeg", "image/png", "image/webp", "image/tiff", "im
 async function upload(item) {
   if (item.upload?.until > Date.now()) return item.upload.id;
   const type = UPLOAD_TYPES.includes(item.file.type) ? item.file.type : "image/tiff"; // no more than a label: the API looks at the bytes
-  const response = await api("v1/uploads", {
-    method: "POST", body: JSON.stringify({ content_type: type, bytes: item.file.size }), headers: { "Content-Type": "application/json", Accept: "application/json" },
-  });
-  const { upload_id: id, url } = await response.json();
+  const { upload_id: id, url } = await (await postJson("v1/uploads", { content_type: type, bytes: item.file.size })).json();
+  const progress = (share) => {
+    item.progress = share;
+    if (item === current) showBusy();
+  };
   try {
-    await put(url, type, item.file, (share) => showProgress(item, share));
+    await put(url, type, item.file, progress);
   } finally {
-    showProgress(item, null);
+    progress(null);
   }
   item.upload = { id, until: Date.now() + USABLE_MS };
   return id;
