@@ -215,7 +215,7 @@ def test_how_much_of_an_upload_has_left_is_told_also_after_another_picture(
         visit.expect_count(STRONG)
         wire = visit.page.context.new_cdp_session(visit.page)
         slow = {"offline": False, "latency": 0, "downloadThroughput": -1}
-        wire.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": 1_500_000})
+        wire.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": 500_000})
         visit.choose(("scan.tif", "image/tiff", bitmap("TIFF")))
         sending = re.compile(r"Sending [1-9]\d? % …")
         visit.expect("#busy-text").to_have_text(sending)
