@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support.paths import ROOT
+
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 TRAINING = "The handler knows nothing of the scripts or of training"
 APP = "Only the runtime imports handler.app"
 LAYERS = "One direction through the handler"
+RECORD = "A record is read without anything of ours"
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -48,12 +50,13 @@ def test_the_contracts_hold(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "line", "broken"),
     [
-        ("handler/predict.py", "import torch", TRAINING),
-        ("handler/bundle.py", "import scripts.model.graph", TRAINING),
+        ("handler/detection/predict.py", "import torch", TRAINING),
+        ("handler/bundle/files.py", "import scripts.model.graph", TRAINING),
         ("scripts/local/serve.py", "import handler.app", APP),
-        ("handler/image.py", "import handler.detector", LAYERS),
-        ("handler/record.py", "import handler.gateway", LAYERS),
-        ("handler/new.py", "import handler.record", LAYERS),
+        ("handler/images/decode.py", "import handler.detection.detector", LAYERS),
+        ("handler/records/log.py", "import handler.http.gateway", LAYERS),
+        ("handler/records/record.py", "import numpy", RECORD),
+        ("handler/new.py", "import handler.records.record", LAYERS),
     ],
 )
 def test_an_import_against_them_is_found(copy: Path, path: str, line: str, broken: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from handler.detections import Detections
-from handler.predict import Prediction
+from handler.detection.detections import Detections
+from handler.detection.predict import Prediction
 
 # Of the annotated picture: the first whose file fits into the answer; even noise does at the last.
 SIDES_PX = (1280, 960, 640, 480)
@@ -22,7 +22,7 @@ def annotated(
     line_px: int | None = None,
 ) -> bytes:
     """A file of at most room_bytes; boxes, labels, line_px: as annotate.draw has them."""
-    from handler import annotate  # fonts and drawing: not on the path of those who want JSON
+    from handler.detection import annotate  # fonts and drawing: only where a picture is asked for
 
     size = (prediction.picture.width, prediction.picture.height)
     body = b""

@@ -8,15 +8,15 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from handler import feedback
-from handler.bundle import Manifest
-from handler.call import Call
-from handler.feedback import Correction
-from handler.gateway import Request, Route, Routes, json_response
+from handler.bundle.manifest import Manifest
+from handler.http.gateway import Request, Route, Routes, json_response
+from handler.invocation import Invocation
 from handler.problems import BadRequest, NotConfigured
-from handler.routes.parameters import share, whole
-from handler.routes.picture import parse_json, read_body
-from handler.store import Store
+from handler.records import feedback
+from handler.records.feedback import Correction
+from handler.routes.body import parse_json, read_body
+from handler.routes.parameters import integer, number
+from handler.storage.store import Store
 
 PATH = "/v1/predictions/{prediction_id}/feedback"
 MEMBERS = ("count", "detections", "comment")
@@ -28,11 +28,11 @@ MAX_PX = 1_000_000
 def routes(store: Store | None, manifest: Manifest) -> Routes:
     """store: at the root of the prediction log."""
 
-    def answer(request: Request, _: Call) -> Response[Any]:
+    def answer(request: Request, _: Invocation) -> Response[Any]:
         if store is None:
             raise NotConfigured("feedback is not kept here: this deployment has no PREDICTION_LOG")
         said = read(parse_json(read_body(request)), manifest.classes)
-        given = feedback.give(store, request.params["prediction_id"], said, manifest)
+        given = feedback.save(store, request.params["prediction_id"], said, manifest)
         return json_response(
             {
                 "feedback_id": given.feedback_id,
@@ -58,7 +58,7 @@ def read(document: object, classes: Sequence[str]) -> Correction:
     if count is not None:
         if not isinstance(count, int) or isinstance(count, bool):
             raise BadRequest(f"count must be a whole number, not {str(count)[:40]!r}")
-        count = whole("count", count, least=0, most=MAX_COUNT)
+        count = integer("count", count, least=0, most=MAX_COUNT)
     if comment is not None and not (isinstance(comment, str) and len(comment) <= MAX_COMMENT):
         raise BadRequest(f"comment must be a text of at most {MAX_COMMENT:,} characters")
     if detections is None:
@@ -90,7 +90,7 @@ def _detection(where: str, given: object, classes: Sequence[str]) -> dict[str, A
     box = given.get("box")
     if not isinstance(box, Mapping) or box.keys() != set(CORNERS):
         raise BadRequest(f"{where}.box must have {', '.join(CORNERS)}, in px, and nothing else")
-    corners = {name: share(f"{where}.box.{name}", box[name], most=MAX_PX) for name in CORNERS}
+    corners = {name: number(f"{where}.box.{name}", box[name], most=MAX_PX) for name in CORNERS}
     if corners["xmin"] > corners["xmax"] or corners["ymin"] > corners["ymax"]:
         raise BadRequest(f"{where}.box ends before it begins: {corners}")
     return {"label": given["label"], "box": corners}  # a score, if it has one, is the model's

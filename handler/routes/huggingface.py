@@ -11,16 +11,15 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from handler import record
-from handler.bundle import Manifest
-from handler.call import Call
-from handler.detector import Detector, Thresholds
-from handler.gateway import Endpoint, Request, Route, Routes, json_response
-from handler.predict import Ask, predict
+from handler.bundle.manifest import Manifest
+from handler.detection.detector import Detector, Thresholds
+from handler.detection.predict import PredictRequest, predict
+from handler.http.gateway import Endpoint, Request, Route, Routes, json_response
+from handler.invocation import Invocation
 from handler.problems import BadRequest, Forbidden, NotFound, Problem
 from handler.routes import ops
-from handler.routes.parameters import share
-from handler.routes.picture import from_base64, parse_json, read_body, read_picture
+from handler.routes.body import decode_base64, parse_json, read_body, read_image
+from handler.routes.parameters import number
 
 # The Hub's model ids have an owner, which is anybody here.
 PATHS = ("/hf", "/models/{name}", "/models/{owner}/{name}")
@@ -37,12 +36,12 @@ def routes(detector: Detector, *, max_pixels: int) -> Routes:
 
 
 def endpoint(path: str, detector: Detector, *, max_pixels: int) -> Endpoint:
-    def detect(request: Request, call: Call) -> Response[Any]:
+    def detect(request: Request, call: Invocation) -> Response[Any]:
         _check_name(request, detector.manifest)
         call.route = path
-        call.ask = read_ask(request, detector.manifest)
-        call.prediction = predict(call.ask, detector=detector, max_pixels=max_pixels)
-        found = record.listing(call.prediction.detections, detector.manifest.classes)
+        call.request = read_ask(request, detector.manifest)
+        call.prediction = predict(call.request, detector=detector, max_pixels=max_pixels)
+        found = call.prediction.detections.to_json(detector.manifest.classes)
         return json_response(found)
 
     return detect
@@ -52,24 +51,24 @@ def health(manifest: Manifest) -> Endpoint:
     """What `InferenceClient.health_check` asks for below the model's URL."""
     answer = ops.health(manifest)
 
-    def check(request: Request, call: Call) -> Response[Any]:
+    def check(request: Request, call: Invocation) -> Response[Any]:
         _check_name(request, manifest)
         return answer(request, call)
 
     return check
 
 
-def read_ask(request: Request, manifest: Manifest) -> Ask:
+def read_ask(request: Request, manifest: Manifest) -> PredictRequest:
     """The body, raw or JSON. Raises BadRequest, BodyTooLarge, TooManyPictures."""
     defaults = manifest.thresholds
     score = defaults.score
     body = read_body(request)
     if body.lstrip()[:1] in (b"{", b"["):  # as no picture starts
         data, parameters = _from_json(parse_json(body))
-        score = share("threshold", parameters.get("threshold", defaults.score))
+        score = number("threshold", parameters.get("threshold", defaults.score))
     else:
-        data = read_picture(request)
-    return Ask(data, Thresholds(score, defaults.iou, defaults.max_detections))
+        data = read_image(request)
+    return PredictRequest(data, Thresholds(score, defaults.iou, defaults.max_detections))
 
 
 def problem_form(problem: Problem, _: str) -> Response[Any]:
@@ -92,7 +91,7 @@ def _from_json(document: Any) -> tuple[bytes, dict[str, Any]]:
             f"the only known parameter is threshold; there came {str(parameters)[:80]}"
         )
     given = {name: value for name, value in parameters.items() if value is not None}
-    return from_base64(document["inputs"], "inputs"), given
+    return decode_base64(document["inputs"], "inputs"), given
 
 
 def _check_name(request: Request, manifest: Manifest) -> None:

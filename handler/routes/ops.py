@@ -6,9 +6,9 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from handler.bundle import Manifest
-from handler.call import Call
-from handler.gateway import Endpoint, Request, Route, Routes, json_response
+from handler.bundle.manifest import Manifest
+from handler.http.gateway import Endpoint, Request, Route, Routes, json_response
+from handler.invocation import Invocation
 
 
 def routes(manifest: Manifest) -> Routes:
@@ -21,7 +21,7 @@ def routes(manifest: Manifest) -> Routes:
 def health(manifest: Manifest) -> Endpoint:
     """The session was made and ran once at INIT, or there would be no answer at all."""
 
-    def answer(_: Request, __: Call) -> Response[Any]:
+    def answer(_: Request, __: Invocation) -> Response[Any]:
         return json_response(
             {"status": "ok", "model": {"name": manifest.name, "version": manifest.version}}
         )
@@ -32,7 +32,7 @@ def health(manifest: Manifest) -> Endpoint:
 def model(manifest: Manifest) -> Endpoint:
     """The manifest, as it lies beside the model."""
 
-    def answer(_: Request, __: Call) -> Response[Any]:
+    def answer(_: Request, __: Invocation) -> Response[Any]:
         return Response(200, "application/json", manifest.to_json())
 
     return answer

@@ -6,11 +6,11 @@ import math
 import re
 from typing import Literal
 
+from handler.detection.tiling import MAX_PER_SIDE, WHOLE, Grid
 from handler.problems import BadRequest
-from handler.tiles import MOST, WHOLE, Grid
 
 
-def share(name: str, given: object, *, least: float = 0, most: float = 1) -> float:
+def number(name: str, given: object, *, least: float = 0, most: float = 1) -> float:
     """A number from `least` to `most`. Raises BadRequest, which calls it `name`."""
     try:
         value = math.nan if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
@@ -23,7 +23,7 @@ def share(name: str, given: object, *, least: float = 0, most: float = 1) -> flo
     return value
 
 
-def whole(name: str, given: object, *, least: int = 1, most: int) -> int:
+def integer(name: str, given: object, *, least: int = 1, most: int) -> int:
     """A whole number from `least` to `most`. Raises BadRequest, which calls it `name`."""
     text = str(given)
     if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
@@ -31,14 +31,14 @@ def whole(name: str, given: object, *, least: int = 1, most: int) -> int:
     return int(text)
 
 
-def flag(name: str, given: object) -> bool:
+def boolean(name: str, given: object) -> bool:
     """JSON's true or false. Raises BadRequest, which calls it `name`."""
     if not isinstance(given, bool):
         raise BadRequest(f"{name} must be true or false, not {str(given)[:40]!r}")
     return given
 
 
-def grid(name: str, given: str) -> Grid | Literal["auto"]:
+def tile_grid(name: str, given: str) -> Grid | Literal["auto"]:
     """Tiles: none, auto, or columns x rows such as 3x2. Raises BadRequest, which calls it
     `name`."""
     if given == "none":
@@ -46,10 +46,11 @@ def grid(name: str, given: str) -> Grid | Literal["auto"]:
     if given == "auto":
         return "auto"
     columns, _, rows = given.partition("x")
-    sides = [side for side in (columns, rows) if re.fullmatch(rf"[1-{MOST}]", side)]
+    sides = [side for side in (columns, rows) if re.fullmatch(rf"[1-{MAX_PER_SIDE}]", side)]
     if len(sides) != 2:
         raise BadRequest(
-            f"{name} must be none, auto, or columns x rows from 1x1 to {MOST}x{MOST} such as 3x2, "
+            f"{name} must be none, auto, or columns x rows from 1x1 to {MAX_PER_SIDE}x"
+            f"{MAX_PER_SIDE} such as 3x2, "
             f"not {given[:40]!r}"
         )
     return Grid(int(columns), int(rows))

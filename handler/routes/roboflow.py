@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 from aws_lambda_powertools.event_handler import Response
 
-from handler.bundle import Manifest
-from handler.call import Call
-from handler.detections import Detections
-from handler.detector import Detector, Thresholds
-from handler.gateway import Request, Route, Routes, json_response
-from handler.predict import Ask, Prediction, predict
+from handler.bundle.manifest import Manifest
+from handler.detection.detections import Detections
+from handler.detection.detector import Detector, Thresholds
+from handler.detection.predict import Prediction, PredictRequest, predict
+from handler.http.gateway import Request, Route, Routes, json_response
+from handler.invocation import Invocation
 from handler.problems import BadRequest, Problem
 from handler.routes.annotated import annotated
-from handler.routes.native import MAX_DETECTIONS
-from handler.routes.parameters import share, whole
-from handler.routes.picture import from_base64, read_body, read_picture
+from handler.routes.body import decode_base64, read_body, read_image
+from handler.routes.detect import MAX_DETECTIONS
+from handler.routes.parameters import integer, number
 
 PATH = "/{project}/{version:int}"
 MAX_STROKE_PX = 20
@@ -42,11 +42,13 @@ class Options:
 
 
 def routes(detector: Detector, *, max_pixels: int) -> Routes:
-    def detect(request: Request, call: Call) -> Response[Any]:
+    def detect(request: Request, call: Invocation) -> Response[Any]:
         call.route = PATH
         options = read_options(request, detector.manifest)
-        call.ask = Ask(read_roboflow_picture(request), options.thresholds)
-        prediction = call.prediction = predict(call.ask, detector=detector, max_pixels=max_pixels)
+        call.request = PredictRequest(read_roboflow_picture(request), options.thresholds)
+        prediction = call.prediction = predict(
+            call.request, detector=detector, max_pixels=max_pixels
+        )
         found = prediction.detections
         shown = found.select(np.isin(found.class_ids, options.class_ids))
         if options.format == "json":
@@ -84,14 +86,14 @@ def read_options(request: Request, manifest: Manifest) -> Options:
         thresholds=Thresholds(
             score=_per_cent(query, "confidence", defaults.score),
             iou=_per_cent(query, "overlap", defaults.iou),
-            max_detections=whole(
+            max_detections=integer(
                 "max_detections", query.get("max_detections") or defaults.max_detections, most=most
             ),
         ),
         class_ids=tuple(map(classes.index, named)) or tuple(range(len(classes))),
         format=kind,
         labels=query.get("labels", "").lower() in ("true", "on", "1", "yes"),
-        line_px=whole("stroke", query.get("stroke") or 1, most=MAX_STROKE_PX),
+        line_px=integer("stroke", query.get("stroke") or 1, most=MAX_STROKE_PX),
     )
 
 
@@ -101,8 +103,8 @@ def read_roboflow_picture(request: Request) -> bytes:
     body = read_body(request)
     # A picture and a form have bytes that base64 has not; the label, that of a form, says nothing.
     if body.startswith(b"data:") or _BASE64.issuperset(body[:256]):
-        return from_base64(body.decode(errors="replace"), "the body")
-    return read_picture(request)
+        return decode_base64(body.decode(errors="replace"), "the body")
+    return read_image(request)
 
 
 def problem_form(problem: Problem, _: str) -> Response[Any]:
@@ -110,7 +112,7 @@ def problem_form(problem: Problem, _: str) -> Response[Any]:
     return Response(problem.status, "application/json", body)
 
 
-def _answer(call: Call, prediction: Prediction, shown: Detections) -> dict[str, Any]:
+def _answer(call: Invocation, prediction: Prediction, shown: Detections) -> dict[str, Any]:
     boxes = shown.boxes.astype(float)
     centres = ((boxes[:, :2] + boxes[:, 2:]) / 2).round(2).tolist()
     sizes = (boxes[:, 2:] - boxes[:, :2]).round(2).tolist()
@@ -142,5 +144,5 @@ def _per_cent(query: dict[str, str], name: str, default: float) -> float:
     """As their server reads it: per cent from 1 up, a share below, which inference_sdk sends."""
     if not query.get(name):
         return default
-    value = share(name, query[name], most=100)
+    value = number(name, query[name], most=100)
     return value / 100 if value >= 1 else value

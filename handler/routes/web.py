@@ -17,8 +17,8 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from handler.call import Call
-from handler.gateway import Endpoint, Request, Route, Routes
+from handler.http.gateway import Endpoint, Request, Route, Routes
+from handler.invocation import Invocation
 
 FOLDER = Path(__file__).parents[1] / "web"
 PAGE, DOCS = "/", "/docs"
@@ -63,7 +63,7 @@ def routes(upload_origins: tuple[str, ...]) -> Routes:
 def endpoint(path: str, upload_origins: tuple[str, ...]) -> Endpoint:
     """Files are read on the first request for one, not at INIT: most environments get none."""
 
-    def answer(request: Request, _: Call) -> Response[Any]:
+    def answer(request: Request, _: Invocation) -> Response[Any]:
         file = load(path, upload_origins)
         headers = {**file.headers, "ETag": file.etag, "Vary": "Accept-Encoding"}
         media = headers.pop("Content-Type")

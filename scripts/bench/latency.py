@@ -15,8 +15,11 @@ from pathlib import Path
 
 from tqdm import trange
 
-from handler import bundle, image, letterbox
-from handler.detector import Detector, Thresholds
+from handler.bundle.files import load_bundle
+from handler.bundle.reader import BundleError
+from handler.detection import letterbox
+from handler.detection.detector import Detector, Thresholds
+from handler.images.decode import decode
 from handler.problems import Problem
 
 
@@ -31,7 +34,7 @@ def measure(detector: Detector, data: bytes, runs: int) -> dict[str, list[float]
     times: dict[str, list[float]] = {"decode": [], "letterbox": [], "inference": [], "all": []}
     for number in trange(runs + 1, desc="measuring", unit="run", disable=None):
         started = time.perf_counter()
-        picture = image.decode(data, max_pixels=10**9, at_least=detector.at_least)
+        picture = decode(data, max_pixels=10**9, at_least=detector.at_least)
         decoded = time.perf_counter()
         found = detector.detect(picture, thresholds)
         ended = time.perf_counter()
@@ -58,9 +61,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=40, help="default: %(default)s")
     options = parser.parse_args(argv)
     try:
-        detector = Detector.load(bundle.load(options.bundle), threads=options.threads)
+        detector = Detector.load(load_bundle(options.bundle), threads=options.threads)
         times = measure(detector, options.picture.read_bytes(), options.runs)
-    except (bundle.BundleError, Problem, OSError) as error:
+    except (BundleError, Problem, OSError) as error:
         sys.exit(f"latency: {error}")
     print(f"{'ms':<12}{'median':>8}{'min':>8}{'max':>8}")
     for part, values in times.items():

@@ -21,12 +21,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from handler import bundle
-from handler.detector import Detector
+from handler.bundle.files import load_bundle
+from handler.bundle.reader import BundleError
+from handler.detection.detector import Detector
 from handler.problems import BadRequest
-from handler.routes.parameters import grid
-from scripts.model import accuracy, dataset, evaluate
+from handler.routes.parameters import tile_grid
+from scripts.model import dataset
 from scripts.model.dataset import LabelledPicture
+from scripts.model.evaluate import accuracy, evaluate
 
 MAX_DETECTIONS = 1000  # as many as a request can ask for
 
@@ -63,11 +65,11 @@ def measure(
     judged, times, grids = [], [], Counter[str]()
     for item in evaluate.progress(pictures):
         started = time.perf_counter()
-        made = evaluate.look(detector, item, tiles=grid("tiles", tiles),
+        made = evaluate.look(detector, item, tiles=tile_grid("tiles", tiles),
                              max_detections=MAX_DETECTIONS)  # fmt: skip
         times.append((time.perf_counter() - started) * 1000)
         judged.append(evaluate.judge(item, made))
-        grids[f"{made.tiles.columns}x{made.tiles.rows}" if made.tiles else "none"] += 1
+        grids[f"{made.grid.columns}x{made.grid.rows}" if made.grid else "none"] += 1
     manifest = detector.manifest
     figures = accuracy.figures(
         judged, manifest.classes, name, manifest.thresholds.score, MAX_DETECTIONS
@@ -94,7 +96,7 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     try:
         _run(options)
-    except (bundle.BundleError, dataset.DatasetError) as error:
+    except (BundleError, dataset.DatasetError) as error:
         sys.exit(f"tiles: {error}")
     except BadRequest as problem:
         sys.exit(f"tiles: {problem.detail}")
@@ -106,8 +108,8 @@ def _run(options: argparse.Namespace) -> None:
     if min(options.mosaic) < 1 or options.pictures < 1:
         sys.exit("tiles: --mosaic and --pictures are 1 or more")
     for tiles in options.tiles:
-        grid("tiles", tiles)
-    detector = Detector.load(bundle.load(options.bundle), threads=options.threads)
+        tile_grid("tiles", tiles)
+    detector = Detector.load(load_bundle(options.bundle), threads=options.threads)
     labelled = dataset.read(options.folder)
     print(
         f"{'mosaic':<8}{'n':>4}{'objects':>9}  {'tiles':<6}{'AP50':>7}{'precision':>11}"

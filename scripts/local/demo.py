@@ -11,9 +11,9 @@ from typing import Any
 
 from scripts.local import invoke
 from scripts.local.http_event import HttpAnswer, HttpRequest, to_answer, to_http_api
+from scripts.paths import ROOT, SAMPLE
 
-SAMPLE = invoke.ROOT / "events" / "sample.jpg"
-OUT = invoke.ROOT / "out"
+OUT = ROOT / "out"
 BEST = 8
 TYPES = {
     ".jpg": "image/jpeg",

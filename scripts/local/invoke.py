@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
 HANDLER = "handler.app.lambda_handler"
 MAX_PAYLOAD_BYTES = 6_291_556  # Lambda's, each way
 TIMEOUT_S = 30.0

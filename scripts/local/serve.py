@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from scripts.local import invoke
 from scripts.local.http_event import HttpAnswer, HttpRequest, to_answer, to_http_api
 from scripts.local.invoke import Function
+from scripts.paths import ROOT
 
 MAX_BODY_BYTES = 10 * 1024 * 1024  # an HTTP API's
 IDLE_S = 30.0
@@ -106,8 +107,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--port", type=int, default=8080, help="on 127.0.0.1 (default 8080; 0: a free one)"
     )
     port = parser.parse_args(arguments).port
-    invoke.log_to_folder(invoke.ROOT / "out")
-    os.environ.setdefault("GRADIO_STORE", (invoke.ROOT / "out" / "gradio").as_uri())
+    invoke.log_to_folder(ROOT / "out")
+    os.environ.setdefault("GRADIO_STORE", (ROOT / "out" / "gradio").as_uri())
     function = invoke.load()
     try:
         server = make_server(function, port)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from handler.record import PredictionRecord
+from handler.records.record import PredictionRecord
 from scripts.local.http_event import FORMS, Event, HttpAnswer, HttpRequest, Pairs, to_answer
 from scripts.local.invoke import Context, Function
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 TEST_BASE = "icebox-test-base:3.13"
 AWS_BASE = "public.ecr.aws/lambda/python:3.13"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handler.record import Model, PredictionRecord
+from handler.records.record import Model, PredictionRecord
 
 
 def make_record(prediction_id: str = "3f8a1c52-0000-4000-8000-000000000001") -> PredictionRecord:

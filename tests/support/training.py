@@ -10,11 +10,11 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+
 PYTHON = ROOT / ".venv-train" / "bin" / "python"
 
 needs_training = pytest.mark.skipif(
@@ -61,7 +61,7 @@ class Training:
 
     def run(self, name: str, *arguments: object) -> Ran:
         """`python -m scripts.model.NAME ARGUMENTS`, or another module's by its whole name."""
-        module = name if "." in name else f"scripts.model.{name}"
+        module = name if "." in name else f"scripts.model.{name}.__main__"
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps([module, [*map(str, arguments)]]) + "\n")
@@ -75,8 +75,10 @@ class Training:
         return [self.run(name, *arguments) for name, arguments in commands]
 
     def make_checkpoints(self, *wanted: dict) -> None:
-        """Untrained checkpoints that detect something: see tests.model.seeded_checkpoints."""
-        made = self.run("tests.model.seeded_checkpoints", json.dumps(wanted, default=str))
+        """Untrained checkpoints that detect something: see tests/scripts/model/icevision."""
+        made = self.run(
+            "tests.scripts.model.icevision.seeded_checkpoints", json.dumps(wanted, default=str)
+        )
         assert made.code == 0, made.error[-3000:]
 
 

@@ -6,12 +6,13 @@ Only the functions that this project's template has; another raises.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+from tests.support.paths import ROOT
+
+TEMPLATE = ROOT / "template.yaml"
 NO_VALUE = {"Ref": "AWS::NoValue"}
 
 

@@ -15,13 +15,13 @@ import pytest
 import yaml
 
 from handler.settings import Settings
-from scripts.local import keys
+from scripts.deployment import keys
 from scripts.local.invoke import HANDLER
 from scripts.local.serve import PREFLIGHT, SHARED
 from tests.support.app import App
+from tests.support.paths import ROOT
 from tests.template import cloudformation
 
-ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 SAM_BIN = ROOT / ".venv-sam" / "bin"
 NO_SAM = "SAM's command line is missing: scripts/test makes .venv-sam where PyPI is reached"

@@ -1,0 +1,54 @@
+"""One invocation: what is known when it starts, and what came of it by the time it is answered."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from handler.detection.predict import Prediction, PredictRequest
+
+
+@dataclass
+class Invocation:
+    """Filled in on the way: the one value here that changes.
+
+    id: Lambda's request id, which is the prediction's too. route: the detection route taken, empty
+    on all others. problem: type and detail of what was wrong with the request. total_ms: set once
+    the answer is made. parts: of a request with several pictures, one each, in their order.
+    """
+
+    id: str
+    cold_start: bool
+    received_s: float = field(default_factory=time.time)  # since the epoch
+    started: float = field(default_factory=time.perf_counter)
+    route: str = ""
+    request: PredictRequest | None = None
+    prediction: Prediction | None = None
+    problem: tuple[str, str] | None = None  # no exception: its traceback would keep the frames
+    total_ms: float = 0.0
+    parts: list[Invocation] = field(default_factory=list)
+
+    def part(self) -> Invocation:
+        """A new part, for the next of several pictures: a prediction of its own."""
+        number = len(self.parts) + 1
+        made = Invocation(f"{self.id}-{number}", self.cold_start and number == 1, route=self.route)
+        self.parts.append(made)
+        return made
+
+    def outcomes(self) -> list[Invocation]:
+        """What there is to record: the parts of a request with several pictures, or the whole."""
+        return self.parts or [self]
+
+    def elapsed_ms(self) -> float:
+        return (time.perf_counter() - self.started) * 1000
+
+    def timing_ms(self) -> dict[str, float]:
+        """What the answered invocation took, in ms; of a rejected one only the total is known."""
+        times = {"total": self.total_ms}
+        if self.prediction:
+            times = {
+                "decode": self.prediction.decode_ms,
+                "inference": self.prediction.output.inference_ms,
+                **times,
+            }
+        return {name: round(milliseconds, 1) for name, milliseconds in times.items()}

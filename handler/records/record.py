@@ -1,0 +1,104 @@
+"""The PredictionRecord of schema `prediction/1`: what is logged of one prediction, and its S3 key.
+
+A record holds what the model saw and answered, for monitoring: no pixels, no header, no key, no
+client address. Every field is always present, null where it is unknown, so that a table reader
+finds the same columns in every record. This module imports the standard library only: a monitor
+reads records without loading ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+from dataclasses import dataclass
+from typing import Any
+
+SCHEMA = "prediction/1"
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which bundle predicted."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """The picture's bytes; and, where they could be decoded, what images.statistics says of it.
+
+    width, height: of the upright original, px. orientation: EXIF's, 1..8.
+    """
+
+    sha256: str
+    bytes: int
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    orientation: int | None = None
+    brightness: float | None = None
+    contrast: float | None = None
+    sharpness: float | None = None
+
+
+@dataclass(frozen=True)
+class PredictionRecord:
+    """One prediction, or a request that was rejected before there was one.
+
+    detections, near_misses: as `listing` makes them. outcome: "ok" or "rejected". problem: its
+    type. tiles: as `tiles` tells them.
+    """
+
+    prediction_id: str
+    time: str  # RFC 3339, UTC, ms
+    route: str
+    model: Model
+    image: Image | None
+    thresholds: dict[str, float] | None
+    count: int | None
+    counts: dict[str, int] | None
+    detections: list[dict[str, Any]]
+    near_misses: list[dict[str, Any]]
+    timing_ms: dict[str, float]
+    cold_start: bool
+    outcome: str
+    problem: str | None
+    tiles: dict[str, int] | None = None  # records from before it was known have none
+    schema: str = SCHEMA
+
+    @property
+    def key(self) -> str:
+        """Where the record lies under the log's root."""
+        where = partition(self.model.name, self.model.version, self.time)
+        return f"predictions/{where}/{self.prediction_id}.json.gz"
+
+    def to_json(self) -> str:
+        return json.dumps(
+            dataclasses.asdict(self), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
+
+    def to_bytes(self) -> bytes:
+        """The gzipped JSON; the same bytes each time, so that a second write changes nothing."""
+        return gzip.compress(self.to_json().encode(), mtime=0)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> PredictionRecord:
+        """Read a record back. Raises ValueError where it is none of this schema."""
+        raw = json.loads(text)
+        if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
+            raise ValueError(f"not a prediction record of schema {SCHEMA}: {str(raw)[:80]}")
+        try:
+            image = None if raw["image"] is None else Image(**raw["image"])
+            return cls(**{**raw, "model": Model(**raw["model"]), "image": image})
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"a prediction record with missing or unknown fields: {error}"
+            ) from None
+
+
+def partition(name: str, version: str, time: str) -> str:
+    """Hive partitions of a model's name and version and of an RFC 3339 time in UTC."""
+    return f"model={name}/version={version}/dt={time[:10]}/hour={time[11:13]}"

@@ -1,0 +1,187 @@
+"""The document's components: what goes in and out, by name, and examples of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from handler.bundle.manifest import Manifest
+from handler.routes import feedback as feedback_route
+from handler.routes.gradio.schema import PARAMETERS
+from handler.settings import Settings
+from handler.storage import uploads
+from scripts.generate.openapi.parts import Schema, closed, kinds, ref
+
+DEFAULTS = Settings.from_env({})
+
+ID = "9e0a2c1f-6a2f-4f0e-8f52-0d2f6a8f3f10"
+PREDICTION = {
+    "prediction_id": ID,
+    "model": {"name": "microalgae", "version": "1.0.0"},
+    "image": {"width": 1400, "height": 1400, "format": "JPEG"},
+    "count": 1,
+    "counts": {"Microalgae": 1},
+    "count_interval": {"low": 0, "high": 3, "coverage": 0.9},
+    "detections": [
+        {
+            "label": "Microalgae",
+            "score": 0.8629,
+            "box": {"xmin": 983.54, "ymin": 260.09, "xmax": 1058.0, "ymax": 330.17},
+        }
+    ],
+    "thresholds": {"score": 0.32, "iou": 0.5, "max_detections": 300},
+    "tiles": None,
+    "timing_ms": {"decode": 19.5, "inference": 32.3, "total": 66.8},
+}
+UPLOAD = {
+    "upload_id": "3f2b8c9d0e1f4a5b8c7d6e5f4a3b2c1d",
+    "method": "PUT",
+    "url": "https://BUCKET.s3.REGION.amazonaws.com/uploads/…",
+    "headers": {"content-type": "image/jpeg", "content-length": "12345678"},
+    "expires_at": "2026-11-24T12:05:00Z",
+}
+
+
+def schemas() -> dict[str, Schema]:
+    """The components by name."""
+    text, number, whole = {"type": "string"}, {"type": "number"}, {"type": "integer"}
+    natural = {"type": "integer", "minimum": 0}
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    base64 = {"type": "string", "description": "a picture as base64, or as a data URI with it"}
+    px = {"type": "number", "minimum": 0, "maximum": feedback_route.MAX_PX}
+    counts = {"type": "object", "additionalProperties": natural}
+    list_of = {"type": "array", "items": ref("Detection")}
+    hf_parameters = {"threshold": {**share, "type": ["number", "null"]}}
+    corrected_box = closed(dict.fromkeys(feedback_route.CORNERS, px))
+    made = {
+        "Box": closed(dict.fromkeys(feedback_route.CORNERS, number),
+                      description="px of the upright original"),
+        "Detection": closed({"label": text, "score": share, "box": ref("Box")}),
+        "Prediction": closed({
+            "prediction_id": {"type": "string", "description": "Lambda's request id; of one of "
+                              "several pictures with -1, -2 … behind it"},
+            "model": closed({"name": text, "version": text}),
+            "image": closed({"width": whole, "height": whole, "format": text},
+                            description="upright, px"),
+            "count": {**natural, "description": "how many detections there are"},
+            "counts": {**counts, "description": "the same by label"},
+            "count_interval": {"oneOf": [
+                {"type": "null"},
+                closed({"low": natural, "high": natural, "coverage": share}),
+            ], "description": "where the true count lies; null where the model is not calibrated "
+                              "for what was asked"},
+            "detections": {**list_of, "description": "best first"},
+            "thresholds": closed({"score": share, "iou": share, "max_detections": whole}),
+            "tiles": {"oneOf": [{"type": "null"}, closed({"columns": whole, "rows": whole})],
+                      "description": "null where the picture was looked at as a whole"},
+            "timing_ms": closed(dict.fromkeys(("decode", "inference", "total"), number)),
+        }),
+        "PredictionOrProblem": {"oneOf": [
+            ref("Prediction"), closed({"prediction_id": text, "problem": ref("Problem")}),
+        ]},
+        "PictureInJson": {"oneOf": [
+            closed({"image": base64}),
+            closed({"images": {"type": "array", "items": base64, "minItems": 1,
+                               "maxItems": DEFAULTS.max_pictures}}),
+            closed({"upload_id": {"type": "string", "description": "of POST /v1/uploads"}}),
+            closed({"s3_uri": {"type": "string", "pattern": "^s3://", "description":
+                               "an object in a bucket that the deployment allows"}}),
+        ]},
+        "FormWithFiles": {
+            "type": "object", "minProperties": 1,
+            "additionalProperties": {"type": "string", "contentMediaType": "image/*"},
+            "description": "each file is a picture, whatever its field is called",
+        },
+        "UploadRequest": closed({
+            "content_type": {"enum": list(uploads.MEDIA)},
+            "bytes": {"type": "integer", "minimum": 1, "description":
+                      f"at most {DEFAULTS.max_upload_bytes:,} (MAX_UPLOAD_BYTES)"},
+        }),
+        "Upload": closed({
+            "upload_id": text, "method": {"const": "PUT"}, "url": text,
+            "headers": {"type": "object", "additionalProperties": text,
+                        "description": "signed: send them as they are"},
+            "expires_at": {"type": "string", "format": "date-time"},
+        }),
+        "Correction": closed({
+            "count": {"type": ["integer", "null"], "minimum": 0,
+                      "maximum": feedback_route.MAX_COUNT},
+            "detections": {"type": ["array", "null"], "maxItems": feedback_route.MAX_DETECTIONS,
+                           "items": {"type": "object", "required": ["label", "box"],
+                                     "properties": {"label": text, "box": corrected_box}}},
+            "comment": {"type": ["string", "null"], "maxLength": feedback_route.MAX_COMMENT},
+        }, required=(), description="count, or detections, or both if they agree"),
+        "Feedback": closed({
+            "feedback_id": text, "prediction_id": text, "count": {"type": ["integer", "null"]},
+            "counts": {**counts, "type": ["object", "null"]},
+        }),
+        "Health": closed({"status": {"const": "ok"},
+                          "model": closed({"name": text, "version": text})}),
+        "Problem": {
+            "type": "object",
+            "required": ["type", "title", "status", "detail", "instance"],
+            "properties": {
+                "type": {"enum": sorted(f"urn:icebox:problem:{each.kind}" for each in kinds()
+                                        if hasattr(each, "kind"))},
+                "title": text, "status": {"type": "integer", "minimum": 400, "maximum": 499},
+                "detail": {"type": "string", "description": "what was expected and what came"},
+                "instance": {"type": "string", "description": "names the request"},
+            },
+            "description": "RFC 9457's form",
+        },
+        "HuggingFaceInputs": {
+            "type": "object", "required": ["inputs"], "properties": {
+                "inputs": base64,
+                "parameters": {"type": ["object", "null"], "properties": hf_parameters,
+                               "additionalProperties": False},
+            },
+        },
+        "HuggingFaceError": closed({"error": text, "error_type": text}),
+        "Gradio2Data": {"type": "object", "required": ["data"], "properties": {"data": {
+            "type": "array", "minItems": 1, "maxItems": 4, "prefixItems": [
+                base64, {"type": "boolean"}, {"type": "boolean"}, share]}}},
+        "Gradio2Answer": closed({
+            "data": {"type": "array", "prefixItems": [text, natural], "minItems": 2, "maxItems": 2},
+            "durations": {"type": "array", "items": number},
+            "avg_durations": {"type": "array", "items": number},
+        }),
+        "Gradio2Error": closed({"error": text}),
+        "GradioData": {"type": "object", "required": ["data"], "properties": {
+            "data": {"type": "array", "minItems": 1, "maxItems": len(PARAMETERS)},
+            "session_hash": {"type": ["string", "null"]}}},
+        "GradioOutput": {"type": "object", "required": ["data"],
+                         "properties": {"data": {"type": "array", "minItems": 3, "maxItems": 3}}},
+        "GradioError": closed({"detail": text, "error": text}),
+        "RoboflowAnswer": closed({
+            "inference_id": text, "time": {"type": "number", "description": "s"},
+            "image": closed({"width": whole, "height": whole}),
+            "predictions": {"type": "array", "items": closed({
+                "x": number, "y": number, "width": number, "height": number,
+                "confidence": share, "class": text, "class_id": natural, "detection_id": text,
+            }, description="x and y are the box's centre; px")},
+        }),
+        "RoboflowError": closed({"message": text, "error": closed({"type": text})}),
+    }  # fmt: skip
+    made["Manifest"] = of_type(Manifest)
+    return made
+
+
+def of_type(kind: Any) -> Schema:
+    """A manifest field's type as a schema: the dataclasses of handler.bundle are its source."""
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        return closed({each.name: of_type(hints[each.name]) for each in dataclasses.fields(kind)})
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        return {"enum": list(inner)}
+    if origin is types.UnionType or origin is typing.Union:
+        return {"anyOf": [of_type(each) for each in inner]}
+    if origin is tuple:
+        return {"type": "array", "items": of_type(inner[0])}
+    if origin is not None and issubclass(origin, Mapping):
+        return {"type": "object", "additionalProperties": of_type(inner[1])}
+    names = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+    return {"type": names[kind]}

@@ -1,0 +1,76 @@
+"""The README in, the README with the outputs that it shows made anew out: python -m
+scripts.generate.readme"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from handler.bundle.files import load_bundle
+from scripts.local import demo, invoke
+from scripts.local.http_event import HttpRequest, to_answer, to_http_api
+from scripts.paths import ROOT, SAMPLE
+
+README = ROOT / "README.md"
+
+
+def blocks() -> dict[str, str]:
+    """What stands between `<!-- NAME -->` and `<!-- /NAME -->`, by name."""
+    return {"demo": _demo(), "curl": _curl(), "figures": _figures()}
+
+
+def _demo() -> str:
+    printed = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(printed):
+        os.environ["PREDICTION_LOG"] = Path(folder).resolve().as_uri()
+        demo.main(["--out", folder])
+        (ROOT / "docs").mkdir(exist_ok=True)
+        shutil.copyfile(Path(folder) / "annotated.jpg", ROOT / "docs" / "annotated.jpg")
+    text = printed.getvalue().replace(folder, "out").replace(f"{ROOT}/", "")
+    return f"```text\n{text.rstrip()}\n```"
+
+
+def _curl() -> str:
+    request = HttpRequest("POST", "/v1/detect?max_detections=2", body=SAMPLE.read_bytes())
+    answer = json.loads(to_answer(invoke.load()(to_http_api(request))).body)
+    text = json.dumps(answer, indent=2)
+    # boxes on one line each, as one reads them
+    text = re.sub(r"\{\s+(\"xmin\"[^}]+?)\s+\}", lambda m: "{" + " ".join(m[1].split()) + "}", text)
+    return f"```json\n{text}\n```"
+
+
+def _figures() -> str:
+    manifest = load_bundle(ROOT / "handler" / "model").manifest
+    lines = [
+        "| pictures of | n | AP50 | AP | precision | recall | count error |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in manifest.evaluation:
+        lines.append(
+            f"| {row.dataset} | {row.pictures} | {row.ap50:.3f} | {row.ap:.3f} "
+            f"| {row.precision:.3f} | {row.recall:.3f} | {row.count_error:.1%} |"
+        )
+    commands = dict.fromkeys(row.command for row in manifest.evaluation)
+    return "\n".join([*lines, "", "```sh", *commands, "```"])
+
+
+def write(text: str, parts: dict[str, str]) -> str:
+    """`text` with each block replaced."""
+    for name, part in parts.items():
+        opening, closing = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        if text.count(opening) != 1 or text.count(closing) != 1:
+            raise ValueError(f"README.md must have one block {opening.strip()} … {closing}")
+        before, _, rest = text.partition(opening)
+        after = rest.partition(closing)[2]
+        text = f"{before}{opening}{part}\n{closing}{after}"
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(write(README.read_text(), blocks()))

@@ -1,1 +1,0 @@
-"""ONNX detectors made elsewhere: read, recognised, and decoded into what graph.wrap takes."""

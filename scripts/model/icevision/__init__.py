@@ -1,0 +1,6 @@
+"""IceVision models: built, saved, loaded. Importing this package makes `icevision` importable.
+
+A module elsewhere that imports torchvision, effdet or icevision imports this package first.
+"""
+
+from scripts.model.icevision import shims  # noqa: F401

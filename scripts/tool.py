@@ -1,0 +1,27 @@
+"""How a command line tells its user of an error: one line on stderr, exit status 1, no traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+from handler.bundle.reader import BundleError
+from handler.problems import Problem
+
+
+class ToolError(Exception):
+    """What a tool cannot do with what it was given; the text says why and what to do."""
+
+
+@contextlib.contextmanager
+def exit_on_error(name: str) -> Iterator[None]:
+    """Turn the errors that the user of the command `name` can mend into its exit text."""
+    try:
+        yield
+    except (ToolError, BundleError, Problem) as error:
+        sys.exit(f"{name}: {error}")
+    except OSError as error:
+        sys.exit(
+            f"{name}: {error.filename}: {error.strerror}" if error.filename else f"{name}: {error}"
+        )

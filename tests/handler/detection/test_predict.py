@@ -1,0 +1,47 @@
+"""The whole story in one function: bytes and thresholds in, a Prediction out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from handler.bundle.files import load_bundle
+from handler.detection.detector import Detector, Thresholds
+from handler.detection.predict import PredictRequest, predict
+from handler.problems import TooManyPixels, UnsupportedImage
+from tests.support.pictures import RED_AND_GREEN, jpeg, png
+
+THRESHOLDS = Thresholds(0.5, 0.5, 100)
+
+
+@pytest.fixture(scope="module")
+def detector(tiny_bundle: Path) -> Detector:
+    return Detector.load(load_bundle(tiny_bundle), threads=1)
+
+
+def test_no_bytes_are_no_picture(detector: Detector) -> None:
+    with pytest.raises(UnsupportedImage):
+        predict(PredictRequest(b"", THRESHOLDS), detector=detector, max_pixels=10**6)
+
+
+def test_too_many_pixels_are_refused(detector: Detector) -> None:
+    with pytest.raises(TooManyPixels):
+        predict(
+            PredictRequest(png(RED_AND_GREEN), THRESHOLDS),
+            detector=detector,
+            max_pixels=640 * 640 - 1,
+        )
+
+
+@pytest.mark.parametrize("picture", [jpeg(RED_AND_GREEN), png(RED_AND_GREEN)])
+def test_a_picture_is_counted(detector: Detector, picture: bytes) -> None:
+    made = predict(PredictRequest(picture, THRESHOLDS), detector=detector, max_pixels=640 * 640)
+    assert made.counts() == {"red": 1, "green": 2}
+    assert len(made.detections) == 3
+    assert (made.picture.width, made.picture.height) == (640, 640)
+
+
+def test_nothing_found_counts_zero_of_each(detector: Detector) -> None:
+    made = predict(PredictRequest(jpeg([]), THRESHOLDS), detector=detector, max_pixels=10**6)
+    assert made.counts() == {"red": 0, "green": 0}

@@ -1,0 +1,192 @@
+"""A record is stored, or printed: whatever the sink does, it is never lost and nothing raises."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from handler.records import log
+from handler.records.log import PredictionLog, UnavailableError, open_log
+from handler.records.record import PredictionRecord
+from tests.support.records import make_record
+
+RECORD = make_record()
+
+
+def kept(out: io.StringIO) -> list[PredictionRecord]:
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    return [PredictionRecord.from_json(json.dumps(line["prediction_record"])) for line in lines]
+
+
+class Sink:
+    """Fails as often as it is told, then takes what it is given."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.tries = 0
+        self.taken: list[str] = []
+
+    def __call__(self, key: str, body: bytes) -> None:
+        self.tries += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        self.taken.append(key)
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time passes only by the sleeps that are asked for."""
+    now = [0.0]
+    monkeypatch.setattr(log.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(log.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+
+
+def test_no_url_is_no_log() -> None:
+    assert open_log("") is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "x",
+        "/tmp/log",
+        "ftp://host/x",
+        "file://host/x",
+        "file:",
+        "s3://",
+        "s3:///x",
+        "s3://b?x=1",
+        "file://x",
+    ],
+)
+def test_a_url_of_no_sink_is_named(url: str) -> None:
+    with pytest.raises(ValueError, match=r"PREDICTION_LOG=.*expected s3://bucket"):
+        open_log(url)
+
+
+def test_a_folder_gets_a_file_at_the_key(tmp_path: Path) -> None:
+    log = open_log((tmp_path / "a folder").as_uri())
+    assert log
+    log.write(RECORD)
+    log.write(RECORD)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files == [tmp_path / "a folder" / RECORD.key]
+    assert PredictionRecord.from_json(gzip.decompress(files[0].read_bytes())) == RECORD
+
+
+def test_a_passing_failure_is_tried_again() -> None:
+    out, sink = io.StringIO(), Sink(UnavailableError("503"), UnavailableError("timeout"))
+    PredictionLog(sink, out).write(RECORD)
+    assert sink.taken == [RECORD.key]
+    assert out.getvalue() == ""
+
+
+def test_a_lasting_failure_is_printed_within_the_budget() -> None:
+    out, sink = io.StringIO(), Sink(*[UnavailableError("503")] * 99)
+    PredictionLog(sink, out).write(RECORD)
+    assert kept(out) == [RECORD]
+    assert 3 <= sink.tries <= 10
+    assert json.loads(out.getvalue())["reason"] == "UnavailableError: 503"
+
+
+def test_a_refusal_is_printed_at_once() -> None:
+    out, sink = io.StringIO(), Sink(PermissionError("AccessDenied"))
+    PredictionLog(sink, out).write(RECORD)
+    assert (kept(out), sink.tries) == ([RECORD], 1)
+
+
+def test_an_outage_costs_less_and_less_until_it_is_over() -> None:
+    out, sink = io.StringIO(), Sink(*[UnavailableError("503")] * 200)
+    log = PredictionLog(sink, out)
+    tries = []
+    for _ in range(12):
+        before = sink.tries
+        log.write(RECORD)
+        tries.append(sink.tries - before)
+    assert tries == sorted(tries, reverse=True)
+    assert tries[-1] == 1
+    assert len(kept(out)) == 12
+    sink.errors.clear()
+    log.write(RECORD)
+    sink.errors.append(UnavailableError("503"))
+    log.write(RECORD)
+    assert len(sink.taken) == 2  # the full budget is back
+    assert len(kept(out)) == 12
+
+
+def test_with_no_time_left_it_is_printed() -> None:
+    out, sink = io.StringIO(), Sink(*[UnavailableError("503")] * 9)
+    PredictionLog(sink, out).write(RECORD, within_s=0)
+    assert (kept(out)[0], sink.tries) == (RECORD, 1)
+
+
+def test_a_hanging_sink_is_printed_before_the_invocation_ends() -> None:
+    printed, release = threading.Event(), threading.Event()
+
+    class Out(io.StringIO):
+        def flush(self) -> None:
+            printed.set()
+
+    def hang(key: str, body: bytes) -> None:
+        assert printed.wait(10)
+        release.set()
+
+    out = Out()
+    PredictionLog(hang, out).write(RECORD, within_s=log.LAST_WORD_S + 0.05)
+    assert release.is_set()
+    assert kept(out) == [RECORD]
+
+
+def test_it_is_printed_once_where_the_sink_fails_after_hanging() -> None:
+    printed = threading.Event()
+
+    class Out(io.StringIO):
+        def flush(self) -> None:
+            printed.set()
+
+    def hang(key: str, body: bytes) -> None:
+        assert printed.wait(10)
+        raise PermissionError("too late")
+
+    out = Out()
+    PredictionLog(hang, out).write(RECORD, within_s=log.LAST_WORD_S + 0.05)
+    assert kept(out) == [RECORD]
+
+
+def test_a_printed_record_is_one_line_of_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(key: str, body: bytes) -> None:
+        raise OSError("several\nlines é")
+
+    PredictionLog(refuse).write(RECORD)
+    text = capsys.readouterr().out
+    assert text.count("\n") == 1
+    assert text.isascii()
+    assert json.loads(text)["level"] == "ERROR"
+
+
+@pytest.mark.parametrize(
+    "raised", [KeyError("x"), RuntimeError(), MemoryError(), OSError(28, "No space left")]
+)
+def test_nothing_a_sink_raises_gets_out(raised: Exception) -> None:
+    out = io.StringIO()
+    PredictionLog(Sink(raised), out).write(RECORD)
+    assert kept(out) == [RECORD]
+
+
+def test_a_folder_that_cannot_be_made_prints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    log = open_log((tmp_path / "file").as_uri())
+    assert log
+    log.write(RECORD)
+    assert "prediction_record" in capsys.readouterr().out
+
+
+_: Callable[[str, bytes], None] = Sink()  # a sink is a function of key and body
