@@ -1,4 +1,4 @@
-"""How a command line tells its user of an error: one line on stderr, exit status 1, no traceback."""
+"""How a command line tells its user of an error: one line on stderr, status 1, no traceback."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from handler.bundle.manifest import Manifest
 from handler.bundle.reader import BundleError
 from handler.detection import letterbox
 from handler.detection.detections import Detections, join
+from handler.detection.letterbox import Letterbox
 from handler.images.decode import Picture
 
 MAX_NEAR_MISSES = 50
@@ -109,14 +110,19 @@ class Detector:
             return None
         return 2 * self.manifest.input.width, 2 * self.manifest.input.height
 
+    def prepare(self, picture: Picture) -> tuple[NDArray[np.uint8], Letterbox]:
+        """The model's input, uint8 (input height, input width, 3), and where the picture lies in
+        it."""
+        size, resize = self.manifest.input, self.manifest.resize
+        box = letterbox.fit(picture.width, picture.height, size.width, size.height, resize.fit)
+        return letterbox.apply(picture.rgb, box, rule=resize.rule, fill=resize.fill), box
+
     def detect(self, picture: Picture, thresholds: Thresholds) -> DetectorOutput:
         """Find what scores above the threshold (strictly, as IceVision), and what came near.
 
         Threads may call it at the same time.
         """
-        size, resize = self.manifest.input, self.manifest.resize
-        box = letterbox.fit(picture.width, picture.height, size.width, size.height, resize.fit)
-        model_input = letterbox.apply(picture.rgb, box, rule=resize.rule, fill=resize.fill)
+        model_input, box = self.prepare(picture)
         # The same NMS at a lower score only adds boxes below the others, never changes them.
         wide = Thresholds(
             min(thresholds.score, self.manifest.thresholds.score_floor),
