@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from handler.detection.predict import Prediction, PredictRequest
+from handler.detection.prediction import Prediction, PredictRequest
 
 
 @dataclass

@@ -5,53 +5,19 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 
 from handler.detection import tiling
-from handler.detection.detections import Detections
 from handler.detection.detector import MAX_NEAR_MISSES, Detector, DetectorOutput, Thresholds
+from handler.detection.prediction import Prediction, PredictRequest
 from handler.detection.tiling import WHOLE, Grid, Tile, TileDetections
 from handler.images.decode import Picture, decode
 from handler.problems import Unprocessable
 
 TILES_S = 12.0  # within which all tiles are looked at; the function has 20
 _ROUNDS = 3  # of ever finer tiles: what is found of objects too small is the larger ones
-
-
-@dataclass(frozen=True)
-class PredictRequest:
-    """What a client wants, in no dialect: the picture's bytes and what counts as a detection.
-
-    tiles: "auto" for as many as the objects' size calls for.
-    """
-
-    image_bytes: bytes
-    thresholds: Thresholds
-    tiles: Grid | Literal["auto"] = WHOLE
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What the model makes of one picture. grid: of tiles, None where there were none."""
-
-    request: PredictRequest
-    picture: Picture
-    output: DetectorOutput
-    classes: tuple[str, ...]
-    decode_ms: float
-    grid: Grid | None = None
-
-    @property
-    def detections(self) -> Detections:
-        return self.output.detections
-
-    def counts(self) -> dict[str, int]:
-        """How many of each class, zeros included, in the model's order."""
-        ids = self.detections.class_ids.tolist()
-        return {label: ids.count(class_id) for class_id, label in enumerate(self.classes)}
 
 
 def predict(

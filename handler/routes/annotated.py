@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from handler.detection.detections import Detections
-from handler.detection.predict import Prediction
+from handler.detection.prediction import Prediction
 
 # Of the annotated picture: the first whose file fits into the answer; even noise does at the last.
 SIDES_PX = (1280, 960, 640, 480)

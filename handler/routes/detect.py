@@ -17,7 +17,8 @@ from handler.bundle.manifest import Manifest
 from handler.detection.count_interval import interval
 from handler.detection.detections import Detections
 from handler.detection.detector import Detector, Thresholds
-from handler.detection.predict import Prediction, PredictRequest, predict
+from handler.detection.predict import predict
+from handler.detection.prediction import Prediction, PredictRequest
 from handler.detection.tiling import WHOLE, Grid
 from handler.http.gateway import Request, Route, Routes, json_response
 from handler.invocation import Invocation

@@ -21,7 +21,8 @@ from aws_lambda_powertools.event_handler import Response
 
 from handler.bundle.manifest import Manifest
 from handler.detection.detector import Detector, Thresholds
-from handler.detection.predict import PredictRequest, predict
+from handler.detection.predict import predict
+from handler.detection.prediction import PredictRequest
 from handler.http.gateway import Request, Route, Routes, json_response
 from handler.invocation import Invocation
 from handler.problems import BadRequest, NotConfigured, NotFound, Problem

@@ -30,7 +30,8 @@ from handler.bundle.files import load_bundle, write_manifest
 from handler.bundle.manifest import Evaluation, Input, TrainingScale
 from handler.bundle.reader import BundleError
 from handler.detection.detector import MAX_NEAR_MISSES, Detector, Thresholds
-from handler.detection.predict import Prediction, PredictRequest, predict
+from handler.detection.predict import predict
+from handler.detection.prediction import Prediction, PredictRequest
 from handler.detection.tiling import WHOLE, Grid
 from handler.images.statistics import statistics
 from handler.problems import Problem

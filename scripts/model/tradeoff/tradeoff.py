@@ -32,7 +32,8 @@ from tqdm import tqdm
 from handler.bundle.files import load_bundle
 from handler.bundle.reader import BundleError
 from handler.detection.detector import Detector, Thresholds
-from handler.detection.predict import PredictRequest, predict
+from handler.detection.predict import predict
+from handler.detection.prediction import PredictRequest
 from handler.problems import Problem
 from scripts.model import dataset
 from scripts.model.evaluate import accuracy, evaluate
@@ -52,7 +53,8 @@ import re, resource, sys, time
 from pathlib import Path
 from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector, Thresholds
-from handler.detection.predict import PredictRequest, predict
+from handler.detection.predict import predict
+from handler.detection.prediction import PredictRequest
 started = time.perf_counter()
 detector = Detector.load(load_bundle(Path(sys.argv[1])), threads=int(sys.argv[2]))
 print((time.perf_counter() - started) * 1000)

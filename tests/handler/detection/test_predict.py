@@ -8,7 +8,8 @@ import pytest
 
 from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector, Thresholds
-from handler.detection.predict import PredictRequest, predict
+from handler.detection.predict import predict
+from handler.detection.prediction import PredictRequest
 from handler.problems import TooManyPixels, UnsupportedImage
 from tests.support.pictures import RED_AND_GREEN, jpeg, png
 

@@ -15,7 +15,8 @@ from PIL import Image
 
 from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector, Thresholds
-from handler.detection.predict import PredictRequest, predict
+from handler.detection.predict import predict
+from handler.detection.prediction import PredictRequest
 from handler.detection.tiling import WHOLE, Grid
 from handler.problems import Unprocessable
 from tests.handler.routes.test_detect_several import BODIES, results
