@@ -14,7 +14,7 @@ from pathlib import Path
 
 from handler.bundle.files import load_bundle
 from scripts.local import demo, invoke
-from scripts.local.http_event import HttpRequest, to_answer, to_http_api
+from scripts.local.http_event import HttpRequest, to_http_api, to_response
 from scripts.paths import ROOT, SAMPLE
 
 README = ROOT / "README.md"
@@ -38,7 +38,7 @@ def _demo() -> str:
 
 def _curl() -> str:
     request = HttpRequest("POST", "/v1/detect?max_detections=2", body=SAMPLE.read_bytes())
-    answer = json.loads(to_answer(invoke.load()(to_http_api(request))).body)
+    answer = json.loads(to_response(invoke.load()(to_http_api(request))).body)
     text = json.dumps(answer, indent=2)
     # boxes on one line each, as one reads them
     text = re.sub(r"\{\s+(\"xmin\"[^}]+?)\s+\}", lambda m: "{" + " ".join(m[1].split()) + "}", text)

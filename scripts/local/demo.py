@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.local import invoke
-from scripts.local.http_event import HttpAnswer, HttpRequest, to_answer, to_http_api
+from scripts.local.http_event import HttpRequest, HttpResponse, to_http_api, to_response
 from scripts.paths import ROOT, SAMPLE
 
 OUT = ROOT / "out"
@@ -93,8 +93,8 @@ def report(path: Path, result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _send(function: invoke.Function, request: HttpRequest) -> HttpAnswer:
-    return to_answer(function(to_http_api(request)))
+def _send(function: invoke.Function, request: HttpRequest) -> HttpResponse:
+    return to_response(function(to_http_api(request)))
 
 
 def _record_of(prediction_id: str, out: Path) -> str:

@@ -8,7 +8,6 @@ works in the cloud.
 from __future__ import annotations
 
 import base64
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 Event = dict[str, Any]
-Pairs = Sequence[tuple[str, str]]
+Headers = Sequence[tuple[str, str]]
 TEXT_TYPES = ("application/json", "application/javascript", "application/xml")  # and text/*
 DOMAIN = "abcdef1234.execute-api.eu-central-1.amazonaws.com"
 URL_DOMAIN = "abcdef1234.lambda-url.eu-central-1.on.aws"
@@ -29,7 +28,7 @@ class HttpRequest:
 
     method: str
     target: str
-    headers: Pairs = ()
+    headers: Headers = ()
     body: bytes = b""
     id: str = "JKJaXmPLvHcESHA="
     time_s: float = 1_700_000_000.0
@@ -149,18 +148,18 @@ FORMS: dict[str, Callable[[HttpRequest], Event]] = {
 
 
 @dataclass(frozen=True)
-class HttpAnswer:
+class HttpResponse:
     """What goes back over the wire."""
 
     status: int
-    headers: Pairs
+    headers: Headers
     body: bytes
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
 
-def to_answer(result: Any) -> HttpAnswer:
+def to_response(result: Any) -> HttpResponse:
     """A handler's result, of any form, as HTTP. Raises ValueError where AWS would answer a 5xx."""
     if not isinstance(result, dict) or not isinstance(result.get("statusCode"), int):
         raise ValueError(f"a result without statusCode: {str(result)[:200]}")
@@ -173,14 +172,10 @@ def to_answer(result: Any) -> HttpAnswer:
     cookies = [("Set-Cookie", cookie) for cookie in result.get("cookies") or []]
     text = result.get("body") or ""
     body = base64.b64decode(text, validate=True) if result.get("isBase64Encoded") else text.encode()
-    return HttpAnswer(result["statusCode"], [*single, *many, *cookies], body)
+    return HttpResponse(result["statusCode"], [*single, *many, *cookies], body)
 
 
-def with_header(request: HttpRequest, name: str, value: str) -> HttpRequest:
-    return dataclasses.replace(request, headers=[*request.headers, (name, value)])
-
-
-def _many(pairs: Pairs) -> dict[str, list[str]]:
+def _many(pairs: Headers) -> dict[str, list[str]]:
     many: dict[str, list[str]] = {}
     for name, value in pairs:
         many.setdefault(name, []).append(value)

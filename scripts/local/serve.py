@@ -12,7 +12,7 @@ import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from scripts.local import invoke
-from scripts.local.http_event import HttpAnswer, HttpRequest, to_answer, to_http_api
+from scripts.local.http_event import HttpRequest, HttpResponse, to_http_api, to_response
 from scripts.local.invoke import Function
 from scripts.paths import ROOT
 
@@ -45,7 +45,7 @@ def make_server(function: Function, port: int) -> ThreadingHTTPServer:
                 self.close_connection = True
                 self.log_message("the client has gone before its answer")
 
-        def _send(self, answer: HttpAnswer) -> None:
+        def _send(self, answer: HttpResponse) -> None:
             body = b"" if self.command == "HEAD" else answer.body
             self.send_response(answer.status)
             shared = SHARED.items() if "Origin" in self.headers else ()
@@ -55,7 +55,7 @@ def make_server(function: Function, port: int) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(body)
 
-        def _read_and_invoke(self) -> HttpAnswer:
+        def _read_and_invoke(self) -> HttpResponse:
             length = self.headers.get("Content-Length", "0")
             if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
                 self.close_connection = True  # what follows cannot be told from a next request
@@ -65,7 +65,7 @@ def make_server(function: Function, port: int) -> ThreadingHTTPServer:
                 return message(413, "Request Entity Too Large")
             body = self.rfile.read(int(length))
             if self.command == "OPTIONS" and "Access-Control-Request-Method" in self.headers:
-                return HttpAnswer(204, list(PREFLIGHT.items()), b"")  # the function is not asked
+                return HttpResponse(204, list(PREFLIGHT.items()), b"")  # the function is not asked
             request = HttpRequest(
                 self.command,
                 self.path,
@@ -81,10 +81,10 @@ def make_server(function: Function, port: int) -> ThreadingHTTPServer:
     return ThreadingHTTPServer(("127.0.0.1", port), Handler)
 
 
-def answer_http(function: Function, request: HttpRequest) -> HttpAnswer:
+def answer_http(function: Function, request: HttpRequest) -> HttpResponse:
     """What API Gateway would answer, its own errors included."""
     try:
-        return to_answer(function(to_http_api(request)))
+        return to_response(function(to_http_api(request)))
     except invoke.EventTooLargeError as error:
         print(error, file=sys.stderr)
         return message(413, "Request Too Long")
@@ -93,8 +93,8 @@ def answer_http(function: Function, request: HttpRequest) -> HttpAnswer:
         return message(500, "Internal Server Error")
 
 
-def message(status: int, text: str) -> HttpAnswer:
-    return HttpAnswer(
+def message(status: int, text: str) -> HttpResponse:
+    return HttpResponse(
         status, [("Content-Type", "application/json")], json.dumps({"message": text}).encode()
     )
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from scripts.local.http_event import FORMS, HttpRequest, to_answer, to_http_api
+from scripts.local.http_event import FORMS, HttpRequest, to_http_api, to_response
 from tests.support.app import App, make_app
 from tests.support.pictures import RED, jpeg, png
 
@@ -143,7 +143,7 @@ def test_a_body_that_is_not_base64_is_a_bad_request(app: App) -> None:
             "body": body,
             "isBase64Encoded": True,
         }
-        assert to_answer(app.module.lambda_handler(event, None)).status == 400
+        assert to_response(app.module.lambda_handler(event, None)).status == 400
 
 
 def test_a_text_with_half_a_surrogate_pair_is_no_picture(app: App) -> None:
@@ -151,7 +151,7 @@ def test_a_text_with_half_a_surrogate_pair_is_no_picture(app: App) -> None:
         "body": "\ud800",
         "isBase64Encoded": False,
     }
-    assert to_answer(app.module.lambda_handler(event, None)).status == 415
+    assert to_response(app.module.lambda_handler(event, None)).status == 415
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from handler.records.record import PredictionRecord
-from scripts.local.http_event import FORMS, Event, HttpAnswer, HttpRequest, Pairs, to_answer
+from scripts.local.http_event import FORMS, Event, Headers, HttpRequest, HttpResponse, to_response
 from scripts.local.invoke import Context, Function
 
 
@@ -31,7 +31,7 @@ class App:
         method: str,
         target: str,
         body: bytes = b"",
-        headers: Pairs = (),
+        headers: Headers = (),
         form: str = "http-api",
     ) -> Event:
         return FORMS[form](HttpRequest(method, target, headers, body))
@@ -48,14 +48,14 @@ class App:
         method: str,
         target: str,
         body: bytes = b"",
-        headers: Pairs = (),
+        headers: Headers = (),
         form: str = "http-api",
-    ) -> HttpAnswer:
-        return to_answer(self.invoke(self.event(method, target, body, headers, form)))
+    ) -> HttpResponse:
+        return to_response(self.invoke(self.event(method, target, body, headers, form)))
 
     def post(
-        self, body: bytes, *, query: str = "", headers: Pairs = (), form: str = "http-api"
-    ) -> HttpAnswer:
+        self, body: bytes, *, query: str = "", headers: Headers = (), form: str = "http-api"
+    ) -> HttpResponse:
         return self.send("POST", f"/v1/detect{query}", body, headers, form)
 
     def records(self) -> list[PredictionRecord]:

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from scripts.local.http_event import HttpRequest, to_answer, to_http_api
+from scripts.local.http_event import HttpRequest, to_http_api, to_response
 from scripts.local.invoke import Function
 from tests.handler.images.test_decode import CRASHING_HEIC, HEIC
 from tests.support import docker as containers
@@ -71,7 +71,7 @@ def event(name: str) -> dict[str, Any]:
 
 
 def body(result: dict[str, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(to_answer(result).body)
+    answer: dict[str, Any] = json.loads(to_response(result).body)
     return answer
 
 

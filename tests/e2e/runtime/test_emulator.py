@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from handler.records.record import PredictionRecord
-from scripts.local.http_event import HttpRequest, to_answer, to_http_api
+from scripts.local.http_event import HttpRequest, to_http_api, to_response
 from tests.support import emulator as emulators
 from tests.support.emulator import Emulator, emulator
 from tests.support.http import Reply, fake_server
@@ -32,7 +32,7 @@ def records(root: Path) -> list[PredictionRecord]:
 def detect(running: Emulator) -> dict[str, Any]:
     status, result = running.invoke(DETECT)
     assert status == 200
-    answer = to_answer(result)
+    answer = to_response(result)
     assert answer.status == 200
     return json.loads(answer.body)
 

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from scripts.generate import events
 from scripts.generate.events import EVENTS, SMALL
-from scripts.local.http_event import FORMS, HttpRequest, to_alb, to_answer, to_http_api, to_rest_api
+from scripts.local.http_event import (
+    FORMS,
+    HttpRequest,
+    to_alb,
+    to_http_api,
+    to_response,
+    to_rest_api,
+)
 from tests.support.app import App
 from tests.support.pictures import RED_AND_GREEN, encoded, jpeg
 
@@ -135,7 +142,7 @@ def test_a_repeated_parameter_is_a_list(app: App, form: str) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_an_annotated_picture_comes_in_base64_in_every_form(app: App, form: str) -> None:
     result = app.invoke(app.event("POST", "/v1/detect", PICTURE, [("Accept", "image/jpeg")], form))
-    answer = to_answer(result)
+    answer = to_response(result)
     assert result["isBase64Encoded"] is True
     assert answer.header("content-type") == "image/jpeg"
     assert answer.body.startswith(b"\xff\xd8\xff")
@@ -158,13 +165,13 @@ def test_a_problem_is_one_in_every_form(app: App, form: str) -> None:
 def test_a_named_stage_is_no_part_of_the_path(app: App) -> None:
     event = to_http_api(HttpRequest("GET", "/prod/health"))
     event["requestContext"]["stage"] = "prod"
-    assert to_answer(app.invoke(event)).status == 200
+    assert to_response(app.invoke(event)).status == 200
 
 
 def test_an_event_of_the_rest_api_console_has_nulls(app: App) -> None:
     event = to_rest_api(HttpRequest("GET", "/health"))
     assert event["headers"] is None
-    assert to_answer(app.invoke(event)).status == 200
+    assert to_response(app.invoke(event)).status == 200
 
 
 def test_a_load_balancer_with_multi_value_headers(app: App) -> None:
@@ -221,6 +228,6 @@ def test_no_event_is_left_over() -> None:
 )
 def test_the_committed_event_is_answered(app: App, name: str, status: int) -> None:
     assert (
-        to_answer(app.invoke(json.loads((EVENTS / name).read_text(encoding="utf-8")))).status
+        to_response(app.invoke(json.loads((EVENTS / name).read_text(encoding="utf-8")))).status
         == status
     )

@@ -18,7 +18,7 @@ from handler.bundle.manifest import Manifest
 from handler.problems import NotFound
 from handler.records import feedback, record
 from handler.storage.store import FolderStore
-from scripts.local.http_event import HttpAnswer
+from scripts.local.http_event import HttpResponse
 from tests.support.app import App, make_app
 from tests.support.pictures import RED, RED_AND_GREEN, jpeg
 
@@ -27,7 +27,7 @@ UNKNOWN = "01234567-89ab-cdef-0123-456789abcdef"
 BOX = {"xmin": 1, "ymin": 2.5, "xmax": 30, "ymax": 40}
 
 
-def give(app: App, prediction_id: str, document: object) -> HttpAnswer:
+def give(app: App, prediction_id: str, document: object) -> HttpResponse:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     return app.send("POST", f"/v1/predictions/{prediction_id}/feedback", body, JSON)
 

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handler.storage import uploads
-from scripts.local.http_event import HttpAnswer
+from scripts.local.http_event import HttpResponse
 from tests.support.app import App, make_app
 from tests.support.moto_s3 import keys, make_bucket
 from tests.support.pictures import RED, RED_AND_GREEN, jpeg
@@ -47,7 +47,7 @@ def app(buckets: tuple[str, str], tiny_bundle: Path, tmp_path: Path) -> Iterator
         yield made
 
 
-def post(app: App, target: str, document: object, key: str = "one") -> HttpAnswer:
+def post(app: App, target: str, document: object, key: str = "one") -> HttpResponse:
     return app.send("POST", target, json.dumps(document).encode(), [*JSON, ("x-api-key", key)])
 
 
@@ -67,7 +67,7 @@ def put(begun: dict[str, Any], body: bytes = PICTURE) -> int:
         return status
 
 
-def told(answer: HttpAnswer) -> tuple[int, str, str]:
+def told(answer: HttpResponse) -> tuple[int, str, str]:
     problem = json.loads(answer.body)
     return answer.status, problem["type"].rpartition(":")[2], problem["detail"]
 

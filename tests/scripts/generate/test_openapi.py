@@ -15,7 +15,7 @@ from openapi_spec_validator import validate
 from handler.http.gateway import PREDICTION_ID
 from scripts.generate.openapi import document
 from scripts.generate.openapi.schemas import ID
-from scripts.local.http_event import HttpAnswer, Pairs
+from scripts.local.http_event import Headers, HttpResponse
 from tests.support.app import App, make_app
 from tests.support.pictures import RED, png
 
@@ -90,7 +90,7 @@ def test_answers_are_what_the_document_says(space: App) -> None:
     assert found.status == 200 and json.loads(found.body)["count"] == 1
     name = json.loads(found.body)["prediction_id"]
     feedback = f"/v1/predictions/{name}/feedback"
-    cases: list[tuple[str, str, bytes, Pairs, int]] = [
+    cases: list[tuple[str, str, bytes, Headers, int]] = [
         ("POST", "/v1/detect?tiles=2x2", picture, (), 200),
         ("POST", "/v1/detect", picture, [("Accept", "image/png")], 200),
         ("POST", "/v1/detect", json.dumps({"images": [b64(picture), "?"]}).encode(), JSON, 200),
@@ -150,16 +150,18 @@ def test_a_wrong_answer_is_told() -> None:
     """The check itself, seen to fail."""
     health = json.dumps({"status": "ill", "model": {"name": "a", "version": "1"}}).encode()
     with pytest.raises(AssertionError, match="'ok' was expected"):
-        conforms("GET", "/health", HttpAnswer(200, (("Content-Type", "application/json"),), health))
+        conforms(
+            "GET", "/health", HttpResponse(200, (("Content-Type", "application/json"),), health)
+        )
     with pytest.raises(AssertionError, match="418"):
-        conforms("GET", "/health", HttpAnswer(418, (), b""))
+        conforms("GET", "/health", HttpResponse(418, (), b""))
 
 
 def b64(picture: bytes) -> str:
     return base64.b64encode(picture).decode()
 
 
-def conforms(method: str, target: str, answer: HttpAnswer) -> None:
+def conforms(method: str, target: str, answer: HttpResponse) -> None:
     """Status, media type and JSON are among those of the operation, and so is a prediction's name
     in its header."""
     told = operation(method, target.partition("?")[0])["responses"]

@@ -15,7 +15,7 @@ import pytest
 
 from handler.routes.gradio import queue
 from handler.storage.store import FolderStore
-from scripts.local.http_event import to_answer
+from scripts.local.http_event import to_response
 from tests.support.app import App, make_app
 from tests.support.pictures import RED, jpeg
 
@@ -202,7 +202,7 @@ def test_the_root_is_where_the_client_found_it(app: App, form: str, path: str, b
     event = app.event("GET", path, headers=headers, form=form)
     if path.startswith("/prod"):
         event["requestContext"]["stage"] = "prod"
-    config = json.loads(to_answer(app.invoke(event)).body)
+    config = json.loads(to_response(app.invoke(event)).body)
     assert config["root"] == base
 
 
