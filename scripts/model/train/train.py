@@ -76,7 +76,7 @@ def split(pictures: Sequence, share: float, seed: int) -> tuple[list, list]:
     )
 
 
-def summary(reading: dataset.Reading, size: int) -> str:
+def summary(reading: dataset.LabelledDataset, size: int) -> str:
     """What there is to learn from: pictures, boxes by class, box sides at the model's input."""
     counts = Counter(label for picture in reading.pictures for label in picture.labels)
     sides = np.concatenate(
@@ -89,7 +89,7 @@ def summary(reading: dataset.Reading, size: int) -> str:
     empty = sum(not picture.labels for picture in reading.pictures)
     lines = [f"{len(reading.pictures)} pictures ({empty} without objects), {len(sides)} boxes"]
     lines += [f"  {label:<24} {count:>7}" for label, count in sorted(counts.items())]
-    lines += [f"  note: {count} {what}" for what, count in reading.notes.items()]
+    lines += [f"  note: {count} {what}" for what, count in reading.corrections.items()]
     lines.append(
         f"  box sides at {size} px: 5 % {low:.0f}, median {middle:.0f}, 95 % {high:.0f} px"
     )
