@@ -1,5 +1,4 @@
-"""The README in, the README with the outputs that it shows made anew out: python -m
-scripts.generate.readme"""
+"""Make the outputs that README.md and docs/api.md show anew: python -m scripts.generate.readme"""
 
 from __future__ import annotations
 
@@ -11,18 +10,19 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from handler.bundle.files import load_bundle
 from scripts.local import demo, invoke
 from scripts.local.http_event import HttpRequest, to_http_api, to_response
 from scripts.paths import ROOT, SAMPLE
 
-README = ROOT / "README.md"
+PAGES = {"README.md": ("demo", "answer", "figures"), "docs/api.md": ("curl",)}
 
 
 def blocks() -> dict[str, str]:
     """What stands between `<!-- NAME -->` and `<!-- /NAME -->`, by name."""
-    return {"demo": _demo(), "curl": _curl(), "figures": _figures()}
+    return {"demo": _demo(), "answer": _answer(), "curl": _curl(), "figures": _figures()}
 
 
 def _demo() -> str:
@@ -36,13 +36,27 @@ def _demo() -> str:
     return f"```text\n{text.rstrip()}\n```"
 
 
+def _answer() -> str:
+    """The answer to a call without parameters, shortened to its count and its best detection."""
+    answer = _detect("/v1/detect")
+    short = {name: answer[name] for name in ("count", "count_interval")}
+    best = json.dumps(answer["detections"][0])
+    return f'```text\n{json.dumps(short)[:-1]},\n "detections": [{best}, …], …}}\n```'
+
+
 def _curl() -> str:
-    request = HttpRequest("POST", "/v1/detect?max_detections=2", body=SAMPLE.read_bytes())
-    answer = json.loads(to_response(invoke.load()(to_http_api(request))).body)
-    text = json.dumps(answer, indent=2)
+    text = json.dumps(_detect("/v1/detect?max_detections=2"), indent=2)
     # boxes on one line each, as one reads them
     text = re.sub(r"\{\s+(\"xmin\"[^}]+?)\s+\}", lambda m: "{" + " ".join(m[1].split()) + "}", text)
     return f"```json\n{text}\n```"
+
+
+def _detect(path: str) -> dict[str, Any]:
+    request = HttpRequest("POST", path, body=SAMPLE.read_bytes())
+    answer: dict[str, Any] = json.loads(
+        to_response(invoke.load_function()(to_http_api(request))).body
+    )
+    return answer
 
 
 def _figures() -> str:
@@ -65,7 +79,7 @@ def write(text: str, parts: dict[str, str]) -> str:
     for name, part in parts.items():
         opening, closing = f"<!-- {name} -->\n", f"<!-- /{name} -->"
         if text.count(opening) != 1 or text.count(closing) != 1:
-            raise ValueError(f"README.md must have one block {opening.strip()} … {closing}")
+            raise ValueError(f"the page must have one block {opening.strip()} … {closing}")
         before, _, rest = text.partition(opening)
         after = rest.partition(closing)[2]
         text = f"{before}{opening}{part}\n{closing}{after}"
@@ -73,4 +87,7 @@ def write(text: str, parts: dict[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(write(README.read_text(), blocks()))
+    contents = blocks()
+    for page, names in PAGES.items():
+        path = ROOT / page
+        path.write_text(write(path.read_text(), {name: contents[name] for name in names}))

@@ -1,4 +1,9 @@
-"""A picture in; its count, its best boxes, the annotated picture and the prediction record out."""
+"""Run the function on one picture and print its count, its best boxes and where the files are.
+
+    scripts/demo my.jpg
+
+It writes the annotated picture and the prediction record to out/.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +19,8 @@ from scripts.local.http_event import HttpRequest, HttpResponse, to_http_api, to_
 from scripts.paths import ROOT, SAMPLE
 
 OUT = ROOT / "out"
-BEST = 8
-TYPES = {
+MAX_ROWS = 8  # detections in the printed table
+CONTENT_TYPES = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
     ".png": "image/png",
@@ -24,89 +29,94 @@ TYPES = {
 }
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/demo", description="Count the cells on one picture."
     )
     parser.add_argument("picture", type=Path, nargs="?", default=SAMPLE)
     parser.add_argument("--out", type=Path, default=OUT, help="folder for what it writes")
-    given = parser.parse_args(arguments)
-    path, out = Path(given.picture), Path(given.out)
+    options = parser.parse_args(argv)
+    image_path, out = options.picture, options.out
     try:
-        data = path.read_bytes()
+        image_bytes = image_path.read_bytes()
     except OSError as error:
-        return _fail(f"{path}: {error.strerror}. Name a picture: scripts/demo my.jpg")
-    invoke.log_to_folder(out)
+        return _fail(f"{image_path}: {error.strerror}. Name a picture: scripts/demo my.jpg")
+    invoke.set_default_prediction_log(out)
+    # log lines and metrics would appear between the lines of the report
     os.environ.setdefault("LOG_LEVEL", "ERROR")
-    os.environ.setdefault(
-        "POWERTOOLS_METRICS_DISABLED", "true"
-    )  # they would be printed between the lines
-    function = invoke.load()
-    headers = [("content-type", TYPES.get(path.suffix.lower(), "application/octet-stream"))]
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+    function = invoke.load_function()
+    content_type = CONTENT_TYPES.get(image_path.suffix.lower(), "application/octet-stream")
     try:
-        answer = _send(function, HttpRequest("POST", "/v1/detect", headers, data))
-        if answer.status != 200:
-            problem = json.loads(answer.body)
-            return _fail(f"{path}: {problem['title']} ({answer.status}): {problem['detail']}")
-        annotated = _send(
-            function, HttpRequest("POST", "/v1/detect", [*headers, ("accept", "image/jpeg")], data)
-        )
+        response = _detect(function, image_bytes, content_type, accept="application/json")
+        if response.status != 200:
+            problem = json.loads(response.body)
+            return _fail(
+                f"{image_path}: {problem['title']} ({response.status}): {problem['detail']}"
+            )
+        annotated = _detect(function, image_bytes, content_type, accept="image/jpeg")
     except invoke.EventTooLargeError:
         return _fail(
-            f"{path} has {len(data):,} bytes; about 4,700,000 go through Lambda. Save it smaller."
+            f"{image_path} has {len(image_bytes):,} bytes; about 4,700,000 go through Lambda. "
+            "Save it smaller."
         )
     out.mkdir(parents=True, exist_ok=True)
     (out / "annotated.jpg").write_bytes(annotated.body)
-    result = json.loads(answer.body)
-    print("\n".join(report(path, result)))
-    print(f"annotated  {_short(out / 'annotated.jpg')}")
-    print(f"record     {_record_of(result['prediction_id'], out)}")
+    prediction = json.loads(response.body)
+    print("\n".join(format_report(image_path, prediction)))
+    print(f"annotated  {_shorten(out / 'annotated.jpg')}")
+    print(f"record     {_find_record(prediction['prediction_id'], out)}")
     return 0
 
 
-def report(path: Path, result: dict[str, Any]) -> list[str]:
-    """An answer of the native API, for people."""
-    image, model, limits, times = (
-        result[name] for name in ("image", "model", "thresholds", "timing_ms")
+def format_report(image_path: Path, prediction: dict[str, Any]) -> list[str]:
+    """The native API's JSON as lines for people."""
+    image, model, thresholds, timing_ms = (
+        prediction[name] for name in ("image", "model", "thresholds", "timing_ms")
     )
-    counts = ", ".join(f"{count} {label}" for label, count in result["counts"].items())
-    span = result["count_interval"]
-    likely = f", {span['coverage']:.0%}: {span['low']}–{span['high']}" if span else ""
+    counts = ", ".join(f"{count} {label}" for label, count in prediction["counts"].items())
+    interval = prediction["count_interval"]
+    likely = (
+        f", {interval['coverage']:.0%}: {interval['low']}–{interval['high']}" if interval else ""
+    )
     lines = [
-        f"{_short(path)}  {image['width']} x {image['height']} px {image['format']}",
-        f"count      {result['count']}{likely}  ({counts})",
+        f"{_shorten(image_path)}  {image['width']} x {image['height']} px {image['format']}",
+        f"count      {prediction['count']}{likely}  ({counts})",
         f"model      {model['name']} {model['version']}",
-        "thresholds " + ", ".join(f"{name} {value:g}" for name, value in limits.items()),
-        "time       " + ", ".join(f"{name} {time} ms" for name, time in times.items()),
+        "thresholds " + ", ".join(f"{name} {value:g}" for name, value in thresholds.items()),
+        "time       " + ", ".join(f"{name} {time} ms" for name, time in timing_ms.items()),
     ]
-    best = result["detections"][:BEST]
+    best = prediction["detections"][:MAX_ROWS]
     if best:
-        width = max(len("label"), *(len(found["label"]) for found in best))
-        heads = "".join(f"{head:>9}" for head in ("score", "xmin", "ymin", "xmax", "ymax"))
-        lines += ["", f"{'label':<{width}}{heads}"]
-        for found in best:
-            box = "".join(f"{value:9.1f}" for value in found["box"].values())
-            lines.append(f"{found['label']:<{width}}{found['score']:9.3f}{box}")
-        if result["count"] > len(best):
-            lines.append(f"… and {result['count'] - len(best)} more")
+        width = max(len("label"), *(len(detection["label"]) for detection in best))
+        titles = "".join(f"{title:>9}" for title in ("score", "xmin", "ymin", "xmax", "ymax"))
+        lines += ["", f"{'label':<{width}}{titles}"]
+        for detection in best:
+            box = "".join(f"{value:9.1f}" for value in detection["box"].values())
+            lines.append(f"{detection['label']:<{width}}{detection['score']:9.3f}{box}")
+        if prediction["count"] > len(best):
+            lines.append(f"… and {prediction['count'] - len(best)} more")
         lines.append("")
     return lines
 
 
-def _send(function: invoke.Function, request: HttpRequest) -> HttpResponse:
+def _detect(
+    function: invoke.Function, image_bytes: bytes, content_type: str, accept: str
+) -> HttpResponse:
+    headers = [("content-type", content_type), ("accept", accept)]
+    request = HttpRequest("POST", "/v1/detect", headers, image_bytes)
     return to_response(function(to_http_api(request)))
 
 
-def _record_of(prediction_id: str, out: Path) -> str:
-    found = sorted((out / "predictions").rglob(f"{prediction_id}.json.gz"))
-    return (
-        _short(found[0])
-        if found
-        else os.environ["PREDICTION_LOG"] or "none: PREDICTION_LOG is empty"
-    )
+def _find_record(prediction_id: str, out: Path) -> str:
+    paths = sorted((out / "predictions").rglob(f"{prediction_id}.json.gz"))
+    if paths:
+        return _shorten(paths[0])
+    return os.environ["PREDICTION_LOG"] or "none: PREDICTION_LOG is empty"
 
 
-def _short(path: Path) -> str:
+def _shorten(path: Path) -> str:
+    """The path relative to the working directory, where it lies below it."""
     path = path.resolve()
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 

@@ -1,8 +1,8 @@
-"""An HTTP request in, the event that AWS makes of it out, in four forms; and answers back to HTTP.
+"""HTTP requests as the events that Lambda gets, and a handler's results as HTTP responses.
 
-The forms: API Gateway HTTP API (payload 2.0), Lambda function URL (the same payload), API Gateway
-REST API (payload 1.0) and Application Load Balancer. Made after real ones, so that what works here
-works in the cloud.
+An event has one of four forms: API Gateway HTTP API (payload 2.0), Lambda function URL (the same
+payload), API Gateway REST API (payload 1.0) or Application Load Balancer. They are modelled on real
+events, so that what works here works in the cloud.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ API, ACCOUNT, CLIENT = "abcdef1234", "123456789012", "127.0.0.1"
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request as it comes over the wire. target: path and query, still encoded."""
+    """A request as a client sends it. target: path and query, percent-encoded."""
 
     method: str
     target: str
@@ -42,18 +42,19 @@ class HttpRequest:
         return urlsplit(self.target).query
 
     def header(self, name: str) -> str:
+        """The values of a header, joined by commas. name: in lower case."""
         return ",".join(value for key, value in self.headers if key.lower() == name)
 
     def joined_headers(self) -> dict[str, str]:
-        """Lower-case names; what comes twice is joined by a comma, as HTTP has it."""
+        """Values by lower-case name; those of a repeated header are joined by commas."""
         return {key.lower(): self.header(key.lower()) for key, _ in self.headers}
 
 
 def to_http_api(request: HttpRequest) -> Event:
-    """Payload 2.0, as an HTTP API with its default stage sends it."""
+    """Payload 2.0 of an HTTP API with the default stage."""
     headers = request.joined_headers()
     cookies = headers.pop("cookie", "")
-    many = _many(parse_qsl(request.query, keep_blank_values=True))
+    parameters = _group_values(parse_qsl(request.query, keep_blank_values=True))
     event: Event = {
         "version": "2.0",
         "routeKey": "$default",
@@ -80,31 +81,33 @@ def to_http_api(request: HttpRequest) -> Event:
         },
         **_body(request),
     }
-    if many:
-        event["queryStringParameters"] = {name: ",".join(values) for name, values in many.items()}
+    if parameters:
+        event["queryStringParameters"] = {
+            name: ",".join(values) for name, values in parameters.items()
+        }
     if cookies:
         event["cookies"] = [cookie.strip() for cookie in cookies.split(";")]
     return event
 
 
 def to_function_url(request: HttpRequest) -> Event:
-    """Payload 2.0, as a function URL sends it."""
+    """Payload 2.0 of a function URL."""
     event = to_http_api(request)
     event["requestContext"] |= {"apiId": API, "domainName": URL_DOMAIN, "accountId": "anonymous"}
     return event
 
 
 def to_rest_api(request: HttpRequest) -> Event:
-    """Payload 1.0, as a REST API's proxy integration sends it, with `*/*` a binary media type."""
-    many = _many(parse_qsl(request.query, keep_blank_values=True))
+    """Payload 1.0 of a REST API's proxy integration that has `*/*` as a binary media type."""
+    parameters = _group_values(parse_qsl(request.query, keep_blank_values=True))
     return {
         "resource": "/{proxy+}",
         "path": request.path,
         "httpMethod": request.method,
         "headers": {key: request.header(key.lower()) for key, _ in request.headers} or None,
-        "multiValueHeaders": _many(request.headers) or None,
-        "queryStringParameters": {name: values[-1] for name, values in many.items()} or None,
-        "multiValueQueryStringParameters": many or None,
+        "multiValueHeaders": _group_values(request.headers) or None,
+        "queryStringParameters": {name: values[-1] for name, values in parameters.items()} or None,
+        "multiValueQueryStringParameters": parameters or None,
         "pathParameters": {"proxy": request.path.lstrip("/")},
         "stageVariables": None,
         "requestContext": {
@@ -126,14 +129,14 @@ def to_rest_api(request: HttpRequest) -> Event:
 
 
 def to_alb(request: HttpRequest) -> Event:
-    """As a load balancer with single-value headers sends it: its query is not decoded."""
-    query = [pair.partition("=")[::2] for pair in request.query.split("&") if pair]
+    """The event of a load balancer with single-value headers, which leaves the query encoded."""
+    parameters = [pair.partition("=")[::2] for pair in request.query.split("&") if pair]
     arn = f"arn:aws:elasticloadbalancing:eu-central-1:{ACCOUNT}:targetgroup/icebox/49e9d65c45c6791a"
     return {
         "requestContext": {"elb": {"targetGroupArn": arn}},
         "httpMethod": request.method,
         "path": request.path,
-        "queryStringParameters": dict(query),
+        "queryStringParameters": dict(parameters),
         "headers": request.joined_headers(),
         **({"body": "", "isBase64Encoded": False} | _body(request)),
     }
@@ -149,22 +152,24 @@ FORMS: dict[str, Callable[[HttpRequest], Event]] = {
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """What goes back over the wire."""
+    """A response as a client gets it."""
 
     status: int
     headers: Headers
     body: bytes
 
     def header(self, name: str) -> str | None:
+        """A header's first value, or None. name: in any case."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
 
 def to_response(result: Any) -> HttpResponse:
-    """A handler's result, of any form, as HTTP. Raises ValueError where AWS would answer a 5xx."""
+    """A handler's result, of any form, as HTTP. Raises ValueError for a result that AWS answers
+    with a 5xx."""
     if not isinstance(result, dict) or not isinstance(result.get("statusCode"), int):
         raise ValueError(f"a result without statusCode: {str(result)[:200]}")
-    single = [(key, str(value)) for key, value in (result.get("headers") or {}).items()]
-    many = [
+    single_values = [(key, str(value)) for key, value in (result.get("headers") or {}).items()]
+    multiple_values = [
         (key, value)
         for key, values in (result.get("multiValueHeaders") or {}).items()
         for value in values
@@ -172,21 +177,21 @@ def to_response(result: Any) -> HttpResponse:
     cookies = [("Set-Cookie", cookie) for cookie in result.get("cookies") or []]
     text = result.get("body") or ""
     body = base64.b64decode(text, validate=True) if result.get("isBase64Encoded") else text.encode()
-    return HttpResponse(result["statusCode"], [*single, *many, *cookies], body)
+    return HttpResponse(result["statusCode"], [*single_values, *multiple_values, *cookies], body)
 
 
-def _many(pairs: Headers) -> dict[str, list[str]]:
-    many: dict[str, list[str]] = {}
+def _group_values(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
     for name, value in pairs:
-        many.setdefault(name, []).append(value)
-    return many
+        values.setdefault(name, []).append(value)
+    return values
 
 
 def _body(request: HttpRequest) -> Event:
-    """Text goes as it is, all else in base64: which it is, the content type alone decides."""
+    """The body as text or base64. AWS decides by the content type alone."""
     if not request.body:
         return {"isBase64Encoded": False}
-    media = request.header("content-type").partition(";")[0].strip().lower()
-    if media.startswith("text/") or media in TEXT_TYPES:
+    media_type = request.header("content-type").partition(";")[0].strip().lower()
+    if media_type.startswith("text/") or media_type in TEXT_TYPES:
         return {"body": request.body.decode(errors="replace"), "isBase64Encoded": False}
     return {"body": base64.b64encode(request.body).decode(), "isBase64Encoded": True}

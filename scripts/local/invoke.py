@@ -1,4 +1,4 @@
-"""An event in, the handler's result out, called as the runtime does: by name, one at a time."""
+"""Call the handler as Lambda's runtime does: by its dotted name, with one JSON event at a time."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import Any
 
 HANDLER = "handler.app.lambda_handler"
-MAX_PAYLOAD_BYTES = 6_291_556  # Lambda's, each way
+MAX_PAYLOAD_BYTES = 6_291_556  # Lambda's limit for an event, and for a response
 TIMEOUT_S = 30.0
 
 
 class EventTooLargeError(Exception):
-    """A request of more bytes than Lambda takes."""
+    """An event of more bytes than Lambda accepts."""
 
 
-class AnswerTooLargeError(Exception):
-    """An answer of more bytes than Lambda carries."""
+class ResponseTooLargeError(Exception):
+    """A response of more bytes than Lambda returns."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What the runtime tells a handler of its invocation."""
+    """The context object that the runtime passes to a handler."""
 
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     function_name: str = "icebox"
@@ -43,33 +43,36 @@ class Context:
 
 @dataclass(frozen=True)
 class Function:
-    """A handler that takes one event at a time, as an execution environment does."""
+    """A handler that takes one event at a time, like an execution environment."""
 
     handler: Callable[[dict[str, Any], Any], Any]
-    _busy: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, event: dict[str, Any], context: Context | None = None) -> Any:
-        """Invoke. Raises EventTooLargeError, AnswerTooLargeError, and what the handler raises."""
+        """Invoke the handler. Event and result pass through JSON, as in Lambda.
+
+        Raises EventTooLargeError, ResponseTooLargeError, and what the handler raises.
+        """
         payload = json.dumps(event)
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise EventTooLargeError(
                 f"the event has {len(payload):,} bytes, Lambda takes {MAX_PAYLOAD_BYTES:,}"
             )
-        with self._busy:
+        with self._lock:
             result = json.dumps(self.handler(json.loads(payload), context or Context()))
         if len(result) > MAX_PAYLOAD_BYTES:
-            raise AnswerTooLargeError(
-                f"the answer has {len(result):,} bytes, Lambda carries {MAX_PAYLOAD_BYTES:,}"
+            raise ResponseTooLargeError(
+                f"the response has {len(result):,} bytes, Lambda returns {MAX_PAYLOAD_BYTES:,}"
             )
         return json.loads(result)
 
 
-def load(name: str = HANDLER) -> Function:
-    """Find the handler by its dotted name; this is the INIT phase. Raises what INIT raises."""
-    module, _, function = name.rpartition(".")
-    return Function(getattr(importlib.import_module(module), function))
+def load_function(name: str = HANDLER) -> Function:
+    """Import the handler by its dotted name: the INIT phase. Raises what the import raises."""
+    module, _, attribute = name.rpartition(".")
+    return Function(getattr(importlib.import_module(module), attribute))
 
 
-def log_to_folder(folder: Path) -> None:
-    """Let predictions be recorded under a folder, unless the caller's environment says where."""
+def set_default_prediction_log(folder: Path) -> None:
+    """Write prediction records under `folder`, unless PREDICTION_LOG is already set."""
     os.environ.setdefault("PREDICTION_LOG", folder.resolve().as_uri())

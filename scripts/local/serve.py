@@ -1,4 +1,9 @@
-"""HTTP requests on loopback in, answers out: each becomes an HTTP API event, as in the cloud."""
+"""Serve the function over HTTP on loopback, with the limits of API Gateway and Lambda.
+
+    scripts/serve --port 8080
+
+Each request becomes an HTTP API event, as in the cloud.
+"""
 
 from __future__ import annotations
 
@@ -16,40 +21,40 @@ from scripts.local.http_event import HttpRequest, HttpResponse, to_http_api, to_
 from scripts.local.invoke import Function
 from scripts.paths import ROOT
 
-MAX_BODY_BYTES = 10 * 1024 * 1024  # an HTTP API's
+MAX_BODY_BYTES = 10 * 1024 * 1024  # an HTTP API's limit
 IDLE_S = 30.0
-# What other pages' scripts may do, as template.yaml has it: a question beforehand, and each answer.
-PREFLIGHT = {
+# CORS headers, as template.yaml configures them
+PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": "GET,POST,OPTIONS",
     "Access-Control-Allow-Headers": "content-type,accept,authorization,x-api-key,x-gradio-user,"
     "x-hf-authorization",
     "Access-Control-Max-Age": "3600",
 }
-SHARED = {
+RESPONSE_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "x-prediction-id,x-detection-count",
 }
 
 
 def make_server(function: Function, port: int) -> ThreadingHTTPServer:
-    """A server on 127.0.0.1; port 0 takes a free one."""
+    """A server on 127.0.0.1. port: 0 takes a free one."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = IDLE_S
 
-        def _answer(self) -> None:
+        def _handle(self) -> None:
             try:
                 self._send(self._read_and_invoke())
             except ConnectionError:
                 self.close_connection = True
                 self.log_message("the client has gone before its answer")
 
-        def _send(self, answer: HttpResponse) -> None:
-            body = b"" if self.command == "HEAD" else answer.body
-            self.send_response(answer.status)
-            shared = SHARED.items() if "Origin" in self.headers else ()
-            for name, value in (*answer.headers, *shared):
+        def _send(self, response: HttpResponse) -> None:
+            body = b"" if self.command == "HEAD" else response.body
+            self.send_response(response.status)
+            cors = RESPONSE_HEADERS.items() if "Origin" in self.headers else ()
+            for name, value in (*response.headers, *cors):
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -58,14 +63,16 @@ def make_server(function: Function, port: int) -> ThreadingHTTPServer:
         def _read_and_invoke(self) -> HttpResponse:
             length = self.headers.get("Content-Length", "0")
             if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
-                self.close_connection = True  # what follows cannot be told from a next request
-                return message(411, "Length Required")
+                # without the body's end, nobody knows where the next request starts
+                self.close_connection = True
+                return _message(411, "Length Required")
             if int(length) > MAX_BODY_BYTES:
                 self.close_connection = True
-                return message(413, "Request Entity Too Large")
+                return _message(413, "Request Entity Too Large")
             body = self.rfile.read(int(length))
             if self.command == "OPTIONS" and "Access-Control-Request-Method" in self.headers:
-                return HttpResponse(204, list(PREFLIGHT.items()), b"")  # the function is not asked
+                # API Gateway answers a preflight itself
+                return HttpResponse(204, list(PREFLIGHT_HEADERS.items()), b"")
             request = HttpRequest(
                 self.command,
                 self.path,
@@ -74,42 +81,42 @@ def make_server(function: Function, port: int) -> ThreadingHTTPServer:
                 id=str(uuid.uuid4()),
                 time_s=time.time(),
             )
-            return answer_http(function, request)
+            return respond(function, request)
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _handle  # noqa: N815
 
     return ThreadingHTTPServer(("127.0.0.1", port), Handler)
 
 
-def answer_http(function: Function, request: HttpRequest) -> HttpResponse:
-    """What API Gateway would answer, its own errors included."""
+def respond(function: Function, request: HttpRequest) -> HttpResponse:
+    """API Gateway's response: the function's, or an error of the gateway's own."""
     try:
         return to_response(function(to_http_api(request)))
     except invoke.EventTooLargeError as error:
         print(error, file=sys.stderr)
-        return message(413, "Request Too Long")
+        return _message(413, "Request Too Long")
     except Exception:
         traceback.print_exc()
-        return message(500, "Internal Server Error")
+        return _message(500, "Internal Server Error")
 
 
-def message(status: int, text: str) -> HttpResponse:
+def _message(status: int, text: str) -> HttpResponse:
     return HttpResponse(
         status, [("Content-Type", "application/json")], json.dumps({"message": text}).encode()
     )
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/serve", description="The function as a local HTTP server."
     )
     parser.add_argument(
         "--port", type=int, default=8080, help="on 127.0.0.1 (default 8080; 0: a free one)"
     )
-    port = parser.parse_args(arguments).port
-    invoke.log_to_folder(ROOT / "out")
+    port = parser.parse_args(argv).port
+    invoke.set_default_prediction_log(ROOT / "out")
     os.environ.setdefault("GRADIO_STORE", (ROOT / "out" / "gradio").as_uri())
-    function = invoke.load()
+    function = invoke.load_function()
     try:
         server = make_server(function, port)
     except OSError as error:

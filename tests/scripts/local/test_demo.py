@@ -1,4 +1,4 @@
-"""scripts/demo: a picture in; count, best boxes, annotated picture and record out."""
+"""scripts/demo prints count and best boxes, and writes annotated picture and record."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local.demo import report
+from scripts.local.demo import format_report
 from scripts.paths import ROOT, SAMPLE
 
-RESULT = {
+PREDICTION = {
     "image": {"width": 20, "height": 10, "format": "PNG"},
     "model": {"name": "m", "version": "1"},
     "thresholds": {"score": 0.5, "iou": 0.5, "max_detections": 9},
@@ -22,7 +22,7 @@ RESULT = {
     "count_interval": None,
     "detections": [],
 }
-FOUND = {"label": "cell", "score": 0.9, "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}}
+DETECTION = {"label": "cell", "score": 0.9, "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}}
 
 
 def demo(
@@ -37,14 +37,15 @@ def demo(
 
 
 def test_nothing_found_is_reported() -> None:
-    lines = report(Path("a.png"), RESULT)
+    lines = format_report(Path("a.png"), PREDICTION)
     assert "count      0  (0 cell)" in lines
     assert not any("score " in line and "xmin" in line for line in lines)
 
 
 def test_only_the_best_are_listed_and_aligned() -> None:
-    lines = report(
-        Path("a.png"), RESULT | {"count": 12, "count_interval": None, "detections": [FOUND] * 12}
+    lines = format_report(
+        Path("a.png"),
+        PREDICTION | {"count": 12, "count_interval": None, "detections": [DETECTION] * 12},
     )
     table = [line for line in lines if line.startswith(("cell ", "label"))]
     assert len({len(line) for line in table}) == 1
@@ -53,22 +54,22 @@ def test_only_the_best_are_listed_and_aligned() -> None:
 
 
 def test_the_sample_is_counted_annotated_and_recorded(tiny_bundle: Path, tmp_path: Path) -> None:
-    done = demo(tiny_bundle, tmp_path / "out")
-    assert done.returncode == 0, done.stderr
-    lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if " " in line)
+    ran = demo(tiny_bundle, tmp_path / "out")
+    assert ran.returncode == 0, ran.stderr
+    lines = dict(line.split(maxsplit=1) for line in ran.stdout.splitlines() if " " in line)
     assert lines["events/sample.jpg"] == "1400 x 1400 px JPEG"
     assert lines["model"] == "squares 1.0.0"
     assert Path(lines["annotated"]).read_bytes()[:3] == b"\xff\xd8\xff"
     assert Path(lines["record"]).is_file()
     assert "model=squares" in lines["record"]
-    assert "{" not in done.stdout  # neither log lines nor metrics
+    assert "{" not in ran.stdout  # neither log lines nor metrics
 
 
 def test_ones_own_picture_from_another_folder(tiny_bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "my picture.jpg").write_bytes(SAMPLE.read_bytes())
-    done = demo(tiny_bundle, tmp_path / "out", "my picture.jpg", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("my picture.jpg  1400 x 1400")
+    ran = demo(tiny_bundle, tmp_path / "out", "my picture.jpg", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("my picture.jpg  1400 x 1400")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_a_file_that_is_no_picture_ends_in_one_line(
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    done = demo(tiny_bundle, tmp_path / "out", name, cwd=tmp_path)
-    assert done.returncode == 1
-    assert words in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    ran = demo(tiny_bundle, tmp_path / "out", name, cwd=tmp_path)
+    assert ran.returncode == 1
+    assert words in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
