@@ -1,120 +1,150 @@
-"""Bytes under a key in, the same bytes out, in any execution environment: S3, or a folder.
+"""A key-value store of bytes in S3 or a folder, shared by all execution environments.
 
-For what one request leaves for the next, which may be answered elsewhere. Chosen by one URL:
-`s3://bucket[/prefix]` or `file:///folder`. Whoever deploys it lets objects expire.
+It holds prediction records, feedback, and what one Gradio request leaves for the next, which
+another environment may answer. A URL selects it: `s3://bucket[/prefix]` or `file:///folder`. A
+lifecycle rule of the bucket, not this code, expires objects.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from handler.storage.location import S3Location, parse_location, s3_client, write_atomically
+from handler.storage.location import S3Location, parse_location, write_atomically
+from handler.storage.s3 import s3_client
 
 CONNECT_S, READ_S, TRIES = 1.0, 5.0, 3
-# nothing that a path could be tricked with: no part begins with a dot
+# No part of a key begins with a dot, so that no key leads out of the store's folder.
 _KEY = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_=.-]*(/[A-Za-z0-9_=-][A-Za-z0-9_=.-]*)*")
 
 
 class Store(Protocol):
-    """What a place for bytes does. Raises what the place raises where that does not answer."""
+    """Bytes under keys.
 
-    def put(self, key: str, body: bytes) -> None: ...
+    Every method raises ValueError for a malformed key, and lets botocore's errors or OSError
+    through; `handler.storage.s3.is_transient` tells whether to try again.
+    """
+
+    def put(self, key: str, body: bytes, content_type: str | None = None) -> None:
+        """Write an object, completely or not at all. content_type: ignored by a folder."""
 
     def get(self, key: str) -> bytes | None:
-        """None where there is nothing."""
+        """Read an object, None if there is none."""
 
-    def has(self, key: str) -> bool: ...
+    def has(self, key: str) -> bool:
+        """Whether there is an object."""
 
     def list(self, prefix: str) -> list[str]:
-        """At most 1000 keys below a prefix, which ends with a slash, sorted."""
+        """At most 1000 keys below a prefix that ends with a slash, sorted."""
 
     def delete(self, key: str) -> None:
-        """No error where there is nothing."""
+        """Delete an object; no error if there is none."""
 
 
-def open_store(setting: str, url: str) -> Store | None:
-    """The store that a setting's URL names, None for an empty one. Raises ValueError where it names
-    none."""
-    place = parse_location(setting, url)
-    if place is None:
+def open_store(
+    setting: str,
+    url: str,
+    *,
+    connect_s: float = CONNECT_S,
+    read_s: float = READ_S,
+    tries: int = TRIES,
+) -> Store | None:
+    """The store that a setting's URL names, None for an empty URL.
+
+    connect_s, read_s, tries: of requests to S3. Raises ValueError, which names the setting, for any
+    other URL.
+    """
+    location = parse_location(setting, url)
+    if location is None:
         return None
-    return FolderStore(place) if isinstance(place, Path) else S3Store(place)
+    if isinstance(location, Path):
+        return FolderStore(location)
+    return S3Store(location, connect_s=connect_s, read_s=read_s, tries=tries)
 
 
 class FolderStore:
-    """Files under a folder, each there whole or not at all."""
+    """Files under a folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def put(self, key: str, body: bytes) -> None:
-        write_atomically(self._root / _checked(key), body)
+    def put(self, key: str, body: bytes, content_type: str | None = None) -> None:
+        write_atomically(self._path(key), body)
 
     def get(self, key: str) -> bytes | None:
         try:
-            return (self._root / _checked(key)).read_bytes()
+            return self._path(key).read_bytes()
         except FileNotFoundError:
             return None
 
     def has(self, key: str) -> bool:
-        return (self._root / _checked(key)).is_file()
+        return self._path(key).is_file()
 
     def list(self, prefix: str) -> list[str]:
-        folder = self._root / _checked(prefix.rstrip("/"))
-        return sorted(prefix + each.name for each in folder.glob("[!.]*"))[:1000]
+        files = self._path(prefix.rstrip("/")).glob("[!.]*")  # not the partial ones
+        return sorted(prefix + path.name for path in files)[:1000]
 
     def delete(self, key: str) -> None:
-        (self._root / _checked(key)).unlink(missing_ok=True)
+        self._path(key).unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self._root / _check_key(key)
 
 
 class S3Store:
-    """Objects in an S3 bucket. boto3 and its client come with the first request that needs them."""
+    """Objects in an S3 bucket. The first request imports boto3 and creates the client."""
 
-    def __init__(self, place: S3Location) -> None:
-        self._place, self._name = place, place.bucket
-        self._client: Any = None
+    def __init__(
+        self, location: S3Location, *, connect_s: float, read_s: float, tries: int
+    ) -> None:
+        self._location = location
+        self._make_client = partial(s3_client, connect_s=connect_s, read_s=read_s, tries=tries)
 
-    def put(self, key: str, body: bytes) -> None:
-        self._s3().put_object(Bucket=self._name, Key=self._place.key(_checked(key)), Body=body)
+    @cached_property
+    def _client(self) -> Any:
+        return self._make_client()
+
+    def put(self, key: str, body: bytes, content_type: str | None = None) -> None:
+        headers = {"ContentType": content_type} if content_type else {}
+        self._client.put_object(**self._object(key), Body=body, **headers)
 
     def get(self, key: str) -> bytes | None:
-        client = self._s3()
         try:
-            found = client.get_object(Bucket=self._name, Key=self._place.key(_checked(key)))
-        except client.exceptions.NoSuchKey:
+            response = self._client.get_object(**self._object(key))
+        except self._client.exceptions.NoSuchKey:
             return None
-        body: bytes = found["Body"].read()
+        body: bytes = response["Body"].read()
         return body
 
     def has(self, key: str) -> bool:
-        client = self._s3()
         try:
-            client.head_object(Bucket=self._name, Key=self._place.key(_checked(key)))
-        except client.exceptions.ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # it has no code
+            self._client.head_object(**self._object(key))
+        except self._client.exceptions.ClientError as error:
+            # A response to HEAD has no body, so no error code.
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return False
             raise
         return True
 
     def list(self, prefix: str) -> list[str]:
-        _checked(prefix.rstrip("/"))
-        found = self._s3().list_objects_v2(Bucket=self._name, Prefix=self._place.key(prefix))
-        before = self._place.key("")
-        return sorted(each["Key"].removeprefix(before) for each in found.get("Contents", ()))
+        _check_key(prefix.rstrip("/"))
+        response = self._client.list_objects_v2(
+            Bucket=self._location.bucket, Prefix=self._location.key(prefix)
+        )
+        root = self._location.key("")
+        return sorted(item["Key"].removeprefix(root) for item in response.get("Contents", ()))
 
     def delete(self, key: str) -> None:
-        self._s3().delete_object(Bucket=self._name, Key=self._place.key(_checked(key)))
+        self._client.delete_object(**self._object(key))
 
-    def _s3(self) -> Any:
-        if self._client is None:
-            self._client = s3_client(connect_s=CONNECT_S, read_s=READ_S, tries=TRIES)
-        return self._client
+    def _object(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._location.bucket, "Key": self._location.key(_check_key(key))}
 
 
-def _checked(key: str) -> str:
-    """Raises ValueError for a key that is none of ours: a bug, since no client names one."""
+def _check_key(key: str) -> str:
+    """Raises ValueError for a malformed key, which is a bug: clients do not choose keys."""
     if not _KEY.fullmatch(key):
         raise ValueError(f"{key[:100]!r} is no key")
     return key

@@ -1,6 +1,7 @@
-"""A picture too large for a request in, by way of S3: a signed URL to put it at; its bytes out.
+"""Pictures that are too large for a request body and come by way of S3.
 
-Also objects that lie in buckets which the deployment allows. Nothing else is fetched.
+A client uploads a picture to a signed URL and names the upload in its request, or it names an
+object in a bucket that the deployment allows. Nothing else is fetched.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from handler.problems import BadRequest, BodyTooLarge, Forbidden, NotConfigured, NotFound
-from handler.storage.location import S3Location, parse_location, s3_client, s3_origins
+from handler.storage.location import S3Location, parse_location
+from handler.storage.s3 import s3_client, s3_origins
 
-PUT_WITHIN_S = 300  # a signed URL's life
-USABLE_S = 3600  # an upload's; S3's lifecycle deletes it within a day or two
+URL_LIFETIME_S = 300
+UPLOAD_LIFETIME_S = 3600  # the bucket's lifecycle rule deletes the object within a day or two
 CONNECT_S, READ_S, TRIES = 1.0, 10.0, 2
-MEDIA = (
+CONTENT_TYPES = (
     "image/jpeg",
     "image/png",
     "image/webp",
@@ -30,14 +33,13 @@ MEDIA = (
 )
 _ID = re.compile(r"[0-9a-f]{32}")
 _URI = re.compile(r"s3://([^/]+)/([^\0-\x1f\x7f\ud800-\udfff]+)")
-# What a bucket says of an object that is not there, or not for us: one answer, as it is no business
-# of the client's which.
-_MISSING = {"NoSuchKey", "NoSuchBucket", "AccessDenied", "InvalidObjectState", "404", "403"}
+# S3's codes for an object that is missing or not readable: clients are not told which.
+_NOT_FOUND_CODES = {"NoSuchKey", "NoSuchBucket", "AccessDenied", "InvalidObjectState", "404", "403"}
 
 
 @dataclass(frozen=True)
 class Upload:
-    """Where and how a client puts a picture. headers: signed, so to be sent as they are."""
+    """A signed URL for one picture. headers: signed too, so a client sends them unchanged."""
 
     upload_id: str
     url: str
@@ -46,113 +48,122 @@ class Upload:
 
 
 class Uploads:
-    """Pictures in S3. Raises ValueError where `url` is none of s3://.
+    """Signed upload URLs, and the pictures that clients name.
 
-    url: of the upload bucket, empty for none. buckets: whose objects may be read. max_bytes: of one
-    picture.
+    url: of the upload bucket, empty for none. buckets: those whose objects clients may name.
+    max_bytes: of one picture. Raises ValueError if `url` is not s3://.
     """
 
     def __init__(self, url: str, buckets: Sequence[str], *, max_bytes: int) -> None:
-        place = parse_location("UPLOAD_STORE", url)
-        if isinstance(place, Path):
+        location = parse_location("UPLOAD_STORE", url)
+        if isinstance(location, Path):
             raise ValueError(f"UPLOAD_STORE={url!r}: expected s3://bucket or s3://bucket/prefix")
-        self._place, self._buckets, self._max_bytes = place, tuple(buckets), max_bytes
-        self._client: Any = None
+        self._location, self._buckets, self._max_bytes = location, tuple(buckets), max_bytes
+
+    @cached_property
+    def _client(self) -> Any:
+        return s3_client(connect_s=CONNECT_S, read_s=READ_S, tries=TRIES)
 
     def origins(self, region: str, endpoint: str) -> tuple[str, ...]:
-        """Of the URLs that `begin` gives, for those who must know them beforehand; as s3_origins
-        has them."""
-        return s3_origins(self._place, region, endpoint) if self._place else ()
+        """The origins that URLs from `presign` may have: see `s3_origins`."""
+        return s3_origins(self._location, region, endpoint) if self._location else ()
 
-    def presign(self, caller: str, content_type: str, size: int) -> Upload:
-        """A URL that takes just so many bytes of that type, for PUT_WITHIN_S.
+    def presign(self, caller: str, content_type: str, size_bytes: int) -> Upload:
+        """Sign a URL that accepts exactly `size_bytes` of that type, for URL_LIFETIME_S.
 
         Raises BadRequest, BodyTooLarge, NotConfigured.
         """
-        place = self._configured()
-        if content_type not in MEDIA:
-            raise BadRequest(f"content_type must be one of {', '.join(MEDIA)}")
-        if size > self._max_bytes:
-            raise BodyTooLarge(f"{size:,} bytes are too many; at most {self._max_bytes:,} are read")
+        location = self._configured_location()
+        if content_type not in CONTENT_TYPES:
+            raise BadRequest(f"content_type must be one of {', '.join(CONTENT_TYPES)}")
+        if size_bytes > self._max_bytes:
+            raise BodyTooLarge(
+                f"{size_bytes:,} bytes are too many; at most {self._max_bytes:,} are read"
+            )
         upload_id = uuid.uuid4().hex
-        url = self._s3().generate_presigned_url(
+        url = self._client.generate_presigned_url(
             "put_object",
             Params={
-                "Bucket": place.bucket,
-                "Key": _key(place, caller, upload_id),
+                "Bucket": location.bucket,
+                "Key": _upload_key(location, caller, upload_id),
                 "ContentType": content_type,
-                "ContentLength": size,
+                "ContentLength": size_bytes,
             },
-            ExpiresIn=PUT_WITHIN_S,
+            ExpiresIn=URL_LIFETIME_S,
         )
-        expires = datetime.now(UTC) + timedelta(seconds=PUT_WITHIN_S)
+        expires = datetime.now(UTC) + timedelta(seconds=URL_LIFETIME_S)
         return Upload(
             upload_id,
             url,
-            {"content-type": content_type, "content-length": str(size)},
+            {"content-type": content_type, "content-length": str(size_bytes)},
             expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
 
     def read_upload(self, caller: str, upload_id: object) -> bytes:
-        """What the caller put there. Raises BadRequest, NotConfigured, NotFound, BodyTooLarge."""
-        place = self._configured()
+        """The bytes that this caller uploaded.
+
+        Raises BadRequest, NotConfigured, NotFound, BodyTooLarge.
+        """
+        location = self._configured_location()
         if not isinstance(upload_id, str):
             raise BadRequest(f"upload_id must be a text, not {str(upload_id)[:40]!r}")
-        missing = NotFound(
+        not_found = NotFound(
             f"there is no upload {upload_id[:40]!r} of yours: it was not put within "
-            f"{PUT_WITHIN_S // 60} minutes, or over an hour ago, or with another key; "
+            f"{URL_LIFETIME_S // 60} minutes, or over an hour ago, or with another key; "
             "POST /v1/uploads begins a new one"
         )
         if not _ID.fullmatch(upload_id):
-            raise missing
-        return self._read(place.bucket, _key(place, caller, upload_id), missing, USABLE_S)
+            raise not_found
+        key = _upload_key(location, caller, upload_id)
+        return self._read(location.bucket, key, not_found, UPLOAD_LIFETIME_S)
 
     def read_uri(self, uri: object) -> bytes:
-        """An object of an allowed bucket. Raises BadRequest, Forbidden, NotFound, BodyTooLarge."""
-        found = _URI.fullmatch(uri) if isinstance(uri, str) else None
-        if not found or len(found[2].encode()) > 1024:  # S3's own limit
+        """The bytes of an object in an allowed bucket.
+
+        Raises BadRequest, Forbidden, NotFound, BodyTooLarge.
+        """
+        match = _URI.fullmatch(uri) if isinstance(uri, str) else None
+        if not match or len(match[2].encode()) > 1024:  # S3's own limit
             raise BadRequest(f"s3_uri must be like s3://bucket/key, not {str(uri)[:80]!r}")
-        bucket, key = found.groups()
-        if {".", ".."} & set(key.split("/")):  # a URL's path would be cut short by them
+        bucket, key = match.groups()
+        if {".", ".."} & set(key.split("/")):  # HTTP clients normalise such parts of a path away
             raise BadRequest(f"s3_uri's key may have no part '.' or '..', as {key!r:.80} has")
         if bucket not in self._buckets:
             raise Forbidden(
                 f"the bucket {bucket[:63]!r} is not among those that are read here (S3_URI_BUCKETS)"
             )
-        missing = NotFound(f"there is no object at {uri!r:.300}, or this function may not read it")
-        return self._read(bucket, key, missing, None)
+        not_found = NotFound(
+            f"there is no object at {uri!r:.300}, or this function may not read it"
+        )
+        return self._read(bucket, key, not_found, None)
 
-    def _configured(self) -> S3Location:
-        if self._place is None:
+    def _configured_location(self) -> S3Location:
+        if self._location is None:
             raise NotConfigured("uploads are not taken here: this deployment has no UPLOAD_STORE")
-        return self._place
+        return self._location
 
-    def _read(self, bucket: str, key: str, missing: NotFound, usable_s: int | None) -> bytes:
-        client = self._s3()
+    def _read(self, bucket: str, key: str, not_found: NotFound, lifetime_s: int | None) -> bytes:
+        """The object's bytes; `not_found` is raised if it is missing or older than `lifetime_s`."""
         try:
-            found = client.get_object(Bucket=bucket, Key=key)
-        except client.exceptions.ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _MISSING:
-                raise missing from None
+            response = self._client.get_object(Bucket=bucket, Key=key)
+        except self._client.exceptions.ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _NOT_FOUND_CODES:
+                raise not_found from None
             raise
-        with found["Body"] as body:  # unread until its size is known
-            age = datetime.now(UTC) - found["LastModified"]
-            if usable_s is not None and age > timedelta(seconds=usable_s):
-                raise missing
-            if found["ContentLength"] > self._max_bytes:
+        with response["Body"] as body:  # a stream: read only after the size is checked
+            age = datetime.now(UTC) - response["LastModified"]
+            if lifetime_s is not None and age > timedelta(seconds=lifetime_s):
+                raise not_found
+            if response["ContentLength"] > self._max_bytes:
                 raise BodyTooLarge(
-                    f"the object has {found['ContentLength']:,} bytes, at most "
+                    f"the object has {response['ContentLength']:,} bytes, at most "
                     f"{self._max_bytes:,} are read"
                 )
-            data: bytes = body.read()
-        if not data:
+            image_bytes: bytes = body.read()
+        if not image_bytes:
             raise BadRequest("the object is empty; expected a picture's bytes")
-        return data
-
-    def _s3(self) -> Any:
-        self._client = self._client or s3_client(connect_s=CONNECT_S, read_s=READ_S, tries=TRIES)
-        return self._client
+        return image_bytes
 
 
-def _key(place: S3Location, caller: str, upload_id: str) -> str:
-    return place.key(f"uploads/{caller}/{upload_id}")
+def _upload_key(location: S3Location, caller: str, upload_id: str) -> str:
+    return location.key(f"uploads/{caller}/{upload_id}")

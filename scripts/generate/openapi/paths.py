@@ -111,7 +111,7 @@ def _detect() -> Schema:
 
 
 def _begin_upload() -> Schema:
-    minutes, hours = uploads.PUT_WITHIN_S // 60, uploads.USABLE_S // 3600
+    minutes, hours = uploads.URL_LIFETIME_S // 60, uploads.UPLOAD_LIFETIME_S // 3600
     return operation(
         "beginUpload", "Detect", "Where to put a picture too large for a request",
         f"Answers with a signed URL that takes just this many bytes of this type, for {minutes} "

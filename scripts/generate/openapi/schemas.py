@@ -96,7 +96,7 @@ def schemas() -> dict[str, Schema]:
             "description": "each file is a picture, whatever its field is called",
         },
         "UploadRequest": closed({
-            "content_type": {"enum": list(uploads.MEDIA)},
+            "content_type": {"enum": list(uploads.CONTENT_TYPES)},
             "bytes": {"type": "integer", "minimum": 1, "description":
                       f"at most {DEFAULTS.max_upload_bytes:,} (MAX_UPLOAD_BYTES)"},
         }),

@@ -1,47 +1,45 @@
-"""Where S3 is reached: what boto3 signs, and what the page is allowed."""
+"""A setting's URL names a folder or a bucket, or is refused by the setting's name."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import pytest
 
-from handler.storage.location import S3Location, s3_client, s3_origins
+from handler.storage.location import S3Location, parse_location, write_atomically
 
 
-def signed_origin(bucket: str) -> str:
-    client = s3_client(connect_s=1, read_s=1, tries=1)
-    url = client.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"})
-    return "{0.scheme}://{0.netloc}".format(urlsplit(url))
+@pytest.mark.parametrize(
+    ("url", "location"),
+    [
+        ("", None),
+        ("file:///a/b%20c", Path("/a/b c")),
+        ("file://localhost/a", Path("/a")),
+        ("s3://bucket", S3Location("bucket", "")),
+        ("s3://bucket/", S3Location("bucket", "")),
+        ("s3://bucket/a/b/", S3Location("bucket", "a/b")),
+    ],
+)
+def test_a_url_names_a_folder_or_a_bucket(url: str, location: Path | S3Location | None) -> None:
+    assert parse_location("SETTING", url) == location
 
 
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
+@pytest.mark.parametrize(
+    "url", ["a", "/a", "s3://", "s3://b?x=1", "file://host/x", "file:a", "http://x/y"]
+)
+def test_any_other_url_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"SETTING=.*expected s3://bucket"):
+        parse_location("SETTING", url)
 
 
-@pytest.mark.parametrize("bucket", ["icebox-uploads", "my.uploads"])
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1"])
-def test_a_url_is_signed_for_the_regions_own_host(
-    region: str, bucket: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """boto3's own choice is a global host, which redirects what is put into a young bucket."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
-    origin = signed_origin(bucket)
-    assert f".{region}.amazonaws.com" in origin
-    assert s3_origins(S3Location(bucket, ""), region, "") == (origin,)
+def test_a_key_lies_below_the_prefix() -> None:
+    assert S3Location("bucket", "").key("a/b") == "a/b"
+    assert S3Location("bucket", "p/q").key("a/b") == "p/q/a/b"
 
 
-@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9000", "https://s3.example.com"])
-def test_another_service_is_reached_where_it_is(
-    endpoint: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-    origin = signed_origin("icebox-uploads")
-    assert origin in s3_origins(S3Location("icebox-uploads", ""), "eu-central-1", endpoint)
-
-
-def test_an_unknown_region_allows_nothing() -> None:
-    assert s3_origins(S3Location("icebox-uploads", ""), "", "") == ()
+def test_a_write_replaces_the_file_and_leaves_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file"
+    for body in (b"one", b""):
+        write_atomically(path, body)
+        assert path.read_bytes() == body
+    assert list(path.parent.iterdir()) == [path]

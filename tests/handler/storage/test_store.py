@@ -1,16 +1,23 @@
-"""What one request leaves for the next: in a folder and in S3 (a moto server over HTTP) alike."""
+"""The store behaves alike in a folder and in S3 (a moto server over HTTP)."""
 
 from __future__ import annotations
 
 import json
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 
+from handler.records.record import partition
+from handler.storage.s3 import is_transient
 from handler.storage.store import Store, open_store
 from tests.support.app import make_app
+from tests.support.http import Reply, Seen, fake_server
 from tests.support.moto_s3 import make_bucket
 from tests.support.pictures import RED, jpeg
 
@@ -59,6 +66,50 @@ def test_a_key_cannot_lead_elsewhere(tmp_path: Path, key: str) -> None:
     for use in (store.get, store.has, store.delete, lambda k: store.put(k, b"")):
         with pytest.raises(ValueError, match="is no key"):
             use(key)
+
+
+MODEL_NAMES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,63}", fullmatch=True)  # as the manifest's
+
+
+@given(MODEL_NAMES, MODEL_NAMES, st.uuids(), st.sampled_from(["", "-1", "-16"]))
+def test_every_records_key_is_a_key(name: str, version: str, request_id: Any, part: str) -> None:
+    key = f"predictions/{partition(name, version, '2026-01-01T23:59')}/{request_id}{part}.json.gz"
+    with tempfile.TemporaryDirectory() as folder:
+        store = opened(Path(folder).as_uri())
+        store.put(key, b"record")
+        assert store.get(key) == b"record"
+
+
+def test_an_object_has_its_content_type(s3: Any) -> None:
+    store = opened(f"s3://{make_bucket(s3, 'icebox-store')}")
+    for key, content_type in (("a", "application/gzip"), ("b", None)):
+        store.put(key, b"", content_type=content_type)
+    types = [s3.get_object(Bucket="icebox-store", Key=key)["ContentType"] for key in ("a", "b")]
+    assert types == ["application/gzip", "binary/octet-stream"]
+
+
+@pytest.mark.parametrize("tries", [1, 2])
+def test_a_busy_s3_is_asked_as_often_as_the_store_is_told(
+    monkeypatch: pytest.MonkeyPatch, tries: int
+) -> None:
+    seen: list[Seen] = []
+
+    def busy(request: Seen) -> Reply:
+        seen.append(request)
+        return Reply(503)
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with fake_server(busy) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+        store = open_store("STORE", "s3://bucket", connect_s=1, read_s=2, tries=tries)
+        assert store
+        with pytest.raises(ClientError) as raised:
+            store.put("a", b"")
+    assert is_transient(raised.value)
+    assert len(seen) == tries
 
 
 @pytest.mark.parametrize("url", ["gradio", "s3://", "file://host/x", "http://x/y", "s3://b?x=1"])

@@ -97,7 +97,7 @@ def test_type_length_and_a_short_life_are_signed(app: App) -> None:
 
 def test_another_signature_for_another_type_or_length(app: App) -> None:
     """The headers are of what is signed, not beside it."""
-    client = app.module.uploads._s3()
+    client = app.module.uploads._client
     signed = {
         client.generate_presigned_url(
             "put_object",
@@ -127,7 +127,7 @@ def test_an_upload_is_of_use_for_an_hour(app: App, monkeypatch: pytest.MonkeyPat
     begun = begin(app)
     put(begun)
     for usable_s, status in ((3600, 200), (-60, 404)):
-        monkeypatch.setattr(uploads, "USABLE_S", usable_s)
+        monkeypatch.setattr(uploads, "UPLOAD_LIFETIME_S", usable_s)
         assert post(app, "/v1/detect", {"upload_id": begun["upload_id"]}).status == status
 
 

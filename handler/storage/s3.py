@@ -1,0 +1,64 @@
+"""The S3 client, the origins of the URLs it signs, and which of its errors are transient.
+
+boto3 is imported by the first call that needs it, not with this module: it would add a quarter of a
+second to every cold start.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from handler.storage.location import S3Location
+
+
+def s3_client(*, connect_s: float, read_s: float, tries: int) -> Any:
+    """Create a boto3 client for S3. connect_s, read_s: timeouts. tries: attempts per request."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=connect_s,
+        read_timeout=read_s,
+        retries={"total_max_attempts": tries, "mode": "standard"},
+        # Signed URLs use Signature Version 4 and the regional host: the global host redirects for a
+        # young bucket, which breaks the signature. They carry no checksum, because the body is not
+        # known when the URL is signed.
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+        request_checksum_calculation="when_required",
+    )
+    # boto3's default session is not thread-safe.
+    return boto3.Session().client("s3", config=config)
+
+
+def s3_origins(location: S3Location, region: str, endpoint: str) -> tuple[str, ...]:
+    """The origins that URLs signed by `s3_client` may have, computed without boto3.
+
+    region: AWS's name of the region, empty if unknown. endpoint: URL of another S3-compatible
+    service, empty for AWS.
+    """
+    if not (region or endpoint):
+        return ()
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    parts = urlsplit(endpoint or f"https://s3.{region}.{domain}")
+    path_style, virtual_hosted = parts.netloc, f"{location.bucket}.{parts.netloc}"
+    if endpoint:  # boto3 uses path style when the host is an IP address
+        return f"{parts.scheme}://{virtual_hosted}", f"{parts.scheme}://{path_style}"
+    # A dot in the bucket's name does not match AWS's wildcard certificate.
+    return (f"https://{path_style if '.' in location.bucket else virtual_hosted}",)
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether a request to S3 that failed with `error` may succeed when sent again.
+
+    True for no answer (DNS, connection, timeout), a throttle and a 5xx; False for a refusal such as
+    403 or NoSuchBucket, and for errors that are not botocore's.
+    """
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code = error.response.get("Error", {}).get("Code")
+        return bool(status >= 500 or status in (408, 409, 429) or code == "RequestTimeout")
+    return isinstance(error, ConnectionError | HTTPClientError)
