@@ -30,7 +30,7 @@ PREFLIGHT_HEADERS = {
     "x-hf-authorization",
     "Access-Control-Max-Age": "3600",
 }
-RESPONSE_HEADERS = {
+CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "x-prediction-id,x-detection-count",
 }
@@ -53,7 +53,7 @@ def make_server(function: Function, port: int) -> ThreadingHTTPServer:
         def _send(self, response: HttpResponse) -> None:
             body = b"" if self.command == "HEAD" else response.body
             self.send_response(response.status)
-            cors = RESPONSE_HEADERS.items() if "Origin" in self.headers else ()
+            cors = CORS_HEADERS.items() if "Origin" in self.headers else ()
             for name, value in (*response.headers, *cors):
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))

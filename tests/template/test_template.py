@@ -17,7 +17,7 @@ import yaml
 from handler.settings import Settings
 from scripts.deployment import keys
 from scripts.local.invoke import HANDLER
-from scripts.local.serve import PREFLIGHT, SHARED
+from scripts.local.serve import CORS_HEADERS, PREFLIGHT_HEADERS
 from tests.support.app import App
 from tests.support.paths import ROOT
 from tests.template import cloudformation
@@ -316,14 +316,17 @@ def test_the_api_is_throttled_and_logged_and_lets_browsers_in(expanded: Resource
     assert set(cors["allowMethods"]) == {"GET", "POST", "OPTIONS"}
     assert "content-type" in cors["allowHeaders"]
     assert "x-prediction-id" in cors["exposeHeaders"]  # or no other page's script could read it
-    local = {name.rpartition("-")[2]: value for name, value in {**PREFLIGHT, **SHARED}.items()}
+    local = {
+        name.rpartition("-")[2]: value
+        for name, value in {**PREFLIGHT_HEADERS, **CORS_HEADERS}.items()
+    }
     assert local == {
         "Origin": ",".join(cors["allowOrigins"]),
         "Methods": ",".join(cors["allowMethods"]),
         "Age": str(cors["maxAge"]),
         "Headers": ",".join(cors["exposeHeaders"]),
     }
-    assert PREFLIGHT["Access-Control-Allow-Headers"] == ",".join(cors["allowHeaders"])
+    assert PREFLIGHT_HEADERS["Access-Control-Allow-Headers"] == ",".join(cors["allowHeaders"])
 
 
 def test_logs_do_not_stay_for_ever(expanded: Resources) -> None:
