@@ -1,10 +1,12 @@
-"""A new key out, printed once; its SHA-256 digest into samconfig.toml, for the next deployment.
+"""Make, list and remove the API's keys, as digests in samconfig.toml for the next deployment.
 
-    scripts/keys new dev          a key more for the stack of [dev]; those there go on working
-    scripts/keys list dev         the digests that stand there
-    scripts/keys remove dev 3f9a  the key whose digest begins so is refused from then on
+    scripts/keys new dev          add a key to the stack of [dev]; its other keys stay valid
+    scripts/keys list dev         list the digests of its keys
+    scripts/keys remove dev 3f9a  remove the key whose digest starts with 3f9a
 
-Only digests are kept: of 256 random bits they tell nothing, so samconfig.toml can be committed.
+A key has 256 random bits and is printed once. Its SHA-256 digest reveals nothing about it, so
+samconfig.toml can be committed. The module needs the standard library only: scripts/keys runs it
+with the system's Python.
 """
 
 from __future__ import annotations
@@ -18,14 +20,15 @@ import tomllib
 from pathlib import Path
 
 from scripts.paths import ROOT
+from scripts.tool import ToolError, exit_on_error
 
 SAMCONFIG = ROOT / "samconfig.toml"
 PARAMETER = "ApiKeySha256"
-PREFIX = "icebox_"  # so that a scanner for leaked secrets can tell what it has found
+PREFIX = "icebox_"  # lets scanners for leaked secrets recognise a key
 
 
-class KeysError(Exception):
-    """What cannot be done with the keys, and what to do instead."""
+class KeysError(ToolError):
+    """samconfig.toml has no such section or key; the text says what it has."""
 
 
 def new_key() -> str:
@@ -33,18 +36,19 @@ def new_key() -> str:
 
 
 def digest(key: str) -> str:
-    """As the setting API_KEY_SHA256 has it."""
+    """The key's SHA-256 in hexadecimal, as in the setting API_KEY_SHA256."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def read(text: str, environment: str) -> list[str]:
-    """The digests in samconfig.toml's text. Raises KeysError."""
-    return [each for each in _overrides(text, environment).get(PARAMETER, "").split(",") if each]
+def read_digests(samconfig: str, environment: str) -> list[str]:
+    """The digests in the text of samconfig.toml. Raises KeysError."""
+    value = _read_overrides(samconfig, environment).get(PARAMETER, "")
+    return [digest for digest in value.split(",") if digest]
 
 
-def write(text: str, environment: str, digests: list[str]) -> str:
-    """samconfig.toml's text with those digests, all else as it was. Raises KeysError."""
-    overrides = _overrides(text, environment)
+def replace_digests(samconfig: str, environment: str, digests: list[str]) -> str:
+    """The text of samconfig.toml with these digests, all else unchanged. Raises KeysError."""
+    overrides = _read_overrides(samconfig, environment)
     overrides.pop(PARAMETER, None)
     if digests:
         overrides[PARAMETER] = ",".join(digests)
@@ -53,18 +57,18 @@ def write(text: str, environment: str, digests: list[str]) -> str:
         rf'(^\[{environment}\.deploy\.parameters\]\n(?:(?!\[).*\n)*?parameter_overrides = )".*"',
         re.M,
     )
-    changed, count = section.subn(lambda found: f'{found[1]}"{joined}"', text)
+    replaced, count = section.subn(lambda match: f'{match[1]}"{joined}"', samconfig)
     if count != 1:
         raise KeysError(
             f"samconfig.toml: [{environment}.deploy.parameters] has no line of parameter_overrides"
         )
-    return changed
+    return replaced
 
 
-def _overrides(text: str, environment: str) -> dict[str, str]:
+def _read_overrides(samconfig: str, environment: str) -> dict[str, str]:
     try:
-        written = tomllib.loads(text)[environment]["deploy"]["parameters"]["parameter_overrides"]
-        return dict(pair.split("=", 1) for pair in written.split())
+        parameters = tomllib.loads(samconfig)[environment]["deploy"]["parameters"]
+        return dict(pair.split("=", 1) for pair in parameters["parameter_overrides"].split())
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise KeysError(
             f"samconfig.toml has no [{environment}.deploy.parameters] with "
@@ -72,46 +76,14 @@ def _overrides(text: str, environment: str) -> dict[str, str]:
         ) from None
 
 
-def run(arguments: list[str], path: Path = SAMCONFIG) -> str:
-    """What is to be printed. Raises KeysError."""
-    parser = argparse.ArgumentParser(
-        prog="scripts/keys", description="The keys that open the API, by their digests."
-    )
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    verb = verbs.add_parser("new", help="make a key; with a stack's name, let it in there")
-    verb.add_argument("environment", nargs="?", help="a section of samconfig.toml: dev or prod")
-    verb = verbs.add_parser("list", help="the digests that are let in")
-    verb.add_argument("environment", help="a section of samconfig.toml: dev or prod")
-    verb = verbs.add_parser("remove", help="let a key in no longer")
-    verb.add_argument("environment", help="a section of samconfig.toml: dev or prod")
-    verb.add_argument("digest", help="its digest, or how it begins")
-    asked = parser.parse_args(arguments)
-    text = path.read_text(encoding="utf-8")
-    if asked.verb == "new":
-        return _new(asked.environment, text, path)
-    digests = read(text, asked.environment)
-    if asked.verb == "list":
-        return "\n".join(digests) or f"[{asked.environment}] has no key; scripts/keys new makes one"
-    chosen = [each for each in digests if asked.digest and each.startswith(asked.digest.lower())]
-    if len(chosen) != 1:
-        raise KeysError(
-            f"{len(chosen)} digests of [{asked.environment}] begin with {asked.digest!r}, not one; "
-            f"there are {', '.join(digests) or 'none'}"
-        )
-    digests.remove(chosen[0])
-    path.write_text(write(text, asked.environment, digests), encoding="utf-8")
-    return (
-        f"removed  {chosen[0]}\n"
-        f"next     scripts/deploy {asked.environment}, which refuses that key from then on"
-    )
-
-
-def _new(environment: str | None, text: str, path: Path) -> str:
+def add_key(environment: str | None, path: Path) -> str:
+    """Make a key and, with an environment, add its digest. Returns the report. Raises KeysError."""
     key = new_key()
     lines = [f"key      {key}", f"sha256   {digest(key)}"]
     if environment:
-        digests = [*read(text, environment), digest(key)]
-        path.write_text(write(text, environment, digests), encoding="utf-8")
+        samconfig = path.read_text(encoding="utf-8")
+        digests = [*read_digests(samconfig, environment), digest(key)]
+        path.write_text(replace_digests(samconfig, environment, digests), encoding="utf-8")
         lines.append(
             f"next     scripts/deploy {environment}; samconfig.toml's [{environment}] lets it in"
             + (f", beside {len(digests) - 1} more" if len(digests) > 1 else "")
@@ -125,12 +97,55 @@ def _new(environment: str | None, text: str, path: Path) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    try:
-        print(run(sys.argv[1:]))
-    except KeysError as error:
-        print(f"scripts/keys: {error}", file=sys.stderr)
-        return 1
+def list_keys(environment: str, path: Path) -> str:
+    """The digests of an environment, one a line. Raises KeysError."""
+    digests = read_digests(path.read_text(encoding="utf-8"), environment)
+    return "\n".join(digests) or f"[{environment}] has no key; scripts/keys new makes one"
+
+
+def remove_key(environment: str, prefix: str, path: Path) -> str:
+    """Remove the one digest that starts with `prefix`. Returns the report. Raises KeysError."""
+    samconfig = path.read_text(encoding="utf-8")
+    digests = read_digests(samconfig, environment)
+    matches = [digest for digest in digests if prefix and digest.startswith(prefix.lower())]
+    if len(matches) != 1:
+        raise KeysError(
+            f"{len(matches)} digests of [{environment}] begin with {prefix!r}, not one; "
+            f"there are {', '.join(digests) or 'none'}"
+        )
+    digests.remove(matches[0])
+    path.write_text(replace_digests(samconfig, environment, digests), encoding="utf-8")
+    return (
+        f"removed  {matches[0]}\n"
+        f"next     scripts/deploy {environment}, which refuses that key from then on"
+    )
+
+
+def run(argv: list[str] | None, path: Path = SAMCONFIG) -> str:
+    """Run one command on the samconfig.toml at `path`. Returns the report. Raises KeysError."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/keys", description="The keys that open the API, by their digests."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    environment_help = "a section of samconfig.toml: dev or prod"
+    command = commands.add_parser("new", help="make a key; with a stack's name, add it there")
+    command.add_argument("environment", nargs="?", help=environment_help)
+    command = commands.add_parser("list", help="list the digests of the keys")
+    command.add_argument("environment", help=environment_help)
+    command = commands.add_parser("remove", help="remove a key")
+    command.add_argument("environment", help=environment_help)
+    command.add_argument("digest", help="the key's digest, or its first digits")
+    options = parser.parse_args(argv)
+    if options.command == "new":
+        return add_key(options.environment, path)
+    if options.command == "list":
+        return list_keys(options.environment, path)
+    return remove_key(options.environment, options.digest, path)
+
+
+def main(argv: list[str] | None = None) -> int:
+    with exit_on_error("scripts/keys"):
+        print(run(argv))
     return 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 from handler.http.auth import ANYONE, authorizer
 from handler.http.gateway import Request
 from handler.problems import Forbidden, Unauthorized
-from scripts.deployment import keys
 from tests.support.app import App, make_app
 from tests.support.pictures import RED, jpeg
 
@@ -166,70 +164,3 @@ def test_whom_the_api_let_in_is_read_from_its_context(
     gateway._authorize = authorize
     app.invoke(event)
     assert [each.principal for each in asked] == [principal]
-
-
-SAMCONFIG = """# a comment that stays
-[dev.deploy.parameters]
-resolve_s3 = true
-parameter_overrides = "Stage=dev MaxConcurrency=0"
-
-[prod.deploy.parameters]
-parameter_overrides = "Stage=prod"
-"""
-
-
-@pytest.fixture
-def samconfig(tmp_path: Path) -> Path:
-    path = tmp_path / "samconfig.toml"
-    path.write_text(SAMCONFIG)
-    return path
-
-
-def overrides(path: Path, environment: str) -> str:
-    text: str = tomllib.loads(path.read_text())[environment]["deploy"]["parameters"][
-        "parameter_overrides"
-    ]
-    return text
-
-
-def printed_key(text: str) -> str:
-    return text.splitlines()[0].split()[1]
-
-
-def test_a_new_key_opens_what_its_digest_is_given_to(samconfig: Path) -> None:
-    printed = keys.run(["new"], samconfig)
-    key, digest = (line.split()[1] for line in printed.splitlines()[:2])
-    assert authorizer([bytes.fromhex(digest)])(request({"x-api-key": key})) == digest[:16]
-    assert samconfig.read_text() == SAMCONFIG
-    assert len(key) > 40 and key != printed_key(keys.run(["new"], samconfig))
-
-
-def test_keys_come_and_go(samconfig: Path) -> None:
-    first, second = (printed_key(keys.run(["new", "dev"], samconfig)) for _ in range(2))
-    digests = [keys.digest(first), keys.digest(second)]
-    assert overrides(samconfig, "dev") == (
-        f"Stage=dev MaxConcurrency=0 ApiKeySha256={digests[0]},{digests[1]}"
-    )
-    assert overrides(samconfig, "prod") == "Stage=prod"
-    assert keys.run(["list", "dev"], samconfig).splitlines() == digests
-    keys.run(["remove", "dev", digests[0][:12]], samconfig)
-    assert keys.run(["list", "dev"], samconfig) == digests[1]
-    keys.run(["remove", "dev", digests[1]], samconfig)
-    assert samconfig.read_text() == SAMCONFIG
-    assert "has no key" in keys.run(["list", "dev"], samconfig)
-    assert first not in samconfig.read_text()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["remove", "dev", "ab"], "0 digests of"),
-        (["remove", "dev", ""], "0 digests of"),
-        (["list", "staging"], "no \\[staging.deploy.parameters\\]"),
-        (["new", "staging"], "no \\[staging.deploy.parameters\\]"),
-    ],
-)
-def test_what_is_not_there_is_named(samconfig: Path, arguments: list[str], said: str) -> None:
-    with pytest.raises(keys.KeysError, match=said):
-        keys.run(arguments, samconfig)
-    assert samconfig.read_text() == SAMCONFIG
