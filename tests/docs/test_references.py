@@ -1,0 +1,98 @@
+"""What README.md and docs/ name exists: files, modules, tools, options, links and anchors."""
+
+from __future__ import annotations
+
+import functools
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import PAGES
+from tests.support.paths import ROOT
+
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+EVERY_PAGE = pytest.mark.parametrize("page", PAGES)
+TOP = "clients|docs|events|handler|requirements|scripts|tests"
+IN_THE_TRAINING_ENVIRONMENT = {"train", "export", "parity"}
+
+
+def tool_module(name: str) -> str:
+    """The module that `scripts/run NAME` runs."""
+    for room in ("model", "bench", "generate"):
+        path = ROOT / "scripts" / room / name
+        if path.with_suffix(".py").exists() or (path / "__main__.py").exists():
+            return f"scripts.{room}.{name}"
+    raise AssertionError(f"scripts/run {name}: no such tool")
+
+
+def commands(text: str) -> list[tuple[str, str]]:
+    """The tools that a page runs, each with what stands behind its name."""
+    text = text.replace("\\\n", " ")
+    by_name = re.findall(r"scripts/run (?!NAME\b)([\w-]+)(.*?)(?:`|$)", text, re.M)
+    by_module = re.findall(r"python -m scripts\.\w+\.(\w+)(.*?)(?:`|$)", text, re.M)
+    return [*by_name, *by_module]
+
+
+@functools.cache
+def options(tool: str) -> set[str]:
+    """The options of a tool: by its help text; in the training environment, by its source."""
+    if tool in IN_THE_TRAINING_ENVIRONMENT:
+        rooms = (ROOT / "scripts" / "model" / tool, ROOT / "scripts" / "model" / "icevision")
+        text = "".join(path.read_text() for room in rooms for path in room.rglob("*.py"))
+        return set(re.findall(r'"(--[\w-]+)"', text))
+    ran = subprocess.run(
+        [sys.executable, "-m", tool_module(tool), "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return set(re.findall(r"(--[\w-]+)", ran.stdout))
+
+
+@pytest.mark.parametrize("text", [*PAGES.values(), ARCHITECTURE], ids=[*PAGES, "ARCHITECTURE.md"])
+def test_files_and_modules_that_are_named_exist(text: str) -> None:
+    for name in re.findall(rf"(?<![\w./:-])((?:{TOP})/[\w/.-]*\w)", text):
+        assert (ROOT / name).exists(), name
+    for module in re.findall(r"-m (scripts\.[\w.]+\w)", text):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+
+
+@EVERY_PAGE
+def test_tools_and_options_that_are_shown_exist(page: str) -> None:
+    for tool, rest in commands(PAGES[page]):
+        tool_module(tool)
+        for option in re.findall(r"(?<![\w-])(--[a-z][\w-]*)", rest):
+            assert option in options(tool), f"{tool} {option}"
+
+
+@EVERY_PAGE
+def test_commands_name_no_interpreter(page: str) -> None:
+    assert not re.findall(r"\.venv(?:-train)?/bin/python", PAGES[page])
+
+
+@EVERY_PAGE
+def test_links_resolve(page: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(PAGES[page])):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        path = (ROOT / page).parent / name if name else ROOT / page
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(path), target
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", prose(path.read_text()), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def prose(text: str) -> str:
+    """A page without its code blocks."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
