@@ -1,0 +1,170 @@
+"""Compares a converted detector with the float one: how accurate, and how fast."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from handler.detection.detector import Detector
+from scripts.model.dataset import DatasetError, LabelledPicture, read_labelled_pictures
+from scripts.model.evaluate import accuracy, evaluate
+from scripts.model.timing import time_in_turns
+from scripts.tool import ToolError
+
+MIN_ROUNDS_WON = 0.75  # the fraction of timed rounds that the faster graph must win
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Pictures to measure AP50 on. truth: where their boxes come from, in words."""
+
+    name: str
+    truth: str
+    pictures: tuple[LabelledPicture, ...]
+
+
+@dataclass(frozen=True)
+class AccuracyLoss:
+    """COCO's AP50 and AP and the count error, float (before) and converted (after), on one set."""
+
+    dataset: str
+    truth: str
+    pictures: int
+    ap50_before: float
+    ap50_after: float
+    ap_before: float
+    ap_after: float
+    count_error_before: float
+    count_error_after: float
+
+    @property
+    def points(self) -> float:
+        """Points of AP50 lost; negative for a gain."""
+        return (self.ap50_before - self.ap50_after) * 100
+
+
+@dataclass(frozen=True)
+class SpeedComparison:
+    """Medians of inference on one thread, timed in turns.
+
+    won: rounds in which the converted graph was faster.
+    """
+
+    before_ms: float
+    after_ms: float
+    rounds: int
+    won: int
+
+    @property
+    def faster(self) -> bool:
+        return self.after_ms < self.before_ms and self.won >= MIN_ROUNDS_WON * self.rounds
+
+
+def read_evaluation_sets(folders: Sequence[Path]) -> list[EvaluationSet]:
+    """A set for each labelled folder. Raises DatasetError, and ToolError for one without boxes."""
+    sets = []
+    for folder in folders:
+        pictures = read_labelled_pictures(folder)
+        sets.append(EvaluationSet(str(folder), "labels", tuple(pictures)))
+    for item in sets:
+        if not any(len(picture.boxes) for picture in item.pictures):
+            raise ToolError(f"{item.name}: not one labelled box in it; AP50 needs some")
+    return sets
+
+
+def calibration_set(
+    folder: Path, image_paths: Sequence[Path], float_detector: Detector
+) -> EvaluationSet:
+    """The calibration folder with its labels, where it has labels of the model's classes; else the
+    calibration pictures, with the float detector's own detections as ground truth.
+
+    Raises ToolError where neither gives a box.
+    """
+    try:
+        pictures = read_labelled_pictures(folder)
+    except DatasetError:
+        pictures = []
+    classes = float_detector.manifest.classes
+    known_labels = all(set(classes).issuperset(picture.labels) for picture in pictures)
+    if known_labels and any(len(picture.boxes) for picture in pictures):
+        return EvaluationSet(str(folder), "labels", tuple(pictures))
+    predicted = _label_by_detector(image_paths, float_detector)
+    if not any(picture.labels for picture in predicted):
+        raise ToolError(
+            f"{folder}: no labels in it, and the float model finds nothing on its pictures; "
+            "give labelled ones with --evaluate"
+        )
+    return EvaluationSet(str(folder), "the float model's detections", tuple(predicted))
+
+
+def _label_by_detector(image_paths: Sequence[Path], detector: Detector) -> list[LabelledPicture]:
+    classes, threshold = detector.manifest.classes, detector.manifest.thresholds.score
+    unlabelled = [LabelledPicture(path, np.zeros((0, 4)), ()) for path in image_paths]
+    pictures = []
+    for item in evaluate.run(detector, unlabelled):
+        detections = item.detections.select(item.detections.scores > threshold)
+        labels = tuple(classes[class_id] for class_id in detections.class_ids)
+        boxes = detections.boxes.astype(np.float64)
+        pictures.append(LabelledPicture(item.picture.path, boxes, labels))
+    return pictures
+
+
+@dataclass(frozen=True, eq=False)
+class FloatAccuracy:
+    """What the float detector reaches on each evaluation set; conversions are compared with it."""
+
+    sets: tuple[EvaluationSet, ...]
+    figures: tuple[accuracy.Figures, ...]
+
+    @classmethod
+    def measure(cls, sets: Sequence[EvaluationSet], float_detector: Detector) -> FloatAccuracy:
+        """Raises DatasetError for labels that the model does not have."""
+        return cls(tuple(sets), tuple(_measure(item, float_detector) for item in sets))
+
+    def losses(self, converted_detector: Detector) -> tuple[AccuracyLoss, ...]:
+        """What a converted detector loses on each set."""
+        return tuple(
+            _loss(item, before, _measure(item, converted_detector))
+            for item, before in zip(self.sets, self.figures, strict=True)
+        )
+
+
+def _measure(item: EvaluationSet, detector: Detector) -> accuracy.Figures:
+    manifest = detector.manifest
+    evaluated = evaluate.run(detector, item.pictures)
+    return accuracy.figures(evaluated, manifest.classes, item.name, manifest.thresholds.score)
+
+
+def _loss(item: EvaluationSet, before: accuracy.Figures, after: accuracy.Figures) -> AccuracyLoss:
+    return AccuracyLoss(
+        dataset=item.name,
+        truth=item.truth,
+        pictures=before.pictures,
+        ap50_before=round(before.ap50, 4),
+        ap50_after=round(after.ap50, 4),
+        ap_before=round(before.ap, 4),
+        ap_after=round(after.ap, 4),
+        count_error_before=round(before.count_error, 4),
+        count_error_after=round(after.count_error, 4),
+    )
+
+
+def compare_speed(
+    before: Detector, after: Detector, encoded_pictures: Sequence[bytes], rounds: int
+) -> SpeedComparison:
+    """Time both detectors in turns. Raises handler.problems.Problem for bytes that are no
+    picture."""
+    before_ms, after_ms = (
+        [timing.inference_ms for timing in timings]
+        for timings in time_in_turns([before, after], encoded_pictures, rounds)
+    )
+    return SpeedComparison(
+        before_ms=round(statistics.median(before_ms), 2),
+        after_ms=round(statistics.median(after_ms), 2),
+        rounds=rounds,
+        won=sum(after < before for before, after in zip(before_ms, after_ms, strict=True)),
+    )
