@@ -15,8 +15,8 @@ from scripts.model.dataset.pictures import find_picture
 def load_coco_files(folder: Path) -> dict[Path, object]:
     """The parsed JSON files anywhere below a folder that have COCO's three lists. Raises
     DatasetError."""
-    contents = {path: load_json(path) for path in sorted(folder.rglob("*.json"))}
-    return {path: content for path, content in contents.items() if _is_coco(content)}
+    paths = sorted(folder.rglob("*.json"))
+    return {path: content for path in paths if _is_coco(content := load_json(path))}
 
 
 def load_json(path: Path) -> object:

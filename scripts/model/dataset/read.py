@@ -25,8 +25,8 @@ def read_dataset(path: Path) -> LabelledDataset:
     if len(coco_files) > 1:
         names = ", ".join(map(str, coco_files))
         raise DatasetError(f"{path}: several COCO files ({names}); give one of them instead")
-    for label_path, content in coco_files.items():
-        return read_coco(label_path, content, path)
+    if coco_files:
+        return read_coco(*coco_files.popitem(), path)
     raise DatasetError(
         f"{path}: neither VOC XML files nor a COCO JSON file in it "
         "(with images, annotations, categories)"

@@ -1,4 +1,119 @@
-from scripts.model.evaluate.evaluate import main
+"""The accuracy of a bundle on labelled pictures, measured through the handler's own code.
+
+    python -m scripts.model.evaluate handler/model ../shared/data/microalgae/labeled
+
+AP, AP50 and AP75 are COCO's (pycocotools), overall, by size (COCO's areas in px of the picture:
+small under 32 x 32, large from 96 x 96) and by class. Precision, recall and the counts are taken at
+the bundle's own score threshold. A detection counts as right when it overlaps a box of its label,
+which no better one has, by IoU >= 0.5.
+
+Each option writes its own part of model.json: the figures (--write); the score threshold that
+counts best (--write-threshold); how far a count may be off, which the API then answers as
+count_interval (--calibrate FOLDER); what predictions look like, for monitoring, and how large
+objects are in the model's input, which tiles=auto aims at (--write-baseline).
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from scripts.model.evaluate.report.page import REPORT_FILE, write_report
+from scripts.model.evaluate.run import EvaluateOptions, EvaluateResult, run_evaluation
+from scripts.model.evaluate.table import format_table
+from scripts.tool import exit_on_error
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.model.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("bundle", type=Path, help="folder with model.onnx and model.json")
+    add("folders", type=Path, nargs="+", help="labelled pictures, Pascal VOC or COCO")
+    add("--out", type=Path, help="folder for report.html: curves, and the worst pictures drawn")
+    add("--score-threshold", type=float, help="instead of the bundle's")
+    add("--find-threshold", action="store_true", help="also print the threshold that counts best")
+    add(
+        "--write", action="store_true", help="write the figures, with this command, into model.json"
+    )
+    add("--write-threshold", action="store_true", help="and the threshold that counts best")
+    add("--calibrate", type=Path, metavar="FOLDER", help="write how far a count may be off, from "
+        "these labelled pictures that training never saw")  # fmt: skip
+    add("--coverage", type=float, default=0.9, help="of that interval (%(default)s)")
+    add("--write-baseline", action="store_true", help="write what predictions on the folders look "
+        "like, for monitoring, and how large objects are, for tiles=auto")  # fmt: skip
+    add("--pictures", action="store_true", help="also print each picture's counts")
+    add("--json", action="store_true", help="print the figures as JSON")
+    add("--threads", type=int, default=1, help="of ONNX Runtime (%(default)s)")
+    arguments = parser.parse_args(argv)
+    options = EvaluateOptions(
+        bundle_dir=arguments.bundle,
+        folders=tuple(arguments.folders),
+        score_threshold=arguments.score_threshold,
+        find_threshold=arguments.find_threshold,
+        write_figures=arguments.write,
+        write_threshold=arguments.write_threshold,
+        calibration_folder=arguments.calibrate,
+        coverage=arguments.coverage,
+        write_baseline=arguments.write_baseline,
+        threads=arguments.threads,
+    )
+    with exit_on_error("evaluate"):
+        result = run_evaluation(options, _print_best_threshold)
+        if arguments.out:
+            write_report(
+                arguments.out, result.manifest, result.datasets, result.figures, result.command
+            )
+    if arguments.json:
+        _print_json(result)
+        return
+    if arguments.pictures:
+        _print_counts(result)
+    print(format_table(result.figures))
+    _print_interval_coverage(result)
+    if arguments.out:
+        print(f"report: {arguments.out / REPORT_FILE}")
+
+
+def _print_best_threshold(dataset: str, score_threshold: float) -> None:
+    print(f"{dataset}: counts best at score_threshold {score_threshold:.2f}", file=sys.stderr)
+
+
+def _print_json(result: EvaluateResult) -> None:
+    rows = [
+        {**dataclasses.asdict(row), "interval_held": result.interval_coverage.get(row.dataset)}
+        for row in result.figures
+    ]
+    print(json.dumps(rows, indent=2))
+
+
+def _print_counts(result: EvaluateResult) -> None:
+    for pictures in result.datasets.values():
+        for picture in pictures:
+            predicted = picture.predicted_count(result.score_threshold)
+            print(
+                f"  {picture.ground_truth.path.name}: {predicted} found, "
+                f"{picture.true_count} labelled",
+                file=sys.stderr,
+            )
+
+
+def _print_interval_coverage(result: EvaluateResult) -> None:
+    calibration = result.manifest.count_calibration
+    for name, coverage in result.interval_coverage.items():
+        assert calibration
+        print(
+            f"count interval: {calibration.coverage:.0%} asked of {calibration.pictures} pictures "
+            f"of {calibration.dataset}, held on {coverage:.0%} of {len(result.datasets[name])} "
+            f"of {name}"
+        )
+
 
 if __name__ == "__main__":
     main()

@@ -1,7 +1,7 @@
-"""Predictions in, histograms of what they look like out: a monitor compares windows with these.
+"""Histograms of predictions, which a monitor compares with those of later windows.
 
-The same function serves the labelled pictures at evaluation and a window of PredictionRecords
-later, over the same edges, so that what differs is the predictions.
+Labelled pictures at evaluation and PredictionRecords later go through the same functions and bin
+edges, so that a difference is one of the predictions.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ import numpy as np
 from handler.bundle.manifest import Histogram, MonitoringBaseline
 from handler.detection.detector import MAX_NEAR_MISSES
 from handler.records.record import PredictionRecord
+from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
 
-_SHARES = tuple(round(0.05 * step, 2) for step in range(1, 20))
-# Fixed, so that windows of any time compare; areas and counts in ratio, as they spread.
+_TWENTIETHS = tuple(round(0.05 * step, 2) for step in range(1, 20))
+# Fixed, so that windows of any time compare; those of areas and counts grow by a ratio.
 EDGES: dict[str, tuple[float, ...]] = {
-    "score": _SHARES,  # of each detection
-    "box_area": tuple(
+    "score": _TWENTIETHS,  # of each detection
+    "box_area": tuple(  # of each detection, as a fraction of its picture
         float(f"{10 ** (-5 + step / 3):.3g}") for step in range(15)
-    ),  # of the picture
+    ),
     "count": (1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 135, 200, 300),  # detections a picture
     "near_misses": (1, 2, 3, 5, 8, 12, 18),
-    "brightness": _SHARES,  # see handler.record.statistics
+    "brightness": _TWENTIETHS,  # see handler.images.statistics
     "contrast": tuple(round(0.025 * step, 3) for step in range(1, 16)),
     "sharpness": tuple(float(f"{0.005 * 1.4**step:.3g}") for step in range(14)),
     "megapixels": (0.25, 0.5, 1, 2, 4, 8, 12, 16, 24, 48),
@@ -34,11 +35,13 @@ EDGES: dict[str, tuple[float, ...]] = {
 
 @dataclass(frozen=True)
 class Observation:
-    """What a baseline takes of one prediction: scores, box areas (shares of the picture) and labels
-    of its detections, the rest of its picture."""
+    """What a baseline takes from one prediction.
+
+    scores, box_areas (fractions of the picture) and labels are of its detections.
+    """
 
     scores: Sequence[float]
-    areas: Sequence[float]
+    box_areas: Sequence[float]
     labels: Sequence[str]
     near_misses: int
     brightness: float
@@ -47,40 +50,64 @@ class Observation:
     megapixels: float
 
 
-def of_record(record: PredictionRecord, score_threshold: float) -> Observation | None:
-    """What a record holds, told apart at the baseline's threshold, whatever its client asked for;
-    None for a rejection, which has no prediction."""
-    image, asked = record.image, record.thresholds
-    if record.outcome != "ok" or not (image and image.width and image.height and asked):
+def observe_picture(
+    picture: EvaluatedPicture, classes: Sequence[str], score_threshold: float
+) -> Observation:
+    """The observation of an evaluated picture, equal to that of its PredictionRecord."""
+    detections = picture.predictions_above(score_threshold)
+    sides = detections.boxes[:, 2:].astype(float) - detections.boxes[:, :2]
+    brightness, contrast, sharpness = picture.statistics
+    return Observation(
+        scores=detections.scores.astype(float).tolist(),
+        box_areas=(sides.prod(1) / (picture.width * picture.height)).tolist(),
+        labels=[classes[class_id] for class_id in detections.class_ids],
+        near_misses=min(len(picture.predictions) - len(detections), MAX_NEAR_MISSES),
+        brightness=brightness,
+        contrast=contrast,
+        sharpness=sharpness,
+        megapixels=picture.width * picture.height / 1e6,
+    )
+
+
+def observe_record(record: PredictionRecord, score_threshold: float) -> Observation | None:
+    """The observation of a record, or None for a rejection, which has no prediction.
+
+    Detections are those above the baseline's threshold, whichever threshold the request had.
+    """
+    image, thresholds = record.image, record.thresholds
+    if record.outcome != "ok" or not (image and image.width and image.height and thresholds):
         return None
     detections, near_misses = record.detections, record.near_misses
-    if asked["score"] != score_threshold:  # else just those: their scores are rounded
-        every = [*detections, *near_misses]
-        detections = [found for found in every if found["score"] > score_threshold]
-        near_misses = every[len(detections) :][:MAX_NEAR_MISSES]
-    boxes = [found["box"] for found in detections]
-    whole = image.width * image.height
+    if thresholds["score"] != score_threshold:  # at an equal one, rounded scores must not move any
+        candidates = [*detections, *near_misses]
+        detections = [each for each in candidates if each["score"] > score_threshold]
+        near_misses = candidates[len(detections) :][:MAX_NEAR_MISSES]
+    boxes = [detection["box"] for detection in detections]
+    picture_area = image.width * image.height
     return Observation(
-        scores=[found["score"] for found in detections],
-        areas=[(b["xmax"] - b["xmin"]) * (b["ymax"] - b["ymin"]) / whole for b in boxes],
-        labels=[found["label"] for found in detections],
+        scores=[detection["score"] for detection in detections],
+        box_areas=[
+            (box["xmax"] - box["xmin"]) * (box["ymax"] - box["ymin"]) / picture_area
+            for box in boxes
+        ],
+        labels=[detection["label"] for detection in detections],
         near_misses=len(near_misses),
         brightness=image.brightness or 0.0,
         contrast=image.contrast or 0.0,
         sharpness=image.sharpness or 0.0,
-        megapixels=whole / 1e6,
+        megapixels=picture_area / 1e6,
     )
 
 
-def histogram(values: Sequence[float], edges: Sequence[float]) -> Histogram:
-    """Values counted under, between and over the edges; an edge belongs to the bin above it."""
-    places = np.searchsorted(np.asarray(edges, np.float64), values, side="right")
-    counts = np.bincount(places, minlength=len(edges) + 1).tolist()
+def compute_histogram(values: Sequence[float], edges: Sequence[float]) -> Histogram:
+    """Counts of values under, between and over the edges; an edge belongs to the bin above it."""
+    bins = np.searchsorted(np.asarray(edges, np.float64), values, side="right")
+    counts = np.bincount(bins, minlength=len(edges) + 1).tolist()
     mean = float(np.mean(values)) if len(values) else 0.0
     return Histogram(tuple(map(float, edges)), tuple(counts), round(mean, 6))
 
 
-def summarise(
+def compute_baseline(
     observations: Iterable[Observation],
     *,
     dataset: str,
@@ -88,25 +115,25 @@ def summarise(
     iou_threshold: float,
     command: str,
 ) -> MonitoringBaseline:
-    """The histograms of all the observations together."""
-    seen = list(observations)
+    """The histograms of all observations together."""
+    observations = list(observations)
     values: dict[str, list[float]] = {
-        "score": [score for each in seen for score in each.scores],
-        "box_area": [area for each in seen for area in each.areas],
-        "count": [len(each.scores) for each in seen],
-        "near_misses": [each.near_misses for each in seen],
-        "brightness": [each.brightness for each in seen],
-        "contrast": [each.contrast for each in seen],
-        "sharpness": [each.sharpness for each in seen],
-        "megapixels": [each.megapixels for each in seen],
+        "score": [score for each in observations for score in each.scores],
+        "box_area": [area for each in observations for area in each.box_areas],
+        "count": [len(each.scores) for each in observations],
+        "near_misses": [each.near_misses for each in observations],
+        "brightness": [each.brightness for each in observations],
+        "contrast": [each.contrast for each in observations],
+        "sharpness": [each.sharpness for each in observations],
+        "megapixels": [each.megapixels for each in observations],
     }
-    counts = Counter(label for each in seen for label in each.labels)
+    class_counts = Counter(label for each in observations for label in each.labels)
     return MonitoringBaseline(
-        pictures=len(seen),
+        pictures=len(observations),
         dataset=dataset,
         score_threshold=score_threshold,
         iou_threshold=iou_threshold,
-        class_counts=dict(sorted(counts.items())),
-        histograms={name: histogram(values[name], edges) for name, edges in EDGES.items()},
+        class_counts=dict(sorted(class_counts.items())),
+        histograms={name: compute_histogram(values[name], edges) for name, edges in EDGES.items()},
         command=command,
     )

@@ -1,0 +1,45 @@
+"""One labelled picture beside what a model predicts on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handler.detection.detections import Detections
+from scripts.model.dataset import LabelledPicture
+
+
+@dataclass(frozen=True)
+class EvaluatedPicture:
+    """Ground truth and predictions of one picture, both in px of the upright picture.
+
+    predictions: every detection above the bundle's score floor, best first. width, height: px of
+    the upright picture. statistics: brightness, contrast and sharpness, see
+    handler.images.statistics.
+    """
+
+    ground_truth: LabelledPicture
+    predictions: Detections
+    width: int
+    height: int
+    statistics: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    @property
+    def true_count(self) -> int:
+        """How many objects are labelled."""
+        return len(self.ground_truth.boxes)
+
+    def predicted_count(self, score_threshold: float) -> int:
+        """How many predictions score above the threshold."""
+        return int((self.predictions.scores > score_threshold).sum())
+
+    def predictions_above(self, score_threshold: float) -> Detections:
+        """The predictions that score above the threshold."""
+        return self.predictions.select(self.predictions.scores > score_threshold)
+
+    @property
+    def picture(self) -> LabelledPicture:  # the former name, until its last user has the new one
+        return self.ground_truth
+
+    @property
+    def detections(self) -> Detections:  # the former name, too
+        return self.predictions

@@ -1,0 +1,119 @@
+"""What evaluate writes into model.json, one function an entry; each returns a new manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from handler.bundle.manifest import (
+    CountCalibration,
+    Evaluation,
+    Input,
+    Manifest,
+    TrainingScale,
+)
+from scripts.model.evaluate.accuracy import Figures
+from scripts.model.evaluate.baseline import compute_baseline, observe_picture
+from scripts.model.evaluate.count_calibration import calibrate_count_interval, measure_coverage
+from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
+
+
+def with_score_threshold(manifest: Manifest, score_threshold: float) -> Manifest:
+    """The manifest with another default score threshold."""
+    thresholds = dataclasses.replace(manifest.thresholds, score=score_threshold)
+    return dataclasses.replace(manifest, thresholds=thresholds)
+
+
+def with_evaluation(manifest: Manifest, figures: Sequence[Figures], command: str) -> Manifest:
+    """The manifest with these figures in place of former ones of the same datasets."""
+    names = {row.dataset for row in figures}
+    others = [entry for entry in manifest.evaluation if entry.dataset not in names]
+    entries = [_to_evaluation(row, command) for row in figures]
+    return dataclasses.replace(manifest, evaluation=(*others, *entries))
+
+
+def with_count_calibration(
+    manifest: Manifest,
+    pictures: Sequence[EvaluatedPicture],
+    *,
+    coverage: float,
+    dataset: str,
+    command: str,
+) -> Manifest:
+    """The manifest with the count interval of these pictures, at its own thresholds. Raises
+    ToolError."""
+    calibration = calibrate_count_interval(
+        *_counts(pictures, manifest.thresholds.score),
+        coverage=coverage,
+        dataset=dataset,
+        score_threshold=manifest.thresholds.score,
+        iou_threshold=manifest.thresholds.iou,
+        command=command,
+    )
+    return dataclasses.replace(manifest, count_calibration=calibration)
+
+
+def with_baseline(
+    manifest: Manifest, datasets: Mapping[str, Sequence[EvaluatedPicture]], command: str
+) -> Manifest:
+    """The manifest with the monitoring baseline and the training scale of all these pictures."""
+    pictures = [picture for dataset in datasets.values() for picture in dataset]
+    thresholds = manifest.thresholds
+    baseline = compute_baseline(
+        [observe_picture(each, manifest.classes, thresholds.score) for each in pictures],
+        dataset=", ".join(datasets),
+        score_threshold=thresholds.score,
+        iou_threshold=thresholds.iou,
+        command=command,
+    )
+    scale = measure_training_scale(pictures, manifest.input, baseline.dataset, command)
+    return dataclasses.replace(manifest, monitoring_baseline=baseline, training_scale=scale)
+
+
+def measure_training_scale(
+    pictures: Sequence[EvaluatedPicture], input_size: Input, dataset: str, command: str
+) -> TrainingScale | None:
+    """The labelled objects' size in the model's input; None where nothing is labelled."""
+    sizes = []
+    for picture in pictures:
+        boxes = picture.ground_truth.boxes
+        scale = min(input_size.width / picture.width, input_size.height / picture.height)
+        sizes.append(np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(1)) * scale)
+    median = float(np.median(np.concatenate(sizes))) if any(map(len, sizes)) else 0.0
+    if not median:
+        return None
+    return TrainingScale(round(median, 2), len(pictures), dataset, command)
+
+
+def measure_interval_coverage(
+    datasets: Mapping[str, Sequence[EvaluatedPicture]], calibration: CountCalibration
+) -> dict[str, float]:
+    """By dataset, the fraction of pictures whose true count lies in the count interval."""
+    return {
+        name: measure_coverage(*_counts(pictures, calibration.score_threshold), calibration)
+        for name, pictures in datasets.items()
+    }
+
+
+def _counts(
+    pictures: Sequence[EvaluatedPicture], score_threshold: float
+) -> tuple[list[int], list[int]]:
+    return (
+        [picture.predicted_count(score_threshold) for picture in pictures],
+        [picture.true_count for picture in pictures],
+    )
+
+
+def _to_evaluation(figures: Figures, command: str) -> Evaluation:
+    return Evaluation(
+        dataset=figures.dataset,
+        pictures=figures.pictures,
+        ap50=round(figures.ap50, 4),
+        ap=round(figures.ap, 4),
+        precision=round(figures.precision, 4),
+        recall=round(figures.recall, 4),
+        count_error=round(figures.count_error, 4),
+        command=command,
+    )

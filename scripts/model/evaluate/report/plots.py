@@ -1,0 +1,84 @@
+"""The plots of a dataset in report.html, as SVG. A new plot is a function and a line in PLOTS."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from handler.bundle.manifest import Manifest
+from handler.detection import count_interval
+from scripts.model.evaluate.accuracy import Figures, compute_threshold_curves
+from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
+
+FIGURE_INCHES = (5.2, 3.8)
+
+
+@dataclass(frozen=True)
+class PlotData:
+    """What a plot may show: one dataset's pictures and figures, and the bundle's manifest."""
+
+    pictures: Sequence[EvaluatedPicture]
+    figures: Figures
+    manifest: Manifest
+
+
+def plot_threshold_curves(axes: Any, data: PlotData) -> None:
+    """Precision, recall, F1 and count error over the score threshold."""
+    curves = compute_threshold_curves(data.pictures, data.manifest.classes)
+    for name, label, style in (
+        ("precision", "precision", "-"),
+        ("recall", "recall", "--"),
+        ("f1", "F1", "-."),
+        ("count_error", "count error", ":"),
+    ):
+        axes.plot(curves.thresholds, getattr(curves, name).clip(0, 1), style, label=label)
+    threshold = data.figures.score_threshold
+    axes.axvline(threshold, color="#888", lw=1)
+    axes.set(xlabel=f"score threshold (line: {threshold:g})", ylim=(0, 1.02))
+    axes.legend()
+
+
+def plot_counts(axes: Any, data: PlotData) -> None:
+    """Each picture's predicted and true count, with the calibrated interval."""
+    threshold, calibration = data.figures.score_threshold, data.manifest.count_calibration
+    predicted = np.array([picture.predicted_count(threshold) for picture in data.pictures])
+    true = np.array([picture.true_count for picture in data.pictures])
+    limit = int(max(predicted.max(initial=1), true.max(initial=1)) * 1.05) + 1
+    axes.plot([0, limit], [0, limit], color="#888", lw=1, label="as labelled")
+    if calibration and calibration.score_threshold == threshold:
+        counts = np.arange(limit + 1)
+        low, high = zip(
+            *(count_interval.interval(int(count), calibration) for count in counts), strict=True
+        )
+        label = f"{calibration.coverage:.0%} interval"
+        axes.fill_between(counts, low, high, alpha=0.2, label=label)
+    axes.scatter(predicted, true, s=18, color="#b3401f", zorder=3)
+    axes.set(xlabel="found", ylabel="labelled", xlim=(0, limit), ylim=(0, None))
+    axes.legend()
+
+
+PLOTS: tuple[tuple[str, Callable[[Any, PlotData], None]], ...] = (
+    ("Over the score threshold", plot_threshold_curves),
+    ("Counts of each picture", plot_counts),
+)
+
+
+def render_svg(plot: Callable[[Any, PlotData], None], data: PlotData) -> str:
+    """The plot as an <svg> element, the same for the same data."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    with matplotlib.rc_context({"svg.hashsalt": "icebox", "font.size": 10}):
+        figure, axes = pyplot.subplots(figsize=FIGURE_INCHES, layout="constrained")
+        plot(axes, data)
+        axes.grid(alpha=0.3)
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata={"Date": None})
+        pyplot.close(figure)
+    return text.getvalue()[text.getvalue().index("<svg") :]

@@ -1,0 +1,66 @@
+"""The command: its table, and what it refuses."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from scripts.model.dataset import DatasetError, read_labelled_pictures
+from scripts.model.evaluate.__main__ import main
+from tests.scripts.model.test_dataset import voc
+from tests.support.tiny_bundle import make_tiny_bundle, paint
+
+
+def test_the_whole_run_from_files(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    squares = [("red", (80, 80, 160, 160)), ("red", (320, 240, 400, 320))]
+    voc(tmp_path, "squares.png", [(colour, box) for colour, box in squares])
+    Image.fromarray(paint(640, 640, squares)).save(tmp_path / "squares.png")
+    main([str(tiny_bundle), str(tmp_path)])
+    heading, row, of_red = capsys.readouterr().out.splitlines()
+    assert heading.split()[2:6] == ["n", "objects", "AP50", "AP75"]
+    assert row.split()[1:6] == ["1", "2", "1.000", "1.000", "1.000"]
+    assert row.split()[-3:] == ["0.0%", "0.0", "+0.0%"]
+    assert of_red.split() == ["red", "1.000", "1.000"]  # of green, nothing was labelled
+
+
+def test_folders_of_one_name_are_not_taken_for_each_other(squares: Path, tmp_path: Path) -> None:
+    folder, other = make_tiny_bundle(tmp_path / "bundle"), tmp_path / "other" / "squares"
+    shutil.copytree(squares, other)
+    for number in range(5):
+        (other / f"{number:02}.xml").unlink()
+    with pytest.raises(SystemExit, match="one name"):
+        main([str(folder), str(squares), str(other)])
+    with pytest.raises(SystemExit, match="15 pictures"):  # too few, though the first has twenty
+        main([str(folder), str(squares), "--calibrate", str(other)])
+
+
+def test_what_cannot_be_calibrated_leaves_the_bundle_alone(squares: Path, tmp_path: Path) -> None:
+    folder = make_tiny_bundle(tmp_path / "bundle")
+    before = (folder / "model.json").read_bytes()
+    calibrate = [str(folder), str(squares), "--calibrate", str(squares)]
+    with pytest.raises(SystemExit, match="at least 39"):
+        main([*calibrate, "--coverage", "0.95"])
+    with pytest.raises(SystemExit, match="leave --score-threshold out"):
+        main([*calibrate, "--score-threshold", "0.3"])
+    (squares / "00.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
+    with pytest.raises(SystemExit, match=r"00\.png"):
+        main(calibrate)
+    assert (folder / "model.json").read_bytes() == before
+
+
+def test_labels_the_model_does_not_know(tiny_bundle: Path, tmp_path: Path) -> None:
+    voc(tmp_path, "a.png", [("zebra", (1, 1, 9, 9))])
+    with pytest.raises(SystemExit, match=r"zebra.*none of the model's"):
+        main([str(tiny_bundle), str(tmp_path)])
+
+
+def test_a_folder_without_labels(tiny_bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="neither VOC"):
+        main([str(tiny_bundle), str(tmp_path)])
+    with pytest.raises(DatasetError):
+        read_labelled_pictures(tmp_path)
