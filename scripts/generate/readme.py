@@ -1,4 +1,4 @@
-"""Make the outputs that README.md and docs/api.md show anew: python -m scripts.generate.readme"""
+"""Make the outputs that README.md and docs/api.md show anew: scripts/run readme"""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def _answer() -> str:
     """The answer to a call without parameters, shortened to its count and its best detection."""
     answer = _detect("/v1/detect")
     short = {name: answer[name] for name in ("count", "count_interval")}
-    best = json.dumps(answer["detections"][0])
-    return f'```text\n{json.dumps(short)[:-1]},\n "detections": [{best}, …], …}}\n```'
+    best = json.dumps(answer["detections"][0]).replace(' "box"', '\n   "box"')
+    return f'```text\n{json.dumps(short)[:-1]},\n "detections": [\n  {best}, …], …}}\n```'
 
 
 def _curl() -> str:

@@ -16,16 +16,12 @@ from tests.support.paths import ROOT
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES)
 TOP = "clients|docs|events|handler|requirements|scripts|tests"
-IN_THE_TRAINING_ENVIRONMENT = {"train", "export", "parity"}
-
-
-def tool_module(name: str) -> str:
-    """The module that `scripts/run NAME` runs."""
-    for room in ("model", "bench", "generate"):
-        path = ROOT / "scripts" / room / name
-        if path.with_suffix(".py").exists() or (path / "__main__.py").exists():
-            return f"scripts.{room}.{name}"
-    raise AssertionError(f"scripts/run {name}: no such tool")
+# name, environment and module of each tool, as scripts/run lists them
+TOOLS = re.findall(
+    r"^([\w-]+) +(\w+) +(scripts\.[\w.]+) ", (ROOT / "scripts" / "run").read_text(), re.M
+)
+MODULES = {name: module for name, _, module in TOOLS}
+IN_THE_TRAINING_ENVIRONMENT = {name for name, environment, _ in TOOLS if environment == "train"}
 
 
 def commands(text: str) -> list[tuple[str, str]]:
@@ -44,7 +40,7 @@ def options(tool: str) -> set[str]:
         text = "".join(path.read_text() for room in rooms for path in room.rglob("*.py"))
         return set(re.findall(r'"(--[\w-]+)"', text))
     ran = subprocess.run(
-        [sys.executable, "-m", tool_module(tool), "--help"],
+        [sys.executable, "-m", MODULES[tool], "--help"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -57,7 +53,7 @@ def options(tool: str) -> set[str]:
 def test_files_and_modules_that_are_named_exist(text: str) -> None:
     for name in re.findall(rf"(?<![\w./:-])((?:{TOP})/[\w/.-]*\w)", text):
         assert (ROOT / name).exists(), name
-    for module in re.findall(r"-m (scripts\.[\w.]+\w)", text):
+    for module in [*re.findall(r"-m (scripts\.[\w.]+\w)", text), *MODULES.values()]:
         path = ROOT / module.replace(".", "/")
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
 
@@ -65,7 +61,7 @@ def test_files_and_modules_that_are_named_exist(text: str) -> None:
 @EVERY_PAGE
 def test_tools_and_options_that_are_shown_exist(page: str) -> None:
     for tool, rest in commands(PAGES[page]):
-        tool_module(tool)
+        assert tool in MODULES, f"scripts/run {tool}"
         for option in re.findall(r"(?<![\w-])(--[a-z][\w-]*)", rest):
             assert option in options(tool), f"{tool} {option}"
 
@@ -77,7 +73,8 @@ def test_commands_name_no_interpreter(page: str) -> None:
 
 @EVERY_PAGE
 def test_links_resolve(page: str) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", prose(PAGES[page])):
+    text = prose(PAGES[page])
+    for target in re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r' src="([^"]+)"', text):
         if "://" in target:
             continue
         name, _, anchor = target.partition("#")
