@@ -11,71 +11,95 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from handler.bundle.files import load_bundle
-from handler.bundle.reader import BundleError
 from handler.detection.detector import Detector
-from handler.problems import BadRequest
 from handler.routes.parameters import tile_grid
-from scripts.model import dataset
-from scripts.model.dataset import LabelledPicture
-from scripts.model.evaluate import accuracy, evaluate
+from scripts.model.dataset import LabelledPicture, read_labelled_pictures
+from scripts.model.evaluate.accuracy import Figures, compute_figures
+from scripts.model.evaluate.evaluation import (
+    predict_picture,
+    show_progress,
+    to_evaluated_picture,
+)
+from scripts.tool import ToolError, exit_on_error
 
-MAX_DETECTIONS = 1000  # as many as a request can ask for
+MAX_DETECTIONS = 1000  # the most that a request can ask for
 
 
-def mosaics(
-    pictures: Sequence[LabelledPicture], side: int, most: int, folder: Path
+@dataclass(frozen=True)
+class TilesResult:
+    """What one setting of tiles reaches. median_ms: of a picture. grids: how many pictures took
+    each grid, in words."""
+
+    figures: Figures
+    median_ms: float
+    grids: str
+
+
+def make_mosaics(
+    pictures: Sequence[LabelledPicture], side: int, limit: int, folder: Path
 ) -> list[LabelledPicture]:
-    """side x side neighbours in one picture each, as JPEG in a folder; as many as the pictures
-    give, at most `most`. A picture smaller than the largest of its mosaic has white beside it."""
+    """At most `limit` JPEGs in a folder, each of side x side neighbouring pictures with all their
+    labels.
+
+    Pictures keep their resolution; those smaller than the largest of their mosaic leave white
+    beside them. A side of 1 gives the pictures themselves.
+    """
     if side == 1:
-        return list(pictures[:most])
-    made = []
-    for first in range(0, len(pictures) - side * side + 1, side * side)[:most]:
+        return list(pictures[:limit])
+    mosaics = []
+    for first in range(0, len(pictures) - side * side + 1, side * side)[:limit]:
         parts = pictures[first : first + side * side]
-        opened = [Image.open(part.path).convert("RGB") for part in parts]
-        width, height = (max(size) for size in zip(*(each.size for each in opened), strict=True))
-        whole = Image.new("RGB", (side * width, side * height), "white")
+        images = [Image.open(part.path).convert("RGB") for part in parts]
+        width, height = (max(size) for size in zip(*(image.size for image in images), strict=True))
+        mosaic = Image.new("RGB", (side * width, side * height), "white")
         boxes = []
-        for at, (part, each) in enumerate(zip(parts, opened, strict=True)):
-            left, top = at % side * width, at // side * height
-            whole.paste(each, (left, top))
+        for index, (part, image) in enumerate(zip(parts, images, strict=True)):
+            left, top = index % side * width, index // side * height
+            mosaic.paste(image, (left, top))
             boxes.append(part.boxes + np.array([left, top, left, top]))
         path = folder / f"{parts[0].path.stem}-{side}x{side}.jpg"
-        whole.save(path, quality=90)
+        mosaic.save(path, quality=90)
         labels = tuple(label for part in parts for label in part.labels)
-        made.append(LabelledPicture(path, np.concatenate(boxes), labels))
-    return made
+        mosaics.append(LabelledPicture(path, np.concatenate(boxes), labels))
+    return mosaics
 
 
-def measure(
-    detector: Detector, pictures: Sequence[LabelledPicture], name: str, tiles: str
-) -> tuple[accuracy.Figures, float, str]:
-    """The figures, the median ms of a picture, and the grids that were taken."""
-    judged, times, grids = [], [], Counter[str]()
-    for item in evaluate.progress(pictures):
+def measure_tiles(
+    detector: Detector, pictures: Sequence[LabelledPicture], dataset: str, tiles: str
+) -> TilesResult:
+    """Predict with `tiles`, as the API's parameter has them, and time each picture.
+
+    Raises DatasetError, and handler.problems.BadRequest for a wrong `tiles`.
+    """
+    grid = tile_grid("tiles", tiles)
+    evaluated, times_ms, grids = [], [], Counter[str]()
+    for picture in show_progress(pictures):
         started = time.perf_counter()
-        made = evaluate.look(detector, item, tiles=tile_grid("tiles", tiles),
-                             max_detections=MAX_DETECTIONS)  # fmt: skip
-        times.append((time.perf_counter() - started) * 1000)
-        judged.append(evaluate.judge(item, made))
-        grids[f"{made.grid.columns}x{made.grid.rows}" if made.grid else "none"] += 1
+        prediction = predict_picture(detector, picture, tiles=grid, max_detections=MAX_DETECTIONS)
+        times_ms.append((time.perf_counter() - started) * 1000)
+        evaluated.append(to_evaluated_picture(picture, prediction))
+        chosen = prediction.grid
+        grids[f"{chosen.columns}x{chosen.rows}" if chosen else "none"] += 1
     manifest = detector.manifest
-    figures = accuracy.figures(
-        judged, manifest.classes, name, manifest.thresholds.score, MAX_DETECTIONS
+    figures = compute_figures(
+        evaluated, manifest.classes, dataset, manifest.thresholds.score, MAX_DETECTIONS
     )
-    taken = ", ".join(f"{count} {what}" for what, count in sorted(grids.items()))
-    return figures, statistics.median(times), taken
+    return TilesResult(
+        figures,
+        statistics.median(times_ms),
+        ", ".join(f"{count} {name}" for name, count in sorted(grids.items())),
+    )
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -93,42 +117,43 @@ def main(argv: list[str] | None = None) -> None:
         help="as the API has them (default: none auto 2x2 3x3)")  # fmt: skip
     add("--pictures", type=int, default=20, help="at most so many of each (%(default)s)")
     add("--threads", type=int, default=1, help="of ONNX Runtime (%(default)s)")
-    options = parser.parse_args(argv)
-    try:
-        _run(options)
-    except (BundleError, dataset.DatasetError) as error:
-        sys.exit(f"tiles: {error}")
-    except BadRequest as problem:
-        sys.exit(f"tiles: {problem.detail}")
-    except OSError as error:
-        sys.exit(f"tiles: {error.filename}: {error.strerror}")
+    arguments = parser.parse_args(argv)
+    with exit_on_error("tiles"):
+        _compare_tiles(arguments)
 
 
-def _run(options: argparse.Namespace) -> None:
-    if min(options.mosaic) < 1 or options.pictures < 1:
-        sys.exit("tiles: --mosaic and --pictures are 1 or more")
-    for tiles in options.tiles:
-        tile_grid("tiles", tiles)
-    detector = Detector.load(load_bundle(options.bundle), threads=options.threads)
-    labelled = dataset.read(options.folder)
+def _compare_tiles(arguments: argparse.Namespace) -> None:
+    """Print a line for each mosaic and each setting of tiles as soon as it is measured."""
+    if min(arguments.mosaic) < 1 or arguments.pictures < 1:
+        raise ToolError("--mosaic and --pictures are 1 or more")
+    for tiles in arguments.tiles:
+        tile_grid("tiles", tiles)  # raises before the first measurement, not after an hour of them
+    detector = Detector.load(load_bundle(arguments.bundle), threads=arguments.threads)
+    labelled = read_labelled_pictures(arguments.folder)
     print(
         f"{'mosaic':<8}{'n':>4}{'objects':>9}  {'tiles':<6}{'AP50':>7}{'precision':>11}"
         f"{'recall':>8}{'count error':>13}{'ms':>7}  taken"
     )
-    for side in options.mosaic:
+    for side in arguments.mosaic:
         with tempfile.TemporaryDirectory() as folder:
-            pictures = mosaics(labelled, side, options.pictures, Path(folder))
+            pictures = make_mosaics(labelled, side, arguments.pictures, Path(folder))
             if not pictures:
-                sys.exit(f"tiles: {options.folder} has {len(labelled)} pictures, too few for a "
-                         f"mosaic of {side} x {side}")  # fmt: skip
-            for tiles in options.tiles:
-                row, milliseconds, taken = measure(detector, pictures, options.folder.name, tiles)
-                print(
-                    f"{f'{side} x {side}':<8}{row.pictures:>4}{row.objects:>9}  {tiles:<6}"
-                    f"{row.ap50:>7.3f}{row.precision:>11.3f}{row.recall:>8.3f}"
-                    f"{row.count_error:>13.1%}{milliseconds:>7.0f}  {taken}",
-                    flush=True,
+                raise ToolError(
+                    f"{arguments.folder} has {len(labelled)} pictures, too few for a "
+                    f"mosaic of {side} x {side}"
                 )
+            for tiles in arguments.tiles:
+                result = measure_tiles(detector, pictures, arguments.folder.name, tiles)
+                print(_format_line(side, tiles, result), flush=True)
+
+
+def _format_line(side: int, tiles: str, result: TilesResult) -> str:
+    figures = result.figures
+    return (
+        f"{f'{side} x {side}':<8}{figures.pictures:>4}{figures.objects:>9}  {tiles:<6}"
+        f"{figures.ap50:>7.3f}{figures.precision:>11.3f}{figures.recall:>8.3f}"
+        f"{figures.count_error:>13.1%}{result.median_ms:>7.0f}  {result.grids}"
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from handler.detection.detector import Detector, Thresholds
 from handler.detection.predict import predict
 from handler.detection.prediction import PredictRequest
-from scripts.model.evaluate.evaluate import MAX_PIXELS
+from scripts.model.evaluate.evaluation import MAX_PIXELS
 
 
 class Timing(NamedTuple):

@@ -12,7 +12,7 @@ from handler.detection.detector import Detector
 from handler.images.decode import decode
 from handler.problems import Problem
 from scripts.model.dataset import DECODABLE_SUFFIXES, list_pictures
-from scripts.model.evaluate.evaluate import MAX_PIXELS
+from scripts.model.evaluate.evaluation import MAX_PIXELS
 from scripts.tool import ToolError
 
 Feed = dict[str, np.ndarray]  # the inputs of one run of the graph, by name
@@ -45,7 +45,7 @@ def read_feeds(detector: Detector, image_paths: Sequence[Path]) -> list[Feed]:
     feeds = []
     for path in tqdm(image_paths, unit="picture", desc="reading", disable=None, leave=False):
         try:
-            picture = decode(path.read_bytes(), max_pixels=MAX_PIXELS, at_least=detector.at_least)
+            picture = decode(path.read_bytes(), max_pixels=MAX_PIXELS, min_frame=detector.min_frame)
         except (Problem, OSError) as error:
             raise ToolError(f"{path}: {error}; take it out of the folder") from None
         model_input, _ = detector.prepare(picture)

@@ -11,7 +11,8 @@ import numpy as np
 
 from handler.detection.detector import Detector
 from scripts.model.dataset import DatasetError, LabelledPicture, read_labelled_pictures
-from scripts.model.evaluate import accuracy, evaluate
+from scripts.model.evaluate.accuracy import Figures, compute_figures
+from scripts.model.evaluate.evaluation import evaluate_pictures
 from scripts.model.timing import time_in_turns
 from scripts.tool import ToolError
 
@@ -105,11 +106,11 @@ def _label_by_detector(image_paths: Sequence[Path], detector: Detector) -> list[
     classes, threshold = detector.manifest.classes, detector.manifest.thresholds.score
     unlabelled = [LabelledPicture(path, np.zeros((0, 4)), ()) for path in image_paths]
     pictures = []
-    for item in evaluate.run(detector, unlabelled):
-        detections = item.detections.select(item.detections.scores > threshold)
+    for item in evaluate_pictures(detector, unlabelled):
+        detections = item.predictions_above(threshold)
         labels = tuple(classes[class_id] for class_id in detections.class_ids)
         boxes = detections.boxes.astype(np.float64)
-        pictures.append(LabelledPicture(item.picture.path, boxes, labels))
+        pictures.append(LabelledPicture(item.ground_truth.path, boxes, labels))
     return pictures
 
 
@@ -118,7 +119,7 @@ class FloatAccuracy:
     """What the float detector reaches on each evaluation set; conversions are compared with it."""
 
     sets: tuple[EvaluationSet, ...]
-    figures: tuple[accuracy.Figures, ...]
+    figures: tuple[Figures, ...]
 
     @classmethod
     def measure(cls, sets: Sequence[EvaluationSet], float_detector: Detector) -> FloatAccuracy:
@@ -133,13 +134,13 @@ class FloatAccuracy:
         )
 
 
-def _measure(item: EvaluationSet, detector: Detector) -> accuracy.Figures:
+def _measure(item: EvaluationSet, detector: Detector) -> Figures:
     manifest = detector.manifest
-    evaluated = evaluate.run(detector, item.pictures)
-    return accuracy.figures(evaluated, manifest.classes, item.name, manifest.thresholds.score)
+    evaluated = evaluate_pictures(detector, item.pictures)
+    return compute_figures(evaluated, manifest.classes, item.name, manifest.thresholds.score)
 
 
-def _loss(item: EvaluationSet, before: accuracy.Figures, after: accuracy.Figures) -> AccuracyLoss:
+def _loss(item: EvaluationSet, before: Figures, after: Figures) -> AccuracyLoss:
     return AccuracyLoss(
         dataset=item.name,
         truth=item.truth,

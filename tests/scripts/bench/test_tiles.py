@@ -1,4 +1,4 @@
-"""scripts.bench.tiles: mosaics keep px and labels, and the table says what tiles gain."""
+"""scripts.bench.tiles: mosaics keep px and labels, and the table shows what tiles gain."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from scripts.bench import tiles
-from scripts.model import dataset
+from scripts.model.dataset import read_labelled_pictures
 from tests.scripts.model.test_dataset import voc
 from tests.support.tiny_bundle import make_tiny_bundle, paint
 
@@ -24,17 +24,17 @@ def squares(tmp_path: Path) -> Path:
     return folder
 
 
-def test_mosaics_have_their_parts_labels(squares: Path, tmp_path: Path) -> None:
-    made = tiles.mosaics(dataset.read(squares), 2, 9, tmp_path)
-    assert len(made) == 2
-    with Image.open(made[0].path) as picture:
+def test_mosaics_have_the_labels_of_their_parts(squares: Path, tmp_path: Path) -> None:
+    mosaics = tiles.make_mosaics(read_labelled_pictures(squares), 2, 9, tmp_path)
+    assert len(mosaics) == 2
+    with Image.open(mosaics[0].path) as picture:
         assert picture.size == (800, 800)
-        for x0, y0, x1, y1 in made[0].boxes.astype(int):
+        for x0, y0, x1, y1 in mosaics[0].boxes.astype(int):
             inner = np.asarray(picture)[y0 + 4 : y1 - 4, x0 + 4 : x1 - 4].astype(int)
             assert (abs(inner - [255, 0, 0]) < 30).all()
 
 
-def test_the_table_says_what_tiles_gain(squares: Path, tmp_path: Path, capsys) -> None:
+def test_the_table_shows_what_tiles_gain(squares: Path, tmp_path: Path, capsys) -> None:
     bundle = str(make_tiny_bundle(tmp_path / "bundle", size=(80, 80)))
     tiles.main([bundle, str(squares), "--mosaic", "1", "--tiles", "none", "1x1"])
     rows = capsys.readouterr().out.splitlines()[1:]

@@ -2,41 +2,16 @@
 
 import json
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import pytest
-from PIL import Image
 
-from scripts.model.tradeoff import tradeoff
-from scripts.model.tradeoff.tradeoff import Reached, Row, Speed
-from tests.scripts.model.test_dataset import voc
-from tests.support.tiny_bundle import make_tiny_bundle, paint
-
-CELLS = [("red", (16, 16, 24, 24)), ("green", (40, 32, 48, 40))]
-
-
-@pytest.fixture
-def bundles(tmp_path: Path) -> list[Path]:
-    return [
-        make_tiny_bundle(tmp_path / "small", size=(64, 64)),
-        make_tiny_bundle(tmp_path / "large", size=(128, 128)),
-    ]
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """Three pictures whose squares lie on the small bundle's grid."""
-    folder = tmp_path / "squares"
-    for number in range(3):
-        voc(folder, f"{number}.png", CELLS)
-        Image.fromarray(paint(64, 64, CELLS)).save(folder / f"{number}.png")
-    return folder
+from scripts.model.tradeoff.__main__ import main
 
 
 def test_table_page_and_plot_agree(bundles, data, tmp_path, capsys) -> None:
     out = tmp_path / "out"
     arguments = [str(path) for path in bundles] + ["--data", str(data), "--rounds", "3"]
-    tradeoff.main([*arguments, "--out", str(out)])
+    main([*arguments, "--out", str(out)])
     table = capsys.readouterr().out
     page, plot = (out / "tradeoff.md").read_text(), (out / "tradeoff.svg").read_text()
     (line,) = (line for line in page.splitlines() if line.startswith("| small "))
@@ -55,63 +30,38 @@ def test_table_page_and_plot_agree(bundles, data, tmp_path, capsys) -> None:
     assert not list(out.glob("*.partial"))
 
 
-def test_what_a_person_wrote_stays(bundles, data, tmp_path, capsys) -> None:
+def test_text_around_the_marks_stays(bundles, data, tmp_path, capsys) -> None:
     out = tmp_path / "out"
     arguments = [str(bundles[0]), "--data", str(data), "--rounds", "1", "--threads", "1"]
-    tradeoff.main([*arguments, "--out", str(out)])
+    main([*arguments, "--out", str(out)])
     page = out / "tradeoff.md"
     page.write_text(page.read_text().replace("| small ", "| former ") + "\nWhat it means.\n")
-    tradeoff.main([*arguments, "--out", str(out)])
+    main([*arguments, "--out", str(out)])
     written = page.read_text()
     assert written.endswith("<!-- /tradeoff -->\n\nWhat it means.\n")
     assert "| small " in written and "| former " not in written
     page.write_text("A page of someone's own.\n")
     with pytest.raises(SystemExit, match="without the marks"):
-        tradeoff.main([*arguments, "--out", str(out)])
+        main([*arguments, "--out", str(out)])
     assert page.read_text() == "A page of someone's own.\n"
 
 
 def test_json(bundles, data, capsys) -> None:
-    tradeoff.main(
-        [str(bundles[0]), "--data", str(data), "--rounds", "1", "--threads", "2", "--json"]
-    )
+    main([str(bundles[0]), "--data", str(data), "--rounds", "1", "--threads", "2", "--json"])
     (row,) = json.loads(capsys.readouterr().out)
     assert row["name"] == "squares" and row["input"] == [64, 64]
     assert [speed["threads"] for speed in row["speeds"]] == [2]
     assert row["reached"][0]["objects"] == 6 and row["reached"][0]["count_error"] == 0
 
 
-def row(folder: str, ms: float, ap50: float) -> Row:
-    return Row(
-        bundle=folder,
-        name="cells",
-        version="1.0.0",
-        input=(64, 64),
-        size_mb=3.0,
-        score_threshold=0.5,
-        speeds=(Speed(1, ms, ms + 5, 40, 100),),
-        reached=(Reached("held", 4, 9, ap50, 0.1),),
-    )
-
-
-def test_folders_of_one_name_are_told_apart() -> None:
-    rows = [row("a/int8", 1, 0.5), row("b/int8", 2, 0.5), row("c/float", 2, 0.5)]
-    assert tradeoff.labels(rows) == ["a/int8", "b/int8", "float"]
-
-
-def test_the_plot_is_the_same_for_the_same_figures() -> None:
-    rows = [row("a", 10, 0.8), row("b", 10, 0.8), row("c", 20, 0.9)]
-    assert tradeoff.draw(rows) == tradeoff.draw(rows)
-
-
 def refusal(*arguments: object) -> str:
     with pytest.raises(SystemExit) as stopped:
-        tradeoff.main([str(argument) for argument in arguments])
+        main([str(argument) for argument in arguments])
     assert isinstance(stopped.value.code, str)
     return stopped.value.code
 
 
-def test_bad_input_is_told_and_nothing_written(bundles, data, tmp_path) -> None:
+def test_bad_input_is_reported_and_nothing_written(bundles, data, tmp_path) -> None:
     out, empty = tmp_path / "out", tmp_path / "empty"
     empty.mkdir()
     assert "model.json is missing" in refusal(empty, "--data", data, "--out", out)
