@@ -1,4 +1,4 @@
-"""A picture and its detections in, the picture with the boxes drawn on it out."""
+"""Draw detections on a picture, and encode it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from handler.detection.detections import Detections
 
-MAX_SIDE = 1280  # px; a larger PNG may pass Lambda's response limit once it is base64
-# Distinct on bright and on dark fields, and to colour-blind eyes (after Okabe and Ito, 2008).
+MAX_SIDE = 1280  # px; a larger PNG in base64 may exceed Lambda's response limit
+# Okabe and Ito (2008): distinct on bright and dark ground, and for colour-blind readers.
 COLOURS = (
     (213, 94, 0),
     (0, 114, 178),
@@ -34,47 +34,47 @@ def draw(
     labels: bool = False,
     line_px: int | None = None,
 ) -> Image.Image:
-    """Draw boxes, a colour a class, and the count of each class in a corner.
+    """Draw boxes in a colour per class, and a legend with the count of each class.
 
-    rgb: uint8 (h, w, 3), the upright picture at any scale. size: (width, height) of the original in
-    px, in which the boxes are. The result's longer side is at most `max_side` px and never larger
-    than rgb's. boxes: whether they are drawn. labels: whether class and score stand at each.
-    line_px: width of the lines, by default one that suits the size.
+    rgb: uint8 (h, w, 3), the upright picture at any scale. size: (width, height) in px of the
+    original, in which the boxes are. max_side: limit of the result's longer side in px; rgb is
+    never enlarged. boxes: draw the boxes. labels: write class and score at each box. line_px: width
+    of the lines, by default one that suits the size.
     """
-    picture = Image.fromarray(rgb)
-    picture.thumbnail((max_side, max_side), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    scale = np.array([picture.width / size[0], picture.height / size[1]] * 2)
-    pen = ImageDraw.Draw(picture)
-    width = line_px or max(1, round(max(picture.size) / 500))
-    places = (detections.boxes * scale).tolist()
-    for (x0, y0, x1, y1), class_id in zip(places, detections.class_ids, strict=True):
+    image = Image.fromarray(rgb)
+    image.thumbnail((max_side, max_side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    scale = np.array([image.width / size[0], image.height / size[1]] * 2)
+    pen = ImageDraw.Draw(image)
+    line_width = line_px or max(1, round(max(image.size) / 500))
+    scaled_boxes = (detections.boxes * scale).tolist()
+    for (x0, y0, x1, y1), class_id in zip(scaled_boxes, detections.class_ids, strict=True):
         if boxes:
             pen.rectangle(
                 (x0, y0, max(x0, x1), max(y0, y1)),
                 outline=COLOURS[class_id % len(COLOURS)],
-                width=width,
+                width=line_width,
             )
     if labels:
-        _labels(picture, pen, detections, places, classes)
-    _legend(picture, pen, detections, classes)
-    return picture
+        _draw_labels(image, pen, detections, scaled_boxes, classes)
+    _draw_legend(image, pen, detections, classes)
+    return image
 
 
-def _labels(
-    picture: Image.Image,
+def _draw_labels(
+    image: Image.Image,
     pen: ImageDraw.ImageDraw,
     detections: Detections,
-    places: list[list[float]],
+    scaled_boxes: list[list[float]],
     classes: tuple[str, ...],
 ) -> None:
     """Class and score above each box's left corner, inside the picture; the best on top."""
-    font = ImageFont.load_default(max(10, max(picture.size) // 70))
+    font = ImageFont.load_default(max(10, max(image.size) // 70))
     for i in reversed(range(len(detections))):
         class_id = int(detections.class_ids[i])
         text = f"{classes[class_id]} {detections.scores[i]:.2f}"
         left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
-        x = max(0.0, min(places[i][0], picture.width - (right - left)))
-        y = max(0.0, places[i][1] - (bottom - top) - 2)
+        x = max(0.0, min(scaled_boxes[i][0], image.width - (right - left)))
+        y = max(0.0, scaled_boxes[i][1] - (bottom - top) - 2)
         pen.rectangle(
             (x, y, x + right - left + 2, y + bottom - top + 2),
             fill=COLOURS[class_id % len(COLOURS)],
@@ -82,32 +82,31 @@ def _labels(
         pen.text((x + 1 - left, y + 1 - top), text, font=font, fill=(255, 255, 255))
 
 
-def _legend(
-    picture: Image.Image, pen: ImageDraw.ImageDraw, detections: Detections, classes: tuple[str, ...]
+def _draw_legend(
+    image: Image.Image, pen: ImageDraw.ImageDraw, detections: Detections, classes: tuple[str, ...]
 ) -> None:
-    if min(picture.size) < 64:
+    """The count of each class, in the upper left corner."""
+    if min(image.size) < 64:
         return
-    font = ImageFont.load_default(max(10, max(picture.size) // 45))
-    seen = [
-        class_id for class_id in range(len(classes)) if np.any(detections.class_ids == class_id)
-    ]
-    lines = [f"{classes[i]}  {int(np.sum(detections.class_ids == i))}" for i in seen[:12]] or [
-        "nothing found"
-    ]
+    font = ImageFont.load_default(max(10, max(image.size) // 45))
+    counts = np.bincount(detections.class_ids, minlength=len(classes)).tolist()
+    present = [class_id for class_id in range(len(classes)) if counts[class_id]][:12]
+    lines = [f"{classes[class_id]}  {counts[class_id]}" for class_id in present]
+    lines = lines or ["nothing found"]
     _, top, right, bottom = pen.multiline_textbbox((0, 0), "\n".join(lines), font=font)
     margin = (bottom - top) / len(lines) / 2
     pen.rectangle((0, 0, right + 3 * margin, bottom + 2 * margin), fill=(255, 255, 255))
     line_height = bottom / len(lines)
     for row, line in enumerate(lines):
-        colour = COLOURS[seen[row] % len(COLOURS)] if seen else (0, 0, 0)
+        colour = COLOURS[present[row] % len(COLOURS)] if present else (0, 0, 0)
         pen.text((1.5 * margin, margin + row * line_height), line, font=font, fill=colour)
 
 
-def encode(picture: Image.Image, kind: Literal["JPEG", "PNG"]) -> bytes:
-    """The picture as a file: JPEG of quality 85, or PNG at the fastest compression."""
+def encode(image: Image.Image, image_format: Literal["JPEG", "PNG"]) -> bytes:
+    """Encode as JPEG of quality 85, or as PNG at the fastest compression."""
     stream = io.BytesIO()
-    if kind == "JPEG":
-        picture.save(stream, "JPEG", quality=85)
+    if image_format == "JPEG":
+        image.save(stream, "JPEG", quality=85)
     else:
-        picture.save(stream, "PNG", compress_level=1)
+        image.save(stream, "PNG", compress_level=1)
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""A count and a bundle's calibration in; the interval that the true count lies in, out."""
+"""The interval in which the true count lies, by the bundle's calibration."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from handler.bundle.manifest import CountCalibration
 
 
 def interval(count: int, calibration: CountCalibration) -> tuple[int, int]:
-    """The least and the greatest true count that go with `count` detections, both included.
+    """Smallest and largest true count for `count` detections, both inclusive.
 
-    count + below·√(count + 1) to count + above·√(count + 1), the whole numbers in it, widened to
-    hold `count` itself: the calibration's residuals, scaled back.
+    The whole numbers from count + below·√(count + 1) to count + above·√(count + 1), widened to
+    include `count`. Split conformal prediction: see CountCalibration.
     """
     scale = math.sqrt(count + 1)
     low = math.ceil(count + calibration.below * scale - 1e-6)

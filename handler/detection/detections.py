@@ -1,4 +1,4 @@
-"""Arrays of one picture's detections in; one checked, immutable value out."""
+"""The detections in one picture, as one checked, immutable value."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """What was found in one picture, best first. N may be 0; nothing is ever None.
+    """Boxes, scores and classes of N objects, best first. N may be 0; nothing is ever None.
 
-    boxes: float32 (N, 4), xyxy in pixels. scores: float32 (N,), 0..1. class_ids: int64 (N,), from
-    0.
-    Raises ValueError on other shapes or dtypes.
+    boxes: float32 (N, 4), xyxy in px. scores: float32 (N,), 0..1. class_ids: int64 (N,), from 0.
+    Raises ValueError for other shapes or dtypes.
     """
 
     boxes: NDArray[np.float32]
@@ -43,13 +42,13 @@ class Detections:
     def empty(cls) -> Detections:
         return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
 
-    def select(self, chosen: NDArray[Any] | slice) -> Detections:
-        """The detections at a boolean mask, an index array or a slice, in that order."""
-        return Detections(self.boxes[chosen], self.scores[chosen], self.class_ids[chosen])
+    def select(self, index: NDArray[Any] | slice) -> Detections:
+        """The detections at a boolean mask, an index array or a slice, in its order."""
+        return Detections(self.boxes[index], self.scores[index], self.class_ids[index])
 
     def to_json(self, classes: Sequence[str]) -> list[dict[str, Any]]:
         """As the API and the records write them: label, score (4 digits), box (2 digits)."""
-        # float32 is widened before rounding, or 0.1 would print as 0.10000000149
+        # Rounded as float64: a float32 0.1 would print as 0.10000000149.
         scores = self.scores.astype(float).round(4).tolist()
         boxes = self.boxes.astype(float).round(2).tolist()
         return [
@@ -63,7 +62,7 @@ class Detections:
 
 
 def join(parts: Sequence[Detections]) -> Detections:
-    """All parts' detections, one after the other."""
+    """Concatenate detections."""
     return Detections(
         np.concatenate([part.boxes for part in parts]),
         np.concatenate([part.scores for part in parts]),

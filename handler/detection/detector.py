@@ -1,4 +1,4 @@
-"""A bundle in, a ready session out; then a picture in, its detections out."""
+"""The detector: an ONNX Runtime session on a bundle, which detects objects in pictures."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ _OUTPUTS = {"boxes": "tensor(float)", "scores": "tensor(float)", "labels": "tens
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What counts as a detection: score above `score`, overlap with a better one of its class at
-    most `iou`."""
+    """A detection scores above `score` and overlaps no better one of its class by more than `iou`.
+
+    score, iou: 0..1. max_detections: of one picture.
+    """
 
     score: float
     iou: float
@@ -42,7 +44,8 @@ class Thresholds:
 class DetectorOutput:
     """One picture's detections and near misses, boxes in px of the upright original, best first.
 
-    content: uint8 (h, w, 3), the picture as the model saw it, without padding.
+    near_misses: scores from the bundle's score floor up to the threshold. content: uint8 (h, w, 3),
+    the picture as the model saw it, without padding.
     """
 
     detections: Detections
@@ -56,13 +59,16 @@ class DetectorOutput:
         return join((self.detections, self.near_misses))
 
     def above(self, score: float) -> Detections:
-        """All that scores above `score`, whatever was asked for, as far as it is known."""
-        every = self.all
-        return every.select(every.scores > score)
+        """Those of `all` that score above `score`, which may differ from the request's."""
+        detections = self.all
+        return detections.select(detections.scores > score)
 
 
 class Detector:
-    """A bundle's ONNX Runtime session, made once per execution environment."""
+    """A bundle's manifest and session, created once per execution environment.
+
+    threads: of one inference.
+    """
 
     def __init__(
         self, manifest: Manifest, session: onnxruntime.InferenceSession, threads: int
@@ -73,14 +79,16 @@ class Detector:
 
     @classmethod
     def load(cls, bundle: Bundle, *, threads: int) -> Detector:
-        """Make the session and warm it by one run.
+        """Create the session and run it once on a black picture.
 
-        Raises BundleError where the graph is not of the contract.
+        Raises BundleError for a graph that breaks the bundle's contract.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # CPU is billed
+        options.add_session_config_entry(
+            "session.intra_op.allow_spinning", "0"
+        )  # spinning is billed
         try:
             session = onnxruntime.InferenceSession(
                 str(bundle.onnx_path), options, providers=["CPUExecutionProvider"]
@@ -100,10 +108,10 @@ class Detector:
         return detector
 
     @property
-    def at_least(self) -> tuple[int, int] | None:
-        """The frame (width, height) that a JPEG decoded at a smaller scale must still fill.
+    def min_frame(self) -> tuple[int, int] | None:
+        """The frame (width, height) in px that a JPEG decoded at a reduced scale must still fill.
 
-        None where pixels must be exact.
+        None if pixels must be exact. For `handler.images.decode.decode`.
         """
         resize = self.manifest.resize
         if resize.rule == "opencv-linear" or resize.fit == "stretch":
@@ -111,37 +119,39 @@ class Detector:
         return 2 * self.manifest.input.width, 2 * self.manifest.input.height
 
     def prepare(self, picture: Picture) -> tuple[NDArray[np.uint8], Letterbox]:
-        """The model's input, uint8 (input height, input width, 3), and where the picture lies in
-        it."""
+        """Letterbox a picture for the model.
+
+        Returns the input, uint8 (input height, input width, 3), and where the picture lies in it.
+        """
         size, resize = self.manifest.input, self.manifest.resize
-        box = letterbox.fit(picture.width, picture.height, size.width, size.height, resize.fit)
-        return letterbox.apply(picture.rgb, box, rule=resize.rule, fill=resize.fill), box
+        placement = letterbox.fit(
+            picture.width, picture.height, size.width, size.height, resize.fit
+        )
+        model_input = letterbox.apply(picture.rgb, placement, rule=resize.rule, fill=resize.fill)
+        return model_input, placement
 
     def detect(self, picture: Picture, thresholds: Thresholds) -> DetectorOutput:
-        """Find what scores above the threshold (strictly, as IceVision), and what came near.
+        """Detect what scores above the threshold (strictly, as IceVision does), and near misses.
 
-        Threads may call it at the same time.
+        Thread-safe.
         """
-        model_input, box = self.prepare(picture)
-        # The same NMS at a lower score only adds boxes below the others, never changes them.
-        wide = Thresholds(
+        model_input, placement = self.prepare(picture)
+        # NMS at a lower score threshold only adds boxes below the others.
+        floor = Thresholds(
             min(thresholds.score, self.manifest.thresholds.score_floor),
             thresholds.iou,
             thresholds.max_detections + MAX_NEAR_MISSES,
         )
         started = time.perf_counter()
-        boxes, scores, class_ids = self._run(model_input, wide)
+        boxes, scores, class_ids = self._run(model_input, floor)
         inference_ms = (time.perf_counter() - started) * 1000
-        found = Detections(letterbox.to_original(boxes, box), scores, class_ids)
-        shown = int(np.count_nonzero(scores > thresholds.score))
-        return DetectorOutput(
-            detections=found.select(slice(0, min(shown, thresholds.max_detections))),
-            near_misses=found.select(slice(shown, shown + MAX_NEAR_MISSES)),
-            content=letterbox.content(model_input, box),
-            inference_ms=inference_ms,
-        )
+        boxes = letterbox.to_original(boxes, placement)
+        detections, near_misses = split_by_score(Detections(boxes, scores, class_ids), thresholds)
+        content = letterbox.content(model_input, placement)
+        return DetectorOutput(detections, near_misses, content, inference_ms)
 
     def _run(self, model_input: NDArray[np.uint8], thresholds: Thresholds) -> Any:
+        """Boxes in input px, scores and class ids, as the graph returns them."""
         return self._session.run(
             list(_OUTPUTS),
             {
@@ -153,7 +163,20 @@ class Detector:
         )
 
 
+def split_by_score(detections: Detections, thresholds: Thresholds) -> tuple[Detections, Detections]:
+    """Split into detections above the score threshold and near misses, both cut to their maximum.
+
+    detections: best first.
+    """
+    above = int(np.count_nonzero(detections.scores > thresholds.score))
+    return (
+        detections.select(slice(0, min(above, thresholds.max_detections))),
+        detections.select(slice(above, above + MAX_NEAR_MISSES)),
+    )
+
+
 def _check_contract(bundle: Bundle, session: onnxruntime.InferenceSession) -> None:
+    """Raises BundleError for other inputs or outputs than the contract's."""
     inputs = {item.name: (item.type, len(item.shape)) for item in session.get_inputs()}
     outputs = {item.name: item.type for item in session.get_outputs()}
     if inputs != _INPUTS or outputs != _OUTPUTS:

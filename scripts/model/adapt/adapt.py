@@ -266,7 +266,7 @@ def _manifest(
 def _check(detector: Detector, data: bytes) -> tuple[Detections, bytes]:
     """What the handler finds on a picture, and the picture with it drawn, as a JPEG."""
     manifest = detector.manifest
-    picture = decode(data, max_pixels=MAX_PIXELS, at_least=detector.at_least)
+    picture = decode(data, max_pixels=MAX_PIXELS, min_frame=detector.min_frame)
     own = manifest.thresholds
     found = detector.detect(picture, Thresholds(own.score, own.iou, own.max_detections))
     drawn = annotate.draw(

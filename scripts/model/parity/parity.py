@@ -283,7 +283,7 @@ def _handlers_input(
 ) -> tuple[Picture, np.ndarray]:
     """The picture as the handler decodes it, and its input uint8 (H, W, 3). Raises ParityError."""
     try:
-        picture = decode(path.read_bytes(), max_pixels=MAX_PIXELS, at_least=detector.at_least)
+        picture = decode(path.read_bytes(), max_pixels=MAX_PIXELS, min_frame=detector.min_frame)
     except OSError as error:
         raise ParityError(f"{path}: cannot be read ({error.strerror})") from None
     except Problem as problem:

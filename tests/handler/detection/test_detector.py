@@ -152,10 +152,10 @@ def test_the_content_is_the_picture_without_padding(detector: Detector) -> None:
 
 
 def test_the_rule_says_how_a_jpeg_may_be_decoded(detector: Detector, tmp_path: Path) -> None:
-    assert detector.at_least == (128, 128)
+    assert detector.min_frame == (128, 128)
     exact = make_tiny_bundle(tmp_path, size=(64, 128), rule="opencv-linear")
     loaded = Detector.load(load_bundle(exact), threads=1)
-    assert loaded.at_least is None
+    assert loaded.min_frame is None
     [box] = loaded.detect(
         picture_of(paint(64, 128, [("red", (8, 8, 16, 16))])), ALL
     ).detections.boxes

@@ -186,7 +186,7 @@ def test_one_pixel_is_a_picture(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_a_line_is_a_picture(kind: str, width: int, height: int) -> None:
     data = encoded(np.full((height, width, 3), 90, np.uint8), kind)
-    picture = read(data, at_least=(1280, 1280))
+    picture = read(data, min_frame=(1280, 1280))
     assert (picture.width, picture.height) == (width, height)
 
 
@@ -335,14 +335,14 @@ def test_a_jpeg_is_reduced_as_far_as_it_still_fills_the_frame(
     size: tuple[int, int], frame: tuple[int, int], decoded: tuple[int, int]
 ) -> None:
     data = encoded(Image.new("L", size, 90), "JPEG")
-    picture = read(data, at_least=frame, max_pixels=12_000_000)
+    picture = read(data, min_frame=frame, max_pixels=12_000_000)
     assert (picture.width, picture.height) == size
     assert picture.rgb.shape == (decoded[1], decoded[0], 3)
 
 
 def test_a_turned_jpeg_is_reduced_for_its_upright_shape() -> None:
     data = encoded(Image.new("L", (1600, 800), 90), "JPEG", exif=exif(6))
-    picture = read(data, at_least=(200, 400), max_pixels=2_000_000)
+    picture = read(data, min_frame=(200, 400), max_pixels=2_000_000)
     assert (picture.width, picture.height, picture.rgb.shape) == (800, 1600, (400, 200, 3))
 
 
@@ -352,7 +352,7 @@ def test_a_turned_jpeg_is_reduced_for_its_upright_shape() -> None:
 )
 def test_a_reduced_jpeg_is_never_too_small(width: int, height: int, frame: tuple[int, int]) -> None:
     data = encoded(Image.new("L", (width, height), 90), "JPEG")
-    rgb = read(data, at_least=frame).rgb
+    rgb = read(data, min_frame=frame).rgb
     fitted = min(frame[0] / width, frame[1] / height, 1)
     assert rgb.shape[1] >= width * fitted
     assert rgb.shape[0] >= height * fitted
@@ -360,7 +360,7 @@ def test_a_reduced_jpeg_is_never_too_small(width: int, height: int, frame: tuple
 
 
 def test_other_formats_are_not_reduced() -> None:
-    assert read(encoded(photo(640, 480), "PNG"), at_least=(10, 10)).rgb.shape == (480, 640, 3)
+    assert read(encoded(photo(640, 480), "PNG"), min_frame=(10, 10)).rgb.shape == (480, 640, 3)
 
 
 # Damage.
@@ -641,9 +641,9 @@ def mutated(data: bytes, steps: list[tuple[float, str, bytes]]) -> bytes:
     return data
 
 
-def picture_or_problem(data: bytes, at_least: tuple[int, int] | None = None) -> Picture | Problem:
+def picture_or_problem(data: bytes, min_frame: tuple[int, int] | None = None) -> Picture | Problem:
     try:
-        return read(data, at_least=at_least)
+        return read(data, min_frame=min_frame)
     except Problem as problem:
         return problem
 
@@ -651,9 +651,9 @@ def picture_or_problem(data: bytes, at_least: tuple[int, int] | None = None) -> 
 @settings(deadline=None, max_examples=400)
 @given(st.sampled_from(SEEDS), mutations, st.sampled_from([None, (8, 8), (100, 50)]))
 def test_a_damaged_picture_is_a_picture_or_a_problem(
-    seed: bytes, steps: list[tuple[float, str, bytes]], at_least: tuple[int, int] | None
+    seed: bytes, steps: list[tuple[float, str, bytes]], min_frame: tuple[int, int] | None
 ) -> None:
-    outcome = picture_or_problem(mutated(seed, steps), at_least)
+    outcome = picture_or_problem(mutated(seed, steps), min_frame)
     if isinstance(outcome, Problem):
         assert outcome.status in (415, 422)
         assert outcome.detail
