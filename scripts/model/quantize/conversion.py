@@ -78,10 +78,12 @@ def evaluate_conversion(
     onnx_path = work_dir / "converted.onnx"
     onnx_path.write_bytes(onnx_bytes)
     detector = Detector.load(Bundle(source.manifest, onnx_path), threads=1)
-    return Conversion(onnx_bytes, detector, float_accuracy.losses(detector), float_groups)
+    return Conversion(onnx_bytes, detector, float_accuracy.measure_losses(detector), float_groups)
 
 
-def converted_manifest(manifest: Manifest, onnx_bytes: bytes, kind: str, command: str) -> Manifest:
+def make_converted_manifest(
+    manifest: Manifest, onnx_bytes: bytes, kind: str, command: str
+) -> Manifest:
     """The manifest of the converted graph, without the figures measured with the float weights."""
     provenance = manifest.provenance
     versions = {

@@ -14,15 +14,16 @@ from scripts.model.quantize.calibration import read_feeds, select_pictures
 from scripts.model.quantize.conversion import (
     Conversion,
     FloatBundle,
-    converted_manifest,
     evaluate_conversion,
+    make_converted_manifest,
 )
 from scripts.model.quantize.edits import prepare_graph, to_float16, to_int8
 from scripts.model.quantize.layers import group_layers
 from scripts.model.quantize.measure import (
     FloatAccuracy,
-    calibration_set,
+    SpeedComparison,
     compare_speed,
+    make_calibration_set,
     read_evaluation_sets,
 )
 from scripts.model.quantize.options import QuantizeOptions
@@ -55,7 +56,9 @@ def convert_bundle(options: QuantizeOptions) -> QuantizeResult:
                 options, options.calibration_dir, source, Path(work_dir)
             )
     if result.kept or options.anyway:
-        manifest = converted_manifest(source.manifest, onnx_bytes, result.kind, options.command)
+        manifest = make_converted_manifest(
+            source.manifest, onnx_bytes, result.kind, options.command
+        )
         write_bundle(onnx_bytes, manifest, options.out_dir)
     return result
 
@@ -94,7 +97,7 @@ def _convert_to_int8(
     groups = group_layers(prepared)
     feeds = read_feeds(source.detector, image_paths)
     sets = read_evaluation_sets(options.evaluation_dirs) or [
-        calibration_set(calibration_dir, image_paths, source.detector)
+        make_calibration_set(calibration_dir, image_paths, source.detector)
     ]
     float_accuracy = FloatAccuracy.measure(sets, source.detector)
     reduce_range = options.reduce_range
@@ -113,22 +116,11 @@ def _convert_to_int8(
         return evaluate_conversion(source, model, float_accuracy, work_dir, float_groups)
 
     most_sensitive_first = sorted(range(len(groups)), key=lambda index: -sensitivity[index].error)
-    conversion = _search_accurate(attempt, most_sensitive_first, options.max_loss)
+    conversion = _find_accurate_conversion(attempt, most_sensitive_first, options.max_loss)
     step = max(1, len(image_paths) // TIMED_PICTURES)
     timed = [path.read_bytes() for path in image_paths[::step]]
     speed = compare_speed(source.detector, conversion.detector, timed, options.rounds)
-    objections = []
-    if conversion.worst_loss > options.max_loss:
-        objections.append(
-            f"AP50 loses {conversion.worst_loss:.2f} points, "
-            f"more than the {options.max_loss:g} allowed, "
-            f"even with {len(conversion.float_groups)} of {len(groups)} groups of layers in float"
-        )
-    if not speed.faster:
-        objections.append(
-            f"one thread of this machine is not faster with it ({speed.before_ms:.1f} ms before, "
-            f"{speed.after_ms:.1f} after, {speed.won} of {speed.rounds} rounds won)"
-        )
+    objections = _int8_objections(conversion, speed, len(groups), options.max_loss)
     approval = (
         f"faster in {speed.won} of {speed.rounds} rounds, "
         f"and {_accuracy_verdict(conversion, options.max_loss)}"
@@ -149,7 +141,7 @@ def _convert_to_int8(
     return result, conversion.onnx_bytes
 
 
-def _search_accurate(
+def _find_accurate_conversion(
     attempt: Callable[[frozenset[int]], Conversion],
     most_sensitive_first: Sequence[int],
     max_loss: float,
@@ -169,6 +161,24 @@ def _search_accurate(
             break
     assert best is not None
     return best
+
+
+def _int8_objections(
+    conversion: Conversion, speed: SpeedComparison, groups: int, max_loss: float
+) -> list[str]:
+    """The reasons not to keep an int8 conversion; none where it is worth keeping."""
+    objections = []
+    if conversion.worst_loss > max_loss:
+        objections.append(
+            f"AP50 loses {conversion.worst_loss:.2f} points, more than the {max_loss:g} allowed, "
+            f"even with {len(conversion.float_groups)} of {groups} groups of layers in float"
+        )
+    if not speed.faster:
+        objections.append(
+            f"one thread of this machine is not faster with it ({speed.before_ms:.1f} ms before, "
+            f"{speed.after_ms:.1f} after, {speed.won} of {speed.rounds} rounds won)"
+        )
+    return objections
 
 
 def _accuracy_verdict(conversion: Conversion, max_loss: float) -> str:

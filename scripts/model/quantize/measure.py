@@ -71,13 +71,13 @@ def read_evaluation_sets(folders: Sequence[Path]) -> list[EvaluationSet]:
     for folder in folders:
         pictures = read_labelled_pictures(folder)
         sets.append(EvaluationSet(str(folder), "labels", tuple(pictures)))
-    for item in sets:
-        if not any(len(picture.boxes) for picture in item.pictures):
-            raise ToolError(f"{item.name}: not one labelled box in it; AP50 needs some")
+    for each in sets:
+        if not any(len(picture.boxes) for picture in each.pictures):
+            raise ToolError(f"{each.name}: not one labelled box in it; AP50 needs some")
     return sets
 
 
-def calibration_set(
+def make_calibration_set(
     folder: Path, image_paths: Sequence[Path], float_detector: Detector
 ) -> EvaluationSet:
     """The calibration folder with its labels, where it has labels of the model's classes; else the
@@ -106,11 +106,11 @@ def _label_by_detector(image_paths: Sequence[Path], detector: Detector) -> list[
     classes, threshold = detector.manifest.classes, detector.manifest.thresholds.score
     unlabelled = [LabelledPicture(path, np.zeros((0, 4)), ()) for path in image_paths]
     pictures = []
-    for item in evaluate_pictures(detector, unlabelled):
-        detections = item.predictions_above(threshold)
+    for evaluated in evaluate_pictures(detector, unlabelled):
+        detections = evaluated.predictions_above(threshold)
         labels = tuple(classes[class_id] for class_id in detections.class_ids)
         boxes = detections.boxes.astype(np.float64)
-        pictures.append(LabelledPicture(item.ground_truth.path, boxes, labels))
+        pictures.append(LabelledPicture(evaluated.ground_truth.path, boxes, labels))
     return pictures
 
 
@@ -124,26 +124,28 @@ class FloatAccuracy:
     @classmethod
     def measure(cls, sets: Sequence[EvaluationSet], float_detector: Detector) -> FloatAccuracy:
         """Raises DatasetError for labels that the model does not have."""
-        return cls(tuple(sets), tuple(_measure(item, float_detector) for item in sets))
+        return cls(tuple(sets), tuple(_measure(each, float_detector) for each in sets))
 
-    def losses(self, converted_detector: Detector) -> tuple[AccuracyLoss, ...]:
+    def measure_losses(self, converted_detector: Detector) -> tuple[AccuracyLoss, ...]:
         """What a converted detector loses on each set."""
         return tuple(
-            _loss(item, before, _measure(item, converted_detector))
-            for item, before in zip(self.sets, self.figures, strict=True)
+            _loss(each, before, _measure(each, converted_detector))
+            for each, before in zip(self.sets, self.figures, strict=True)
         )
 
 
-def _measure(item: EvaluationSet, detector: Detector) -> Figures:
+def _measure(evaluation_set: EvaluationSet, detector: Detector) -> Figures:
     manifest = detector.manifest
-    evaluated = evaluate_pictures(detector, item.pictures)
-    return compute_figures(evaluated, manifest.classes, item.name, manifest.thresholds.score)
+    evaluated = evaluate_pictures(detector, evaluation_set.pictures)
+    return compute_figures(
+        evaluated, manifest.classes, evaluation_set.name, manifest.thresholds.score
+    )
 
 
-def _loss(item: EvaluationSet, before: Figures, after: Figures) -> AccuracyLoss:
+def _loss(evaluation_set: EvaluationSet, before: Figures, after: Figures) -> AccuracyLoss:
     return AccuracyLoss(
-        dataset=item.name,
-        truth=item.truth,
+        dataset=evaluation_set.name,
+        truth=evaluation_set.truth,
         pictures=before.pictures,
         ap50_before=round(before.ap50, 4),
         ap50_after=round(after.ap50, 4),

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 
 from scripts.model.tradeoff.compare import ComparedBundle
-from scripts.model.tradeoff.table import bundle_labels
+from scripts.model.tradeoff.table import label_bundles
 
 LARGEST_MARKER = 500  # area in points²
 _MARKER_RADIUS_PX = 9
@@ -67,7 +67,7 @@ def _draw_panel(figure, axis, rows: Sequence[ComparedBundle], panel: int, colour
     axis.grid(alpha=0.3)
     labels = [
         f"{label}, {row.size_mb:.1f} MB"
-        for label, row in zip(bundle_labels(rows), rows, strict=True)
+        for label, row in zip(label_bundles(rows), rows, strict=True)
     ]
     _label_points(figure, axis, points, labels)
 

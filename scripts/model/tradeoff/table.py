@@ -12,7 +12,7 @@ from scripts.model.tradeoff.compare import ComparedBundle
 SPEED_COLUMNS = ("inference ms", "predict ms", "load ms", "memory MB")
 
 
-def bundle_labels(rows: Sequence[ComparedBundle]) -> list[str]:
+def label_bundles(rows: Sequence[ComparedBundle]) -> list[str]:
     """A short name for each bundle: its folder's, or the path as given where two share a name."""
     names = [Path(row.bundle).resolve().name for row in rows]
     return [
@@ -32,7 +32,7 @@ def build_table(rows: Sequence[ComparedBundle]) -> list[list[str]]:
     for accuracy in first.accuracies:
         header += [f"AP50, {accuracy.dataset}", f"count error, {accuracy.dataset}"]
     table = [header]
-    for label, row in zip(bundle_labels(rows), rows, strict=True):
+    for label, row in zip(label_bundles(rows), rows, strict=True):
         cells = [label, row.version, "{} x {}".format(*row.input), f"{row.size_mb:.2f}"]
         for speed in row.speeds:
             cells += [
