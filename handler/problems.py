@@ -1,22 +1,22 @@
-"""What a client did wrong, in; an RFC 9457 problem out.
+"""The errors of clients, as RFC 9457 problems.
 
 Problem
 ├── BadRequest            400  malformed request or parameter
-├── Unauthorized          401  no key, where one is asked for
-├── Forbidden             403  a key that is not known; a bucket that may not be read
+├── Unauthorized          401  no key, though one is required
+├── Forbidden             403  unknown key; bucket that may not be read
 ├── NotFound              404  no such route, upload, object or prediction
-│   └── NotConfigured          what this deployment has no place for
-├── MethodNotAllowed      405  the route exists, the method does not
-├── NotAcceptable         406  no answer in a form the client accepts
-├── BodyTooLarge          413  more bytes than MAX_BODY_BYTES
-├── TooManyPictures       413  more than MAX_PICTURES at once, or than time or answer have room for
-├── UnsupportedImage      415  not a picture, or one of a kind that is not read
-└── Unprocessable         422
-    ├── Undecodable            a picture that is truncated or corrupt
-    └── TooManyPixels          a picture larger than MAX_IMAGE_PIXELS
+│   └── NotConfigured          a feature that this deployment has not set up
+├── MethodNotAllowed      405  the route exists, not with this method
+├── NotAcceptable         406  no answer of a media type the client accepts
+├── BodyTooLarge          413  more bytes than MAX_BODY_BYTES or MAX_UPLOAD_BYTES
+├── TooManyPictures       413  more than MAX_PICTURES, or too many for the time or the answer
+├── UnsupportedImage      415  not a picture, or not of a supported format
+└── Unprocessable         422  tiles that would take too long
+    ├── Undecodable            truncated or damaged picture
+    └── TooManyPixels          larger than MAX_IMAGE_PIXELS
 
-Only a client's fault is a Problem. A bug or a broken model raises whatever it raises, so that
-Lambda's Errors metric counts it.
+Only a client's fault is a Problem. A bug or a broken model raises another exception, which Lambda's
+Errors metric counts.
 """
 
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ MEDIA_TYPE = "application/problem+json"
 class Problem(Exception):  # noqa: N818 - the RFC's word
     """A request that cannot be answered, and why.
 
-    detail: what was expected and what came, for the person who sent it. extensions: further members
-    of the problem.
+    detail: what was expected and what was received, for the client's developer. extensions: further
+    members of the problem's JSON.
     """
 
     status: ClassVar[int]
@@ -43,7 +43,7 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
 
     @property
     def headers(self) -> dict[str, str]:
-        """Of the answer, where HTTP asks for some."""
+        """Headers that HTTP requires of the answer."""
         return {"Allow": ", ".join(self.extensions["allow"])} if "allow" in self.extensions else {}
 
     @property
@@ -51,7 +51,7 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
         return f"urn:icebox:problem:{self.kind}"
 
     def body(self, request_id: str) -> dict[str, Any]:
-        """The problem as RFC 9457 has it; `instance` names the request."""
+        """The problem's JSON by RFC 9457; `instance` names the request."""
         return {
             "type": self.type,
             "title": self.title,

@@ -1,4 +1,4 @@
-"""The environment in, checked settings out: nothing else reads it."""
+"""Settings of a deployment, read from the environment. Nothing else reads it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class SettingsError(ValueError):
-    """A variable that cannot be used; the text names it, its value and what is expected."""
+    """An unusable variable; the text names it, its value and what is expected."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a deployment decides.
+    """Settings of a deployment.
 
-    api_key_sha256: digests of the keys that open the API; none: it is open to all. prediction_log,
-    gradio_store, upload_store: a URL, or empty for none; uploads go to S3 only. max_upload_bytes:
-    of an object that is read in place of a body. s3_uri_buckets: whose objects a request may name.
-    max_body_bytes: of the HTTP body, before any picture is taken out of it. max_image_pixels: width
-    times height of the upright original. max_pictures: of one request. ort_threads: of one
-    inference. runtime_api: host and port of the Lambda Runtime API, None outside Lambda.
-    aws_region: AWS's name of it, empty where unknown. s3_endpoint: of another service that speaks
-    S3, empty for AWS.
+    model_dir: folder of the bundle. api_key_sha256: digests of the keys that open the API; without
+    any it is open to all. prediction_log, gradio_store, upload_store: a URL, empty for none;
+    uploads need S3. max_upload_bytes: of a picture in S3. s3_uri_buckets: buckets whose objects a
+    request may name. max_body_bytes: of the HTTP body. max_image_pixels: width times height of the
+    upright original. max_pictures: in one request. ort_threads: of one inference. runtime_api: host
+    and port of the Lambda Runtime API, None outside Lambda. aws_region: empty if unknown.
+    s3_endpoint: URL of another S3-compatible service, empty for AWS.
     """
 
     model_dir: Path
@@ -47,9 +46,9 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], *, cpus: int = 1) -> Settings:
-        """Read the variables; an empty one is an absent one. `cpus`: for use outside Lambda.
+        """Read and check the variables; an empty one counts as absent.
 
-        Raises SettingsError.
+        cpus: threads of one inference outside Lambda. Raises SettingsError.
         """
         memory_mb = _whole_number(env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", MB_PER_VCPU * cpus)
         log_level = env.get("LOG_LEVEL") or "INFO"
@@ -68,14 +67,14 @@ class Settings:
             upload_store=env.get("UPLOAD_STORE") or "",
             max_upload_bytes=_whole_number(env, "MAX_UPLOAD_BYTES", 50 * 1024 * 1024),
             s3_uri_buckets=_buckets(env, "S3_URI_BUCKETS"),
-            # Lambda passes at most 6 MiB, so that a larger body never gets here.
+            # Lambda's own limit: a larger body never reaches the function.
             max_body_bytes=_whole_number(env, "MAX_BODY_BYTES", 6 * 1024 * 1024),
             max_image_pixels=_whole_number(env, "MAX_IMAGE_PIXELS", 64_000_000),
             max_pictures=_whole_number(env, "MAX_PICTURES", 16),
             ort_threads=_whole_number(env, "ORT_THREADS", max(1, round(memory_mb / MB_PER_VCPU))),
             log_level=log_level.upper(),
             runtime_api=env.get("AWS_LAMBDA_RUNTIME_API") or None,
-            # these two as boto3 reads them, which Lambda sets the first for
+            # The names that boto3 reads; Lambda sets the region.
             aws_region=env.get("AWS_DEFAULT_REGION") or "",
             s3_endpoint=env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL") or "",
         )
@@ -92,7 +91,7 @@ def _digests(env: Mapping[str, str], name: str) -> tuple[bytes, ...]:
     texts = [text.strip() for text in (env.get(name) or "").split(",") if text.strip()]
     for text in texts:
         if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
-            raise SettingsError(  # not the value: somebody may have put the key itself there
+            raise SettingsError(  # without the value, which may be the key itself
                 f"{name}: expected SHA-256 digests of 64 hex digits with commas between, one has "
                 f"{len(text)} characters; `scripts/keys new` makes a key and its digest"
             )

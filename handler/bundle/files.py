@@ -1,4 +1,4 @@
-"""A bundle is a folder with model.onnx and model.json: read and verified, or written whole."""
+"""A bundle is a folder with model.onnx and model.json: load and verify it, or write it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from pathlib import Path
 
 from handler.bundle.manifest import Manifest
 from handler.bundle.reader import MANIFEST_FILE, BundleError
+from handler.storage.location import write_atomically
 
 ONNX_FILE = "model.onnx"
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A manifest and the graph it vouches for."""
+    """A manifest, and the ONNX file whose sha256 it names."""
 
     manifest: Manifest
     onnx_path: Path
 
 
-def load_bundle(model_dir: Path) -> Bundle:
-    """Read and verify the bundle in a folder. Raises BundleError."""
-    manifest_path, onnx_path = model_dir / MANIFEST_FILE, model_dir / ONNX_FILE
+def load_bundle(bundle_dir: Path) -> Bundle:
+    """Load and verify the bundle in a folder. Raises BundleError."""
+    manifest_path, onnx_path = bundle_dir / MANIFEST_FILE, bundle_dir / ONNX_FILE
     for path in (manifest_path, onnx_path):
         if not path.is_file():
             raise BundleError(
@@ -41,17 +42,12 @@ def load_bundle(model_dir: Path) -> Bundle:
     return Bundle(manifest, onnx_path)
 
 
-def write_manifest(manifest: Manifest, model_dir: Path) -> None:
-    """Write model.json into a folder, whole or not at all."""
-    partial = model_dir / f"{MANIFEST_FILE}.partial"
-    partial.write_text(manifest.to_json(), encoding="utf-8")
-    partial.replace(model_dir / MANIFEST_FILE)
+def write_manifest(manifest: Manifest, bundle_dir: Path) -> None:
+    """Write model.json into a folder, completely or not at all."""
+    write_atomically(bundle_dir / MANIFEST_FILE, manifest.to_json().encode())
 
 
-def write_bundle(graph: bytes, manifest: Manifest, model_dir: Path) -> None:
-    """Write both files into a folder, which is made; a reader meets no half of either."""
-    model_dir.mkdir(parents=True, exist_ok=True)
-    partial = model_dir / f"{ONNX_FILE}.partial"
-    partial.write_bytes(graph)
-    partial.replace(model_dir / ONNX_FILE)
-    write_manifest(manifest, model_dir)
+def write_bundle(onnx_bytes: bytes, manifest: Manifest, bundle_dir: Path) -> None:
+    """Write both files into a folder, each completely or not at all; the folder is created."""
+    write_atomically(bundle_dir / ONNX_FILE, onnx_bytes)
+    write_manifest(manifest, bundle_dir)

@@ -1,4 +1,4 @@
-"""The manifest of a bundle, model.json: how a model is run, and what clients are told of it."""
+"""The manifest of a bundle, model.json: how to run the model, and what clients learn about it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Resize:
-    """How a picture becomes the input: see handler.letterbox. `fill` is the RGB of the padding."""
+    """How a picture becomes the input: see handler.detection.letterbox. fill: RGB of padding."""
 
     rule: Literal["antialias", "opencv-linear"]
     fill: tuple[int, int, int]
@@ -34,8 +34,7 @@ class Resize:
 
 @dataclass(frozen=True)
 class DefaultThresholds:
-    """Used where a request names none; from `score_floor` up a score is near enough to be
-    recorded."""
+    """Used if a request names none. Scores from `score_floor` up are recorded as near misses."""
 
     score: float
     iou: float
@@ -45,7 +44,7 @@ class DefaultThresholds:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the weights come from."""
+    """Origin of the weights."""
 
     framework: str
     model: str
@@ -58,7 +57,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures on one set of pictures, and the command that measured them."""
+    """Accuracy on one set of pictures, and the command that measured it."""
 
     dataset: str
     pictures: int
@@ -74,9 +73,9 @@ class Evaluation:
 class ParityAt:
     """The detections above one score threshold, compared as sets.
 
-    detections: of the framework, all pictures together; 0 proves nothing. Worst differences are in
-    px of the original picture and in score, null where no two could be compared. on_edge: decisions
-    that fell differently because a score or an overlap lay on its very limit.
+    detections: of the framework, in all pictures; 0 proves nothing. box_px, score: the largest
+    differences, in px of the original picture and in score, null if no two could be compared.
+    on_edge: decisions that differ only because a score or an overlap lies on its threshold.
     """
 
     threshold: float
@@ -89,12 +88,12 @@ class ParityAt:
 
 @dataclass(frozen=True)
 class Parity:
-    """What scripts.model.parity found: the training framework's own predict against the handler.
+    """Result of scripts.model.parity: the training framework's predict against the handler.
 
-    compared_from: `picture` where both began at the file, `input` where both began at the
+    compared_from: `picture` if both started from the file, `input` if both started from the
     letterboxed input, because the bundle's resize is not the framework's. input_difference: the
-    largest in the normalised input, 0 where it is identical. candidate_*: the largest before NMS,
-    in input px and in score. first_difference: null where it passed.
+    largest in the normalised input, 0 if identical. candidate_*: the largest before NMS, in input
+    px and in score. first_difference: null if passed.
     """
 
     passed: bool
@@ -112,11 +111,11 @@ class Parity:
 
 @dataclass(frozen=True)
 class CountCalibration:
-    """How far true counts lay from found ones on labelled pictures that training never saw.
+    """How far true counts lie from detected ones, on labelled pictures not used for training.
 
-    below, above: quantiles of (true - found) / √(found + 1), such that `coverage` of pictures like
-    these lie between (split conformal prediction: see scripts.model.count_calibration). It holds
-    for these thresholds, and for all classes together.
+    below, above: quantiles of (true - detected) / √(detected + 1), between which `coverage` of
+    similar pictures lie (split conformal prediction: scripts.model.evaluate.count_calibration).
+    Valid for these thresholds, and for all classes together.
     """
 
     coverage: float
@@ -131,7 +130,7 @@ class CountCalibration:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Values counted between edges: counts[0] under edges[0], counts[-1] from edges[-1] up."""
+    """Counts between edges: counts[0] is below edges[0], counts[-1] from edges[-1] up."""
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]
@@ -140,10 +139,10 @@ class Histogram:
 
 @dataclass(frozen=True)
 class MonitoringBaseline:
-    """What predictions looked like on labelled pictures, for the monitor to compare windows with.
+    """Predictions on labelled pictures, with which the monitor compares its windows.
 
-    histograms: by quantity, see scripts.model.evaluate.baseline. class_counts: detections of
-    each class.
+    histograms: by quantity, see scripts.model.evaluate.baseline. class_counts: detections per
+    class.
     """
 
     pictures: int
@@ -157,7 +156,7 @@ class MonitoringBaseline:
 
 @dataclass(frozen=True)
 class TrainingScale:
-    """How large objects are where the model does well, which tiles=auto aims at.
+    """The object size the model was trained on, which tiles=auto aims at.
 
     object_px: median of the labelled boxes' sqrt(area), in px of the graph's input.
     """
@@ -170,7 +169,7 @@ class TrainingScale:
 
 @dataclass(frozen=True)
 class Manifest:
-    """model.json, whole. training_scale may be missing: bundles made before it go on working."""
+    """All of model.json. training_scale is missing in older bundles."""
 
     schema: str
     name: str
@@ -192,23 +191,23 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
-        """Parse and check. Raises BundleError."""
+        """Parse and validate. Raises BundleError."""
         manifest: Manifest = read_manifest(cls, text)
-        _check(manifest)
+        _validate(manifest)
         return manifest
 
     def to_json(self) -> str:
-        """The manifest as a file's text; `from_json` reads it back to an equal one."""
-        whole = dataclasses.asdict(self)
-        return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        """The text of model.json; `from_json` reads an equal manifest back."""
+        fields = dataclasses.asdict(self)
+        return json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _check(manifest: Manifest) -> None:
-    """What the types do not say."""
+def _validate(manifest: Manifest) -> None:
+    """Check what types do not express. Raises BundleError."""
     name = f"lower case, digits, '.', '_' or '-' ({_NAME.pattern})"
     size, fill, thresholds = manifest.input, manifest.resize.fill, manifest.thresholds
     classes, scale = manifest.classes, manifest.training_scale
-    for where, expected, holds in (
+    for field_path, expected, is_valid in (
         ("name", name, _NAME.fullmatch(manifest.name)),
         ("version", name, _NAME.fullmatch(manifest.version)),
         ("sha256", "64 hex digits", re.fullmatch(r"[0-9a-f]{64}", manifest.sha256)),
@@ -223,7 +222,6 @@ def _check(manifest: Manifest) -> None:
         ("thresholds.max_detections", "positive", thresholds.max_detections > 0),
         ("training_scale.object_px", "positive", scale is None or scale.object_px > 0),
     ):
-        if not holds:
-            raise wrong_value(
-                where, expected, functools.reduce(getattr, where.split("."), manifest)
-            )
+        if not is_valid:
+            value = functools.reduce(getattr, field_path.split("."), manifest)
+            raise wrong_value(field_path, expected, value)

@@ -13,76 +13,84 @@ MANIFEST_FILE = "model.json"
 
 
 class BundleError(Exception):
-    """A bundle that cannot be served; the text names the file, the field, what is expected and what
-    is there."""
+    """A bundle that cannot be served.
+
+    The text names the file, the field, what is expected and what it holds.
+    """
 
 
-def read_manifest(kind: Any, text: str) -> Any:
-    """The text of model.json as a value of the dataclass `kind`. Raises BundleError.
+def read_manifest(manifest_type: Any, text: str) -> Any:
+    """Read the text of model.json as a value of a dataclass. Raises BundleError.
 
-    A field whose metadata has `may_be_missing` may be missing; every other one must be there.
+    All fields must be present, except those whose metadata has `may_be_missing`.
     """
     try:
-        raw = json.loads(text, parse_constant=_refuse_constant)
+        document = json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
         raise BundleError(f"{MANIFEST_FILE} is not JSON: {error}") from None
-    if isinstance(raw, dict) and raw.get("schema") != SCHEMA:
+    if isinstance(document, dict) and document.get("schema") != SCHEMA:
         raise BundleError(
-            f"{MANIFEST_FILE}: schema is {raw.get('schema')!r}, this handler reads {SCHEMA!r}; "
-            "export it again"
+            f"{MANIFEST_FILE}: schema is {document.get('schema')!r}, this handler reads "
+            f"{SCHEMA!r}; export it again"
         )
-    return _read(kind, raw, "")
+    return _read(manifest_type, document, "")
 
 
-def _read(kind: Any, raw: Any, where: str) -> Any:
-    """JSON `raw`, at the path `where`, as a value of the annotation `kind`. Raises BundleError."""
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        return _read_fields(kind, raw, where)
+def _read(annotation: Any, value: Any, path: str) -> Any:
+    """The JSON `value` of the field at `path` as a value of its annotation. Raises BundleError."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if dataclasses.is_dataclass(annotation):
+        return _read_dataclass(annotation, value, path)
     if origin is types.UnionType:  # X | None
-        return None if raw is None else _read(inner[0], raw, where)
-    if origin is Literal and raw not in inner:
-        raise wrong_value(where, f"one of {list(inner)}", raw)
-    if origin is Literal or kind is Any:
-        return raw
+        return None if value is None else _read(arguments[0], value, path)
+    if origin is Literal and value not in arguments:
+        raise wrong_value(path, f"one of {list(arguments)}", value)
+    if origin is Literal or annotation is Any:
+        return value
     if origin is tuple:
-        count = None if inner[-1] is ... else len(inner)
-        if not isinstance(raw, list) or count not in (None, len(raw)):
-            raise wrong_value(where, "a list" if count is None else f"a list of {count}", raw)
-        return tuple(_read(inner[0], item, f"{where}[{at}]") for at, item in enumerate(raw))
+        length = None if arguments[-1] is ... else len(arguments)
+        if not isinstance(value, list) or length not in (None, len(value)):
+            raise wrong_value(path, "a list" if length is None else f"a list of {length}", value)
+        return tuple(_read(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value))
     if origin is not None:  # Mapping[str, X]
-        if not isinstance(raw, dict):
-            raise wrong_value(where, "an object", raw)
-        return {key: _read(inner[1], item, f"{where}.{key}") for key, item in raw.items()}
-    if kind is float and type(raw) in (int, float) and -1e300 < raw < 1e300:
-        return float(raw)
-    if kind is float or type(raw) is not kind:
+        if not isinstance(value, dict):
+            raise wrong_value(path, "an object", value)
+        return {key: _read(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
+    if annotation is float and type(value) in (int, float) and -1e300 < value < 1e300:
+        return float(value)
+    if annotation is float or type(value) is not annotation:
         names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-        raise wrong_value(where, names[kind], raw)
-    return raw
+        raise wrong_value(path, names[annotation], value)
+    return value
 
 
-def _read_fields(kind: Any, raw: Any, where: str) -> Any:
-    if not isinstance(raw, dict):
-        raise wrong_value(where or "the whole file", "an object", raw)
-    fields = typing.get_type_hints(kind)
-    inside = f"{where}." if where else ""
-    late = {each.name for each in dataclasses.fields(kind) if "may_be_missing" in each.metadata}
-    for name in fields:
-        if name not in raw and name not in late:
-            raise BundleError(f"{MANIFEST_FILE}: {inside}{name} is missing; export the model again")
-    for name in raw:
-        if name not in fields:
+def _read_dataclass(annotation: Any, value: Any, path: str) -> Any:
+    if not isinstance(value, dict):
+        raise wrong_value(path or "the whole file", "an object", value)
+    annotations = typing.get_type_hints(annotation)
+    prefix = f"{path}." if path else ""
+    optional = {
+        field.name for field in dataclasses.fields(annotation) if "may_be_missing" in field.metadata
+    }
+    for name in annotations:
+        if name not in value and name not in optional:
+            raise BundleError(f"{MANIFEST_FILE}: {prefix}{name} is missing; export the model again")
+    for name in value:
+        if name not in annotations:
             raise BundleError(
-                f"{MANIFEST_FILE}: {inside}{name} is not known to {SCHEMA}; "
+                f"{MANIFEST_FILE}: {prefix}{name} is not known to {SCHEMA}; "
                 "is the handler older than the export?"
             )
-    return kind(**{name: _read(fields[name], raw[name], inside + name) for name in raw})
+    return annotation(
+        **{name: _read(annotations[name], item, prefix + name) for name, item in value.items()}
+    )
 
 
-def wrong_value(where: str, expected: str, raw: Any) -> BundleError:
-    return BundleError(f"{MANIFEST_FILE}: {where} must be {expected}, not {json.dumps(raw)[:80]}")
+def wrong_value(path: str, expected: str, value: Any) -> BundleError:
+    """The error for a field with a wrong value."""
+    return BundleError(f"{MANIFEST_FILE}: {path} must be {expected}, not {json.dumps(value)[:80]}")
 
 
 def _refuse_constant(constant: str) -> None:
+    """NaN and Infinity are not JSON."""
     raise ValueError(f"{constant} is no number")
