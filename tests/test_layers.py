@@ -17,6 +17,10 @@ TRAINING = "The handler knows nothing of the scripts or of training"
 APP = "Only the runtime imports handler.app"
 LAYERS = "One direction through the handler"
 RECORD = "A record is read without anything of ours"
+DETECTION = "One direction through detection"
+IMAGES = "One direction through images"
+BUNDLE = "One direction through the bundle"
+STORAGE = "One direction through storage"
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -57,6 +61,12 @@ def test_the_contracts_hold(copy: Path) -> None:
         ("handler/records/log.py", "import handler.http.gateway", LAYERS),
         ("handler/records/record.py", "import numpy", RECORD),
         ("handler/new.py", "import handler.records.record", LAYERS),
+        ("handler/storage/store.py", "import handler.bundle.files", LAYERS),
+        ("handler/detection/tiling.py", "import handler.detection.detector", DETECTION),
+        ("handler/images/sniff.py", "import handler.images.decode", IMAGES),
+        ("handler/bundle/reader.py", "import handler.bundle.files", BUNDLE),
+        ("handler/storage/uploads.py", "import handler.storage.store", STORAGE),
+        ("handler/storage/new.py", "import handler.storage.location", STORAGE),
     ],
 )
 def test_an_import_against_them_is_found(copy: Path, path: str, line: str, broken: str) -> None:
