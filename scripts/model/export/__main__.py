@@ -1,4 +1,119 @@
-from scripts.model.export.export import main
+"""An IceVision checkpoint in, a bundle (model.onnx and model.json) out.
+
+    python -m scripts.model.export CHECKPOINT --out handler/model --name cells --version 1.0.0
+
+CHECKPOINT is what IceVision's save_icevision_checkpoint wrote, or scripts.model.train, or a bare
+torch.save(model.state_dict()); nothing in it is executed. Families: ross.efficientdet,
+torchvision.retinanet, torchvision.faster_rcnn (their backbones with a pyramid) and, where
+`scripts/train-env --yolov5` has installed it, ultralytics.yolov5. What the checkpoint does not say
+is asked for as an option.
+
+The graph is checked against PyTorch before anything is written. scripts.model.parity then proves
+the whole way against IceVision's own predict, on pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from handler.bundle.files import ONNX_FILE
+from scripts.model.export.exporter import (
+    MAX_DETECTIONS,
+    RESIZE_RULES,
+    ExportOptions,
+    ExportResult,
+    default_bundle_name,
+    export_checkpoint,
+    write_export,
+)
+from scripts.model.icevision.checkpoint import Checkpoint, load_checkpoint
+from scripts.model.icevision.checkpoint_options import (
+    add_checkpoint_options,
+    read_checkpoint_options,
+)
+from scripts.tool import exit_on_error
+
+
+def main(argv: list[str] | None = None) -> None:
+    options = _parser().parse_args(argv)
+    with exit_on_error("export"):
+        checkpoint = load_checkpoint(options.checkpoint, read_checkpoint_options(options))
+        export_options = ExportOptions(
+            name=options.name or default_bundle_name(options.checkpoint),
+            version=options.version,
+            rule=options.resize,
+            fit=options.fit,
+            score_threshold=options.score_threshold,
+            iou_threshold=options.iou_threshold,
+            max_detections=options.max_detections,
+            dataset=options.dataset,
+            training_command=options.training_command,
+        )
+        result = export_checkpoint(checkpoint, export_options)
+        write_export(result, options.out)
+    if options.json:
+        _print_json(result, options.out)
+    else:
+        _print_summary(checkpoint, result, options.out, options.checkpoint)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.model.export",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("checkpoint", type=Path, help="the checkpoint file")
+    add("--out", type=Path, required=True, help="folder for model.onnx and model.json")
+    add("--name", help="the model's name, in every answer and record (default: the checkpoint's)")
+    add("--version", default="1.0.0", help="its version, likewise (%(default)s)")
+    add("--resize", choices=RESIZE_RULES, help="how training resized: IceVision as opencv-linear "
+        "(the default), the crops of scripts.model.train as antialias")  # fmt: skip
+    add("--fit", choices=("centre", "stretch"), help="pictures padded to the input's shape, or "
+        "stretched (default: as training did)")  # fmt: skip
+    add("--score-threshold", type=float, default=0.5, help="of requests that name none "
+        "(%(default)s)")  # fmt: skip
+    add("--iou-threshold", type=float, help="of NMS, likewise (default: IceVision's)")
+    add("--max-detections", type=int, default=MAX_DETECTIONS, help="likewise (%(default)s)")
+    add("--dataset", help="what it was trained on, for the record")
+    add("--training-command", help="how it was trained, for the record")
+    add("--json", action="store_true", help="print what was made as JSON")
+    add_checkpoint_options(parser)
+    return parser
+
+
+def _print_json(result: ExportResult, bundle_dir: Path) -> None:
+    summary = {
+        "bundle": str(bundle_dir),
+        "bytes": (bundle_dir / ONNX_FILE).stat().st_size,
+        "largest_difference": result.largest_difference,
+        "manifest": json.loads(result.manifest.to_json()),
+    }
+    print(json.dumps(summary, indent=2))
+
+
+def _print_summary(
+    checkpoint: Checkpoint, result: ExportResult, bundle_dir: Path, checkpoint_path: Path
+) -> None:
+    manifest = result.manifest
+    size_bytes = (bundle_dir / ONNX_FILE).stat().st_size
+    names = ", ".join(manifest.classes[:8]) + (", …" if len(manifest.classes) > 8 else "")
+    thresholds, resize = manifest.thresholds, manifest.resize
+    print(
+        f"checkpoint  {checkpoint.model_name}:{checkpoint.backbone_name}, "
+        f"{checkpoint.width} x {checkpoint.height} px\n"
+        f"classes     {len(manifest.classes)}: {names}\n"
+        f"network     PyTorch and ONNX Runtime agree to {result.largest_difference:.1e}\n"
+        f"resize      {resize.rule}, {resize.fit}\n"
+        f"thresholds  score {thresholds.score:g}, iou {thresholds.iou:g}, "
+        f"max_detections {thresholds.max_detections}\n"
+        f"bundle      {bundle_dir}: {manifest.name} {manifest.version}, {size_bytes / 1e6:.1f} MB\n"
+        f"next        python -m scripts.model.parity {bundle_dir} {checkpoint_path} PICTURES"
+    )
+
 
 if __name__ == "__main__":
     main()

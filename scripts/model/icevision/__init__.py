@@ -1,4 +1,4 @@
-"""IceVision models: built, saved, loaded. Importing this package makes `icevision` importable.
+"""IceVision models: build, save and load them. Importing this package makes `icevision` importable.
 
 A module elsewhere that imports torchvision, effdet or icevision imports this package first.
 """

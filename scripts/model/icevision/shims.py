@@ -1,6 +1,7 @@
-"""Nothing in; IceVision 0.12 importable out, on today's torch and Pillow, without the network.
+"""Makes IceVision 0.12 importable on today's torch and Pillow, without the network.
 
-Import this module before icevision. Each shim says which break it mends; none changes a result.
+Import this module before icevision. Each shim names the incompatibility it works around; none
+changes a result.
 """
 
 import importlib.util
@@ -11,8 +12,8 @@ from pathlib import Path
 
 
 def _register_nms() -> None:
-    """PyPI's torchvision beside a CPU torch lacks its compiled ops: give torchvision::nms a
-    pure-torch body."""
+    """Implement torchvision::nms in pure torch, for PyPI's torchvision lacks its compiled ops
+    beside a CPU torch."""
     import torch
 
     try:
@@ -56,7 +57,7 @@ def _roi_align(feature, rois, scale, height, width, samples, aligned):
     """RoIAlign of Mask R-CNN (He et al. 2017): the mean of `samples` x `samples` points in each
     cell, interpolated linearly.
 
-    feature float32 (1, C, h, w), rois float32 (R, 5) of picture number and xyxy.
+    feature: float32 (N, C, h, w). rois: float32 (R, 5), picture number and xyxy.
     """
     import torch
 
@@ -103,8 +104,8 @@ def _has_ops() -> bool:
 
 
 def _seed_font() -> None:
-    """icevision downloads a font at import, and so does yolov5-icevision: put one of matplotlib's
-    where they look first."""
+    """Put one of matplotlib's fonts where icevision and yolov5-icevision look before they download
+    one at import."""
     home = Path(tempfile.gettempdir()) / f"icebox-icevision-{os.getuid()}"
     spec = importlib.util.find_spec("matplotlib")
     assert spec and spec.origin
@@ -134,7 +135,7 @@ def _import_icevision() -> None:
 
 
 def yolov5():
-    """IceVision's module of YOLOv5. Raises ImportError where yolov5-icevision is not installed."""
+    """IceVision's YOLOv5 module. Raises ImportError where yolov5-icevision is not installed."""
     import icevision.models
     import yolov5  # noqa: F401
 
