@@ -1,6 +1,6 @@
-"""The default bundle on a committed picture finds what it found when it was released.
+"""The default bundle detects on a committed picture what it detected when it was released.
 
-tests/golden/microalgae.json was written by `python -m tests.test_golden`; write it again with a new
+`python -m tests.handler.test_golden` writes tests/golden/microalgae.json; run it with every new
 default model. The picture is PNG, whose pixels do not depend on a decoder's version.
 """
 
@@ -18,21 +18,21 @@ from tests.support.paths import ROOT
 GOLDEN = ROOT / "tests" / "golden" / "microalgae.json"
 
 
-def found_now() -> dict:
-    loaded = load_bundle(ROOT / "handler" / "model")
-    limits = loaded.manifest.thresholds
-    detector = Detector.load(loaded, threads=1)
+def detect_now() -> dict:
+    bundle = load_bundle(ROOT / "handler" / "model")
+    defaults = bundle.manifest.thresholds
+    thresholds = Thresholds(defaults.score, defaults.iou, defaults.max_detections)
     picture = decode(GOLDEN.with_suffix(".png").read_bytes(), max_pixels=10**6)
-    found = detector.detect(picture, Thresholds(limits.score, limits.iou, limits.max_detections))
+    output = Detector.load(bundle, threads=1).detect(picture, thresholds)
     return {
-        "model_sha256": loaded.manifest.sha256,
-        "detections": found.detections.to_json(loaded.manifest.classes),
+        "model_sha256": bundle.manifest.sha256,
+        "detections": output.detections.to_json(bundle.manifest.classes),
     }
 
 
 def test_the_default_model_finds_what_it_found() -> None:
-    golden, now = json.loads(GOLDEN.read_text()), found_now()
-    assert golden["model_sha256"] == now["model_sha256"], "run python -m tests.test_golden"
+    golden, now = json.loads(GOLDEN.read_text()), detect_now()
+    assert golden["model_sha256"] == now["model_sha256"], "run python -m tests.handler.test_golden"
     assert len(now["detections"]) == len(golden["detections"]) > 20
     for expected, got in zip(golden["detections"], now["detections"], strict=True):
         assert got["label"] == expected["label"]
@@ -41,9 +41,9 @@ def test_the_default_model_finds_what_it_found() -> None:
 
 
 def test_the_default_model_does_not_say_who_made_it() -> None:
-    data = (ROOT / "handler" / "model" / "model.onnx").read_bytes()
-    assert b"site-packages" not in data
-    assert b"stack_trace" not in data
+    onnx_bytes = (ROOT / "handler" / "model" / "model.onnx").read_bytes()
+    assert b"site-packages" not in onnx_bytes
+    assert b"stack_trace" not in onnx_bytes
 
 
 def test_the_default_model_is_small_and_says_what_it_reaches() -> None:
@@ -54,4 +54,4 @@ def test_the_default_model_is_small_and_says_what_it_reaches() -> None:
 
 
 if __name__ == "__main__":
-    GOLDEN.write_text(json.dumps(found_now(), indent=1) + "\n")
+    GOLDEN.write_text(json.dumps(detect_now(), indent=1) + "\n")

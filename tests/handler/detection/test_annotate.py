@@ -14,7 +14,7 @@ from handler.detection.detections import Detections
 CLASSES = ("alga", "diatom")
 
 
-def found(*boxes: tuple[float, float, float, float], class_id: int = 0) -> Detections:
+def make_detections(*boxes: tuple[float, float, float, float], class_id: int = 0) -> Detections:
     return Detections(
         np.array(boxes, np.float32).reshape(-1, 4),
         np.full(len(boxes), 0.9, np.float32),
@@ -40,7 +40,7 @@ def test_nothing_found_is_said() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (63, 1000), (5000, 1)])
 def test_small_pictures_have_no_room_for_a_legend(size: tuple[int, int]) -> None:
-    picture = annotate.draw(grey(*size), found((0, 0, 1, 1)), size, CLASSES)
+    picture = annotate.draw(grey(*size), make_detections((0, 0, 1, 1)), size, CLASSES)
     assert min(picture.size) >= 1
     assert not np.any(drawn(picture, (255, 255, 255)))
 
@@ -48,7 +48,9 @@ def test_small_pictures_have_no_room_for_a_legend(size: tuple[int, int]) -> None
 def test_a_box_is_drawn_at_its_place_and_scale() -> None:
     # the original is twice the reduced picture, and that twice the answer
     box = (1200, 800, 1600, 1000)
-    picture = annotate.draw(grey(1000, 800), found(box), (2000, 1600), CLASSES, max_side=500)
+    picture = annotate.draw(
+        grey(1000, 800), make_detections(box), (2000, 1600), CLASSES, max_side=500
+    )
     assert picture.size == (500, 400)
     rows, columns = np.nonzero(drawn(picture, annotate.COLOURS[0])[100:])
     assert (columns.min(), columns.max()) == (300, 400)
@@ -58,7 +60,7 @@ def test_a_box_is_drawn_at_its_place_and_scale() -> None:
 def test_each_class_has_its_colour() -> None:
     many = tuple(str(number) for number in range(100))
     for class_id in (0, 1, 5, 6, 99):
-        box = found((200, 200, 300, 280), class_id=class_id)
+        box = make_detections((200, 200, 300, 280), class_id=class_id)
         picture = annotate.draw(grey(400, 300), box, (400, 300), many)
         colour = annotate.COLOURS[class_id % len(annotate.COLOURS)]
         assert np.count_nonzero(drawn(picture, colour)[190:]) >= 2 * (100 + 80)
@@ -66,7 +68,7 @@ def test_each_class_has_its_colour() -> None:
 
 def test_the_count_of_each_class_is_in_the_corner() -> None:
     one, two = (
-        annotate.draw(grey(900, 600), found(*boxes), (900, 600), CLASSES)
+        annotate.draw(grey(900, 600), make_detections(*boxes), (900, 600), CLASSES)
         for boxes in ([(500, 400, 600, 500)], [(500, 400, 600, 500), (500, 400, 600, 500)])
     )
     differs = np.any(np.asarray(one) != np.asarray(two), axis=2)
@@ -77,7 +79,9 @@ def test_the_count_of_each_class_is_in_the_corner() -> None:
 
 
 def test_boxes_over_the_edge_or_empty_are_drawn_as_far_as_there_is_picture() -> None:
-    boxes = found((-50, -50, 50, 50), (390, 290, 900, 900), (200, 200, 200, 200), (9, 9, 5, 5))
+    boxes = make_detections(
+        (-50, -50, 50, 50), (390, 290, 900, 900), (200, 200, 200, 200), (9, 9, 5, 5)
+    )
     assert annotate.draw(grey(400, 300), boxes, (400, 300), CLASSES).size == (400, 300)
 
 
@@ -90,7 +94,7 @@ def test_the_answer_is_never_larger_than_it_may_be(size: tuple[int, int]) -> Non
 def test_the_pixels_given_are_not_touched() -> None:
     rgb = grey(100, 100)
     rgb.setflags(write=False)
-    annotate.draw(rgb, found((10, 10, 50, 50)), (100, 100), CLASSES)
+    annotate.draw(rgb, make_detections((10, 10, 50, 50)), (100, 100), CLASSES)
     assert np.all(rgb == 128)
 
 
@@ -105,7 +109,7 @@ def test_any_number_of_boxes_and_classes_is_drawn() -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_it_is_encoded_as_asked(kind: str) -> None:
-    picture = annotate.draw(grey(120, 90), found((20, 40, 60, 80)), (120, 90), CLASSES)
+    picture = annotate.draw(grey(120, 90), make_detections((20, 40, 60, 80)), (120, 90), CLASSES)
     data = annotate.encode(picture, kind)  # type: ignore[arg-type]
     with Image.open(io.BytesIO(data)) as read:
         assert (read.format, read.size, read.mode) == (kind, (120, 90), "RGB")

@@ -1,4 +1,4 @@
-"""Detections: a value that cannot be of the wrong shape."""
+"""Detections cannot be of the wrong shape."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def test_a_wrong_shape_or_dtype_is_refused(name: str, wrong: np.ndarray) -> None
 
 
 def test_select_takes_a_mask_an_index_or_a_slice_in_their_order() -> None:
-    found = Detections(BOXES, SCORES, IDS)
-    assert found.select(IDS == 1).scores.tolist() == SCORES[[0, 2]].tolist()
-    assert found.select(np.array([2, 0])).boxes.tolist() == BOXES[[2, 0]].tolist()
-    assert found.select(slice(1, 2)).class_ids.tolist() == [0]
+    detections = Detections(BOXES, SCORES, IDS)
+    assert detections.select(IDS == 1).scores.tolist() == SCORES[[0, 2]].tolist()
+    assert detections.select(np.array([2, 0])).boxes.tolist() == BOXES[[2, 0]].tolist()
+    assert detections.select(slice(1, 2)).class_ids.tolist() == [0]
 
 
 def test_it_cannot_be_changed() -> None:

@@ -42,16 +42,16 @@ def overlap(one: list[float], other: list[float]) -> float:
 
 
 def test_nothing_is_found_in_an_empty_picture(detector: Detector) -> None:
-    found = detector.detect(picture_of(paint(64, 64, [])), ALL)
-    assert (len(found.detections), len(found.near_misses)) == (0, 0)
-    assert found.detections.boxes.shape == (0, 4)
+    output = detector.detect(picture_of(paint(64, 64, [])), ALL)
+    assert (len(output.detections), len(output.near_misses)) == (0, 0)
+    assert output.detections.boxes.shape == (0, 4)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (640, 640), (640, 320), (320, 640), (1, 1), (3000, 1)])
 def test_every_shape_of_picture_is_taken(detector: Detector, size: tuple[int, int]) -> None:
-    found = detector.detect(picture_of(paint(*size, [])), ALL)
-    assert len(found.detections) == 0
-    assert found.inference_ms > 0
+    output = detector.detect(picture_of(paint(*size, [])), ALL)
+    assert len(output.detections) == 0
+    assert output.inference_ms > 0
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,13 @@ def test_boxes_are_in_pixels_of_the_original(
     detector: Detector, size: tuple[int, int], red: tuple[int, ...], green: tuple[int, ...]
 ) -> None:
     squares = [("red", red), ("green", green)]
-    found = detector.detect(picture_of(paint(*size, squares)), ALL).detections
-    assert sorted(found.class_ids.tolist()) == [0, 1]
+    detections = detector.detect(picture_of(paint(*size, squares)), ALL).detections
+    assert sorted(detections.class_ids.tolist()) == [0, 1]
     for class_id, (_, square) in enumerate(squares):
-        [box] = found.boxes[found.class_ids == class_id].tolist()
+        [box] = detections.boxes[detections.class_ids == class_id].tolist()
         assert overlap(box, list(square)) > 0.9
-    assert np.all(found.scores[:-1] >= found.scores[1:])
-    assert (found.boxes.dtype, found.class_ids.dtype) == (np.float32, np.int64)
+    assert np.all(detections.scores[:-1] >= detections.scores[1:])
+    assert (detections.boxes.dtype, detections.class_ids.dtype) == (np.float32, np.int64)
 
 
 def test_boxes_at_the_edge_are_clipped_to_the_picture(tmp_path: Path) -> None:
@@ -113,25 +113,25 @@ def test_what_scores_just_the_threshold_is_a_near_miss(detector: Detector) -> No
 
 
 def test_a_threshold_below_the_floor_leaves_no_near_misses(detector: Detector) -> None:
-    found = detector.detect(shaded([1.0, 0.2, 0.05]), Thresholds(0.01, 0.5, 100))
-    assert (len(found.detections), len(found.near_misses)) == (3, 0)
+    output = detector.detect(shaded([1.0, 0.2, 0.05]), Thresholds(0.01, 0.5, 100))
+    assert (len(output.detections), len(output.near_misses)) == (3, 0)
 
 
-@pytest.mark.parametrize("most", [1, 5, 30, 64])
-def test_the_best_are_kept_up_to_max_detections(detector: Detector, most: int) -> None:
+@pytest.mark.parametrize("max_detections", [1, 5, 30, 64])
+def test_the_best_are_kept_up_to_max_detections(detector: Detector, max_detections: int) -> None:
     scores = np.linspace(0.9, 0.3, 64)
-    found = detector.detect(shaded(scores.tolist()), Thresholds(0.5, 0.5, most))
+    output = detector.detect(shaded(scores.tolist()), Thresholds(0.5, 0.5, max_detections))
     above = int(np.sum(np.round(scores * 255) / 255 > 0.5))
-    assert len(found.detections) == min(most, above)
-    assert found.detections.scores[0] == pytest.approx(0.9, abs=0.01)
-    assert len(found.near_misses) <= MAX_NEAR_MISSES
-    if len(found.near_misses):
-        assert found.near_misses.scores.max() <= 0.5
+    assert len(output.detections) == min(max_detections, above)
+    assert output.detections.scores[0] == pytest.approx(0.9, abs=0.01)
+    assert len(output.near_misses) <= MAX_NEAR_MISSES
+    if len(output.near_misses):
+        assert output.near_misses.scores.max() <= 0.5
 
 
 def test_few_detections_leave_room_for_many_near_misses(detector: Detector) -> None:
-    found = detector.detect(shaded([1.0, 0.9, *[0.3] * 60]), Thresholds(0.5, 0.5, 1))
-    assert (len(found.detections), len(found.near_misses)) == (1, MAX_NEAR_MISSES - 1)
+    output = detector.detect(shaded([1.0, 0.9, *[0.3] * 60]), Thresholds(0.5, 0.5, 1))
+    assert (len(output.detections), len(output.near_misses)) == (1, MAX_NEAR_MISSES - 1)
 
 
 def test_near_misses_change_no_detection(detector: Detector) -> None:
@@ -146,9 +146,9 @@ def test_near_misses_change_no_detection(detector: Detector) -> None:
 
 
 def test_the_content_is_the_picture_without_padding(detector: Detector) -> None:
-    found = detector.detect(picture_of(paint(640, 320, [])), ALL)
-    assert found.content.shape == (32, 64, 3)
-    assert np.all(found.content == 200)
+    output = detector.detect(picture_of(paint(640, 320, [])), ALL)
+    assert output.content.shape == (32, 64, 3)
+    assert np.all(output.content == 200)
 
 
 def test_the_rule_says_how_a_jpeg_may_be_decoded(detector: Detector, tmp_path: Path) -> None:
@@ -168,12 +168,12 @@ def test_the_rule_says_how_a_jpeg_may_be_decoded(detector: Detector, tmp_path: P
 def broken(tiny_bundle: Path, folder: Path, change: Callable[[onnx.ModelProto], None]) -> Path:
     """That bundle with another graph, which its manifest vouches for."""
     shutil.copytree(tiny_bundle, folder, dirs_exist_ok=True)
-    graph = onnx.load(folder / "model.onnx")
-    change(graph)
-    data = graph.SerializeToString()
-    (folder / "model.onnx").write_bytes(data)
+    model = onnx.load(folder / "model.onnx")
+    change(model)
+    onnx_bytes = model.SerializeToString()
+    (folder / "model.onnx").write_bytes(onnx_bytes)
     manifest = json.loads((folder / "model.json").read_text())
-    manifest["sha256"] = hashlib.sha256(data).hexdigest()
+    manifest["sha256"] = hashlib.sha256(onnx_bytes).hexdigest()
     (folder / "model.json").write_text(json.dumps(manifest))
     return folder
 
@@ -247,6 +247,6 @@ def test_what_is_no_graph_is_refused(tiny_bundle: Path, tmp_path: Path) -> None:
 
 
 def test_found_values_are_detections(detector: Detector) -> None:
-    found = detector.detect(shaded([1.0]), ALL)
-    assert isinstance(found.detections, Detections)
-    assert isinstance(found.near_misses, Detections)
+    output = detector.detect(shaded([1.0]), ALL)
+    assert isinstance(output.detections, Detections)
+    assert isinstance(output.near_misses, Detections)

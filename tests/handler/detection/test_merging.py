@@ -21,27 +21,27 @@ BOXES = st.lists(
 
 
 def detections(boxes: object, scores: object = (), class_ids: object = ()) -> Detections:
-    given_boxes = np.array(boxes, np.float32).reshape(-1, 4)
-    count = len(given_boxes)
+    box_array = np.array(boxes, np.float32).reshape(-1, 4)
+    count = len(box_array)
     return Detections(
-        given_boxes,
+        box_array,
         np.array(scores if np.size(scores) else np.linspace(0.9, 0.5, count), np.float32),
         np.array(class_ids if np.size(class_ids) else np.zeros(count), np.int64),
     )
 
 
-def seen_in(tile: Tile, objects: Detections, *, least: float = 0.3) -> TileDetections:
-    """A detector that finds every object of which `least` lies in the tile, cut at its edges, and
-    is the surer the more of it there is."""
+def detect_in(tile: Tile, objects: Detections, *, min_visible: float = 0.3) -> TileDetections:
+    """A detector that finds every object of which `min_visible` lies in the tile, cut at its edges,
+    with a score in proportion to the visible part."""
     corner = np.array([tile.left, tile.top] * 2, np.float32)
-    limit = corner + np.array([0, 0, tile.width, tile.height], np.float32)
-    low = np.clip(objects.boxes, corner, np.array([*limit[2:], *limit[2:]], np.float32))
-    share = (low[:, 2:] - low[:, :2]).prod(1) / (objects.boxes[:, 2:] - objects.boxes[:, :2]).prod(
-        1
-    )
-    found = Detections(low, (objects.scores * share).astype(np.float32), objects.class_ids)
-    found = found.select(share >= least)
-    return TileDetections(tile, found.select(np.argsort(-found.scores, kind="stable")))
+    opposite = corner + np.array([tile.width, tile.height] * 2, np.float32)
+    boxes = np.clip(objects.boxes, corner, opposite)
+    areas, all_areas = ((each[:, 2:] - each[:, :2]).prod(1) for each in (boxes, objects.boxes))
+    visible = areas / all_areas
+    detections = Detections(
+        boxes, (objects.scores * visible).astype(np.float32), objects.class_ids
+    ).select(visible >= min_visible)
+    return TileDetections(tile, detections.select(np.argsort(-detections.scores, kind="stable")))
 
 
 def same(one: Detections, two: Detections) -> bool:
@@ -69,7 +69,7 @@ def test_an_object_on_a_seam_comes_once_and_whole(
     x, y = data.draw(st.integers(0, width - w)), data.draw(st.integers(0, height - h))
     objects = detections([[x, y, x + w, y + h]], [0.8])
     merged = merge(
-        [seen_in(tile, objects) for tile in tiles],
+        [detect_in(tile, objects) for tile in tiles],
         (width, height),
         iou_threshold=0.5,
         max_detections=1000,
@@ -82,7 +82,7 @@ def test_cut_pieces_are_joined_where_no_tile_has_the_object_whole() -> None:
     objects = detections([[300, 440, 700, 480]], [0.8])
     tiles = make_tiles(1000, 1000, Grid(2, 2))
     merged = merge(
-        [seen_in(tile, objects) for tile in tiles],
+        [detect_in(tile, objects) for tile in tiles],
         (1000, 1000),
         iou_threshold=0.5,
         max_detections=1000,
@@ -98,7 +98,7 @@ def test_the_whole_pictures_pass_has_what_is_larger_than_a_tile() -> None:
     assert large.boxes.tolist() == [[100, 100, 900, 900]]
     parts = [
         TileDetections(Tile(0, 0, 1000, 1000), large),
-        *(seen_in(tile, objects) for tile in tiles),
+        *(detect_in(tile, objects) for tile in tiles),
     ]
     merged = merge(parts, (1000, 1000), iou_threshold=0.5, max_detections=1000)
     assert same(merged, objects)
@@ -109,7 +109,7 @@ def test_neighbours_on_a_seam_stay_two() -> None:
     objects = detections([[440, 100, 500, 160], [464, 100, 524, 160]], [0.9, 0.8])
     tiles = make_tiles(1000, 1000, Grid(2, 1))
     merged = merge(
-        [seen_in(tile, objects) for tile in tiles],
+        [detect_in(tile, objects) for tile in tiles],
         (1000, 1000),
         iou_threshold=0.5,
         max_detections=1000,
@@ -121,7 +121,7 @@ def test_classes_are_merged_each_by_itself() -> None:
     objects = detections([[440, 100, 500, 160], [440, 100, 500, 160]], [0.9, 0.8], [0, 1])
     tiles = make_tiles(1000, 1000, Grid(2, 1))
     merged = merge(
-        [seen_in(tile, objects) for tile in tiles],
+        [detect_in(tile, objects) for tile in tiles],
         (1000, 1000),
         iou_threshold=0.5,
         max_detections=1000,
@@ -129,8 +129,8 @@ def test_classes_are_merged_each_by_itself() -> None:
     assert same(merged, objects)
 
 
-def shaken(part: TileDetections, seed: int, px: float) -> TileDetections:
-    """As detectors are: each tile's boxes are a little off, and off by another little."""
+def jittered(part: TileDetections, seed: int, px: float) -> TileDetections:
+    """As of a real detector: each tile's boxes are off by up to `px`."""
     by = np.random.default_rng([seed, *part.tile]).uniform(-px, px, part.detections.boxes.shape)
     low, high = [part.tile.left, part.tile.top], [part.tile.width, part.tile.height]
     corner = np.array(low * 2)
@@ -144,9 +144,12 @@ def test_an_object_comes_once_though_tiles_see_it_a_little_differently(
 ) -> None:
     """By 2 px of 40, that is; by 4, of which a tile may see 12, one object in 300 comes twice."""
     objects = detections([[x, y, x + 40, y + 40]], [0.8])
-    parts = [seen_in(tile, objects) for tile in make_tiles(1000, 1000, Grid(4, 4))]
+    parts = [detect_in(tile, objects) for tile in make_tiles(1000, 1000, Grid(4, 4))]
     merged = merge(
-        [shaken(part, seed, 2) for part in parts], (1000, 1000), iou_threshold=0.5, max_detections=9
+        [jittered(part, seed, 2) for part in parts],
+        (1000, 1000),
+        iou_threshold=0.5,
+        max_detections=9,
     )
     assert len(merged) == 1
     assert np.abs(merged.boxes - objects.boxes).max() <= 2
@@ -166,7 +169,7 @@ def test_a_cut_box_that_is_short_of_its_object_goes_with_it() -> None:
 def test_what_a_tile_tells_apart_stays_apart() -> None:
     # iou_threshold=0.9 keeps boxes that overlap by IoU 0.71, in both tiles
     objects = detections([[450, 100, 500, 160], [450, 100, 500, 145]], [0.9, 0.8])
-    parts = [seen_in(tile, objects) for tile in make_tiles(1000, 1000, Grid(2, 1))]
+    parts = [detect_in(tile, objects) for tile in make_tiles(1000, 1000, Grid(2, 1))]
     assert [len(part.detections) for part in parts] == [2, 2]
     assert same(merge(parts, (1000, 1000), iou_threshold=0.9, max_detections=9), objects)
 
@@ -178,7 +181,7 @@ def test_merging_does_not_depend_on_order_and_repeats_to_the_same(
 ) -> None:
     objects = detections([[x, y, x + w, y + h] for x, y, w, h in boxes])
     size = (960, 960)
-    parts = [shaken(seen_in(tile, objects), 0, 2) for tile in make_tiles(*size, Grid(3, 3))]
+    parts = [jittered(detect_in(tile, objects), 0, 2) for tile in make_tiles(*size, Grid(3, 3))]
     merged = merge(parts, size, iou_threshold=iou, max_detections=1000)
     assert same(
         merge([parts[i] for i in order], size, iou_threshold=iou, max_detections=1000), merged
@@ -204,7 +207,7 @@ def test_many_boxes_in_many_tiles_take_no_time_to_speak_of() -> None:
     objects = detections(np.concatenate([corners, corners + 20], 1), rng.uniform(0.3, 1, 20000))
     tiles = make_tiles(8000, 8000, Grid(8, 8))
     merged = merge(
-        [seen_in(tile, objects) for tile in tiles],
+        [detect_in(tile, objects) for tile in tiles],
         (8000, 8000),
         iou_threshold=0.5,
         max_detections=1000,

@@ -1,4 +1,4 @@
-"""The whole story in one function: bytes and thresholds in, a Prediction out."""
+"""From an encoded picture to a prediction, with a real session on real pixels."""
 
 from __future__ import annotations
 
@@ -35,14 +35,16 @@ def test_too_many_pixels_are_refused(detector: Detector) -> None:
         )
 
 
-@pytest.mark.parametrize("picture", [jpeg(RED_AND_GREEN), png(RED_AND_GREEN)])
-def test_a_picture_is_counted(detector: Detector, picture: bytes) -> None:
-    made = predict(PredictRequest(picture, THRESHOLDS), detector=detector, max_pixels=640 * 640)
-    assert made.counts() == {"red": 1, "green": 2}
-    assert len(made.detections) == 3
-    assert (made.picture.width, made.picture.height) == (640, 640)
+@pytest.mark.parametrize("image_bytes", [jpeg(RED_AND_GREEN), png(RED_AND_GREEN)])
+def test_a_picture_is_counted(detector: Detector, image_bytes: bytes) -> None:
+    prediction = predict(
+        PredictRequest(image_bytes, THRESHOLDS), detector=detector, max_pixels=640 * 640
+    )
+    assert prediction.counts() == {"red": 1, "green": 2}
+    assert len(prediction.detections) == 3
+    assert (prediction.picture.width, prediction.picture.height) == (640, 640)
 
 
 def test_nothing_found_counts_zero_of_each(detector: Detector) -> None:
-    made = predict(PredictRequest(jpeg([]), THRESHOLDS), detector=detector, max_pixels=10**6)
-    assert made.counts() == {"red": 0, "green": 0}
+    prediction = predict(PredictRequest(jpeg([]), THRESHOLDS), detector=detector, max_pixels=10**6)
+    assert prediction.counts() == {"red": 0, "green": 0}

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from handler.bundle.files import load_bundle
-from handler.detection.detector import Detector, Thresholds
-from handler.detection.predict import predict
-from handler.detection.prediction import PredictRequest
-from handler.detection.tiling import WHOLE, Grid
-from handler.problems import Unprocessable
 from tests.handler.routes.test_detect_several import BODIES, results
 from tests.support.app import App, make_app
 from tests.support.pictures import RED, jpeg
@@ -63,11 +55,6 @@ def made_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app(made_bundle: Path, tmp_path: Path) -> Iterator[App]:
     with make_app(made_bundle, tmp_path) as app:
         yield app
-
-
-@pytest.fixture(scope="module")
-def detector(made_bundle: Path) -> Detector:
-    return Detector.load(load_bundle(made_bundle), threads=1)
 
 
 def result(app: App, body: bytes, query: str = "") -> dict[str, Any]:
@@ -191,29 +178,3 @@ def test_what_is_no_grid_is_told(app: App, given: str) -> None:
 def test_tiles_are_given_once(app: App) -> None:
     answer = app.post(file(), query="?tiles=2x2&tiles=auto")
     assert answer.status == 400 and b"give it once" in answer.body
-
-
-def test_tiles_that_would_take_too_long_are_refused(detector: Detector) -> None:
-    ask = PredictRequest(file(), Thresholds(0.5, 0.5, 100), Grid(8, 8))
-    with pytest.raises(Unprocessable, match="8x8 tiles of this picture would take about"):
-        predict(ask, detector=detector, max_pixels=10**6, tiles_s=0.0)
-
-
-def test_threads_find_the_same(made_bundle: Path, detector: Detector) -> None:
-    ask = PredictRequest(file(), Thresholds(0.5, 0.5, 100), Grid(8, 8))
-    several = Detector.load(load_bundle(made_bundle), threads=3)
-    one, other = (predict(ask, detector=each, max_pixels=10**6) for each in (detector, several))
-    assert len(one.detections)
-    for name in ("boxes", "scores", "class_ids"):
-        assert np.array_equal(getattr(one.detections, name), getattr(other.detections, name))
-    before = threading.active_count()
-    with pytest.raises(Unprocessable):
-        predict(ask, detector=several, max_pixels=10**6, tiles_s=0.0)
-    assert threading.active_count() == before
-
-
-def test_auto_takes_the_whole_picture_where_time_is_short(detector: Detector) -> None:
-    ask = PredictRequest(file(), Thresholds(0.5, 0.5, 100), "auto")
-    made = predict(ask, detector=detector, max_pixels=10**6, tiles_s=0.0)
-    assert (made.grid, len(made.detections)) == (None, 0)
-    assert PredictRequest(b"", Thresholds(0.5, 0.5, 1)).tiles == WHOLE
