@@ -1,7 +1,13 @@
-"""Make the outputs that README.md and docs/api.md show anew: scripts/run readme"""
+"""Update the outputs that README.md and docs/api.md show, and the picture of the demo.
+
+    scripts/run readme
+
+Each output is a block of the page between `<!-- NAME -->` and `<!-- /NAME -->`.
+"""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import json
@@ -20,12 +26,17 @@ from scripts.paths import ROOT, SAMPLE
 PAGES = {"README.md": ("demo", "answer", "figures"), "docs/api.md": ("curl",)}
 
 
-def blocks() -> dict[str, str]:
-    """What stands between `<!-- NAME -->` and `<!-- /NAME -->`, by name."""
-    return {"demo": _demo(), "answer": _answer(), "curl": _curl(), "figures": _figures()}
+def make_blocks() -> dict[str, str]:
+    """Markdown by block name. Runs the function, and writes docs/annotated.jpg."""
+    return {
+        "demo": _run_demo(),
+        "answer": _format_short_answer(),
+        "curl": _format_answer(),
+        "figures": _format_evaluation(),
+    }
 
 
-def _demo() -> str:
+def _run_demo() -> str:
     printed = io.StringIO()
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(printed):
         os.environ["PREDICTION_LOG"] = Path(folder).resolve().as_uri()
@@ -36,17 +47,17 @@ def _demo() -> str:
     return f"```text\n{text.rstrip()}\n```"
 
 
-def _answer() -> str:
-    """The answer to a call without parameters, shortened to its count and its best detection."""
+def _format_short_answer() -> str:
+    """The answer to a call without parameters: its count and its best detection."""
     answer = _detect("/v1/detect")
     short = {name: answer[name] for name in ("count", "count_interval")}
     best = json.dumps(answer["detections"][0]).replace(' "box"', '\n   "box"')
     return f'```text\n{json.dumps(short)[:-1]},\n "detections": [\n  {best}, …], …}}\n```'
 
 
-def _curl() -> str:
+def _format_answer() -> str:
     text = json.dumps(_detect("/v1/detect?max_detections=2"), indent=2)
-    # boxes on one line each, as one reads them
+    # each box on one line
     text = re.sub(r"\{\s+(\"xmin\"[^}]+?)\s+\}", lambda m: "{" + " ".join(m[1].split()) + "}", text)
     return f"```json\n{text}\n```"
 
@@ -59,7 +70,7 @@ def _detect(path: str) -> dict[str, Any]:
     return answer
 
 
-def _figures() -> str:
+def _format_evaluation() -> str:
     manifest = load_bundle(ROOT / "handler" / "model").manifest
     lines = [
         "| pictures of | n | AP50 | AP | precision | recall | count error |",
@@ -74,20 +85,30 @@ def _figures() -> str:
     return "\n".join([*lines, "", "```sh", *commands, "```"])
 
 
-def write(text: str, parts: dict[str, str]) -> str:
-    """`text` with each block replaced."""
-    for name, part in parts.items():
+def replace_blocks(page: str, blocks: dict[str, str]) -> str:
+    """The page's text with each block replaced. Raises ValueError for a block that it lacks."""
+    for name, block in blocks.items():
         opening, closing = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        if text.count(opening) != 1 or text.count(closing) != 1:
+        if page.count(opening) != 1 or page.count(closing) != 1:
             raise ValueError(f"the page must have one block {opening.strip()} … {closing}")
-        before, _, rest = text.partition(opening)
+        before, _, rest = page.partition(opening)
         after = rest.partition(closing)[2]
-        text = f"{before}{opening}{part}\n{closing}{after}"
-    return text
+        page = f"{before}{opening}{block}\n{closing}{after}"
+    return page
+
+
+def main(argv: list[str] | None = None) -> None:
+    argparse.ArgumentParser(
+        prog="scripts/run readme",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args(argv)
+    blocks = make_blocks()
+    for page, names in PAGES.items():
+        path = ROOT / page
+        updated = replace_blocks(path.read_text(), {name: blocks[name] for name in names})
+        path.write_text(updated)
 
 
 if __name__ == "__main__":
-    contents = blocks()
-    for page, names in PAGES.items():
-        path = ROOT / page
-        path.write_text(write(path.read_text(), {name: contents[name] for name in names}))
+    main()

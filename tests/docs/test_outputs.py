@@ -20,7 +20,7 @@ API = PAGES["docs/api.md"]
 @pytest.fixture(scope="module")
 def made_anew() -> dict[str, str]:
     """The blocks made anew, by name, by the script that writes them, in a process of its own."""
-    script = "import json; from scripts.generate.readme import *; print(json.dumps(blocks()))"
+    script = "import json; from scripts.generate.readme import *; print(json.dumps(make_blocks()))"
     ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     blocks: dict[str, str] = json.loads(ran.stdout.splitlines()[-1])  # log lines come before

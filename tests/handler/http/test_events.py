@@ -192,7 +192,7 @@ def test_a_load_balancer_with_multi_value_headers(app: App) -> None:
 def test_the_committed_event_is_what_the_script_writes(name: str) -> None:
     made = events.make_events((EVENTS / SMALL).read_bytes())
     text = (EVENTS / name).read_text(encoding="utf-8")
-    assert text == events.as_text(made[name]), "run python -m scripts.generate.events"
+    assert text == events.format_event(made[name]), "run scripts/run events"
     assert len(text) < 300_000
 
 
