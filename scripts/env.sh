@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034
-# Sourced by the other scripts, which are sh: makes the virtual environments they need, once.
-# A stamp in each holds the checksum of the requirements that were installed, so that a second run only compares.
+# Sourced by the other scripts (sh). Makes the virtual environments that they need, once.
+# Each environment has a stamp, the checksum of its installed requirements; a second run only compares it.
 set -eu
 root=$(cd "$(dirname "$0")" && while [ ! -f pyproject.toml ]; do cd ..; done && pwd)
 python="$root/.venv/bin/python"
@@ -24,12 +24,12 @@ base_python() {
 
 checksum() { (cd "$root/requirements" && cat "$@") | sha256sum; }
 
-made_of() { # DIR REQUIREMENTS...: is the environment there, and made of just these?
+is_current() { # DIR REQUIREMENTS...: whether the environment exists and has exactly these requirements
     [ -x "$root/$1/bin/python" ] && [ "$(cat "$root/$1/stamp" 2>/dev/null)" = "$(shift && checksum "$@")" ]
 }
 
 ensure() { # DIR REQUIREMENTS...
-    if made_of "$@"; then return; fi
+    if is_current "$@"; then return; fi
     folder=$1
     shift
     base=$(base_python)
@@ -37,22 +37,21 @@ ensure() { # DIR REQUIREMENTS...
     log="$root/out/install$folder.log"
     mkdir -p "$root/out"
     rm -rf "${root:?}/$folder"
-    # --no-deps: the locks are whole, and every file in them has its hash. --no-compile: half of the time, for modules
-    # of which most are never imported.
+    # --no-deps: the lock files name every package. --no-compile halves the time; most modules are never imported.
     # shellcheck disable=SC2046
     if ! { "$base" -m venv "$root/$folder" && cd "$root/requirements" && "$root/$folder/bin/python" -m pip install \
         --disable-pip-version-check --no-compile --no-deps --require-hashes $(printf ' -r %s' "$@") && cd - >/dev/null; } >"$log" 2>&1
     then
         tail -n 20 "$log" >&2
         rm -rf "${root:?}/$folder"
-        fail "installing failed; the whole log is $log"
+        fail "installing failed; the full log is $log"
     fi
     checksum "$@" >"$root/$folder/stamp"
 }
 
 ensure_dev_env() { ensure .venv handler.txt dev.txt; }
-ensure_handler_env() { # enough to run the function; the larger environment serves as well
-    made_of .venv handler.txt dev.txt || ensure .venv handler.txt
+ensure_handler_env() { # runs the function; the development environment does, too
+    is_current .venv handler.txt dev.txt || ensure .venv handler.txt
 }
 ensure_sam_env() { ensure .venv-sam sam.txt; }
 ensure_clients_env() { ensure .venv-clients clients.txt; }
