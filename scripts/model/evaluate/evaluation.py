@@ -9,7 +9,8 @@ from typing import Literal
 from tqdm import tqdm
 
 from handler.detection.detector import Detector, Thresholds
-from handler.detection.predict import Prediction, PredictRequest, predict
+from handler.detection.predict import predict
+from handler.detection.prediction import Prediction, PredictRequest
 from handler.detection.tiling import WHOLE, Grid
 from handler.images.statistics import statistics
 from handler.problems import Problem

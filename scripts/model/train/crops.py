@@ -51,7 +51,7 @@ def _prepare(record: ObjectDetectionRecord, side: int, folder: Path) -> ObjectDe
     box = letterbox.fit(record.width, record.height, side, side)
     if not ppm_path.exists():
         picture = decode(
-            image_path.read_bytes(), max_pixels=MAX_PIXELS, at_least=(2 * side, 2 * side)
+            image_path.read_bytes(), max_pixels=MAX_PIXELS, min_frame=(2 * side, 2 * side)
         )
         pixels = letterbox.apply(picture.rgb, box, rule="antialias", fill=families.FILL)
         Image.fromarray(pixels).save(ppm_path)

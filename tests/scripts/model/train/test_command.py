@@ -1,4 +1,4 @@
-"""A user's own folder becomes a checkpoint: what is written, what is resumed, what is refused."""
+"""Training on one's own folder: what it writes, how it resumes, what it refuses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from handler.bundle.files import load_bundle
-from scripts.model import dataset
+from scripts.model.dataset import read_labelled_pictures
 from tests.support import shapes
 from tests.support.training import PYTHON, ROOT, Training, needs_training
 
@@ -52,7 +52,10 @@ def ended(
     )
     for each in made:
         assert each.code == 0, each.error[-2000:]
-    assert "export" in made[0].out and "held-out.json" in made[0].out  # what to do next
+    checkpoint, bundle = root / "voc" / "checkpoint.pth", root / "voc" / "bundle"
+    assert f"scripts/run export {checkpoint} --out {bundle}\n" in made[0].out  # what to do next
+    assert f"scripts/run parity {bundle} {checkpoint} {voc}\n" in made[0].out
+    assert f"scripts/run evaluate {bundle} {root}/voc/held-out.json --out {root}/voc" in made[0].out
     return {"voc": root / "voc", "coco": root / "coco", "bundle": root / "bundle"}
 
 
@@ -62,9 +65,9 @@ def test_a_run_leaves_all_that_is_needed(ended: dict[str, Path], voc: Path) -> N
     assert all(np.isfinite(row["loss"]) and 0 <= row["val_ap50"] <= 1 for row in metrics(run))
     assert json.loads((run / "settings.json").read_text())["steps"] == 12
     assert (run / "curves.png").stat().st_size > 5000
-    held = dataset.read(run / "held-out.json")
+    held = read_labelled_pictures(run / "held-out.json")
     assert len(held) == 4  # 15 % of 24
-    whole = {each.path.resolve(): each for each in dataset.read(voc)}
+    whole = {each.path.resolve(): each for each in read_labelled_pictures(voc)}
     for picture in held:
         same = whole[picture.path]
         assert np.allclose(picture.boxes, same.boxes) and picture.labels == same.labels

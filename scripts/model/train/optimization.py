@@ -1,0 +1,62 @@
+"""The optimizer, its learning rate, and averaged weights, which both ways to train share."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+WEIGHT_DECAY = 0.02
+
+
+def make_optimizer(model: torch.nn.Module, learning_rate: float) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter 2019) without decay of biases and normalisation."""
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    not_decayed = [p for p in model.parameters() if p.ndim <= 1]
+    return torch.optim.AdamW(
+        [
+            {"params": decayed, "weight_decay": WEIGHT_DECAY},
+            {"params": not_decayed, "weight_decay": 0.0},
+        ],
+        lr=learning_rate,
+    )
+
+
+def cosine_learning_rate(peak: float, progress: float) -> float:
+    """A cosine from the peak down to 0.3 % of it, over a run's progress from 0 to 1."""
+    return peak * max(0.003, 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def copy_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of the model's state dict."""
+    return {key: value.detach().clone() for key, value in model.state_dict().items()}
+
+
+def update_average(average: dict[str, torch.Tensor], model: torch.nn.Module, step: int) -> None:
+    """Move the exponential moving average (EMA) towards the model's weights, in place; early steps
+    move it more."""
+    decay = min(0.999, (step + 1) / (step + 20))
+    for key, value in model.state_dict().items():
+        if value.dtype.is_floating_point:
+            average[key].lerp_(value.detach(), 1 - decay)
+        else:
+            average[key].copy_(value)
+
+
+def move_to_device(value: object, device: torch.device) -> object:
+    """The same nesting of dictionaries, lists and tuples, its tensors on a device."""
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {key: move_to_device(each, device) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(move_to_device(each, device) for each in value)
+    return value
+
+
+def supports_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware computes in bfloat16; emulated, it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in checks)

@@ -1,0 +1,122 @@
+"""One run of train: from labelled pictures to an IceVision checkpoint."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import torch
+
+from handler.storage.location import write_atomically
+from scripts.model.dataset import write_coco
+from scripts.model.icevision.checkpoint import load_checkpoint, save_checkpoint
+from scripts.model.icevision.families import build_model, icevision_module
+from scripts.model.train.crop_training import train_on_crops
+from scripts.model.train.data import TrainingData
+from scripts.model.train.loop import TrainingPlan, WholePictureTraining
+from scripts.model.train.options import TrainOptions
+from scripts.model.train.records import prepare_records
+from scripts.model.train.state import load_state
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """steps: taken in all. resize: the rule that the checkpoint was trained with. ap50: the best on
+    held-out pictures, None without any."""
+
+    steps: int
+    resize: str
+    ap50: float | None
+
+
+def run_training(
+    options: TrainOptions, data: TrainingData, arguments: Sequence[str]
+) -> TrainResult:
+    """Train, and write checkpoint.pth, settings.json and held-out.json into `options.out`.
+
+    arguments: of the command line, which the checkpoint quotes. Raises ToolError, before it writes
+    anything, for a model, checkpoint or state that cannot be used.
+    """
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    meta = {
+        "resize": "antialias" if options.crop else "opencv-linear",
+        "dataset": options.data.name,
+        "training_command": shlex.join(["python", "-m", "scripts.model.train", *arguments]),
+    }
+    model_type = icevision_module(options.family)
+    model = build_model(options.family, options.backbone, data.classes, options.size)
+    initial_weights = load_checkpoint(options.init).model.state_dict() if options.init else {}
+    state = load_state(options.state_path) if options.resume else None
+    if options.resume:
+        options.check_resumes()
+    write_atomically(options.settings_path, options.to_json().encode())
+    if data.held_out:
+        write_coco(data.held_out, options.held_out_path)
+    if options.crop:
+        steps = train_on_crops(options, data.training, data.classes, initial_weights, meta)
+        return TrainResult(steps, meta["resize"], None)
+    own = model.state_dict()
+    fitting = {
+        key: value
+        for key, value in initial_weights.items()
+        if key in own and own[key].shape == value.shape and "anchors" not in key
+    }
+    model.load_state_dict(fitting, strict=False)
+    training = _train_on_whole_pictures(options, data, model_type, model, meta, state)
+    ap50 = training.best["val_ap50"] if data.held_out else None
+    return TrainResult(training.step, meta["resize"], ap50)
+
+
+def _train_on_whole_pictures(
+    options: TrainOptions,
+    data: TrainingData,
+    model_type: ModuleType,
+    model: torch.nn.Module,
+    meta: dict[str, str],
+    state: dict | None,
+) -> WholePictureTraining:
+    steps = options.steps
+    if options.epochs:
+        steps = max(1, round(options.epochs * len(data.training) / options.batch))
+
+    def save(state_dict: dict[str, torch.Tensor], step: int) -> None:
+        save_checkpoint(
+            options.checkpoint_path,
+            state_dict,
+            model_name=options.family,
+            backbone_name=options.backbone,
+            classes=data.classes,
+            size=options.size,
+            steps=step,
+            pictures=len(data.training),
+            **meta,
+        )
+
+    plan = TrainingPlan(
+        steps=steps,
+        minutes=options.minutes,
+        batch_size=options.batch,
+        learning_rate=options.rate,
+        seed=options.seed,
+        evaluate_every=options.evaluate_every,
+        save_minutes=options.save_minutes,
+        any_orientation=options.any_orientation,
+    )
+    folder = options.out / "prepared"
+    training = WholePictureTraining(
+        model_type,
+        model,
+        prepare_records(data.training, data.classes, options.size, folder / "training"),
+        prepare_records(data.held_out, data.classes, options.size, folder / "validation"),
+        data.classes,
+        plan,
+        options.out,
+        save_best=save,
+        state=state,
+    )
+    training.run()
+    return training
