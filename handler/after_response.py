@@ -1,10 +1,10 @@
-"""Work of an invocation in; done after its response has left, before Lambda freezes all.
+"""Does an invocation's work after its response is sent, before Lambda freezes the environment.
 
 This is an internal extension: a thread of the function that registers with the Lambda Extensions
 API during INIT. Lambda keeps the environment running, and sends it no other request, until the
-thread asks for its next event. When the response has left: the runtime client holds the
-invocation's context in the frame that posts the response, so the context dies, and a weak
-reference's callback is called, just after the post and before the runtime's next poll.
+thread asks for its next event. The runtime client holds the invocation's context in the frame that
+posts the response. So the context is collected just after the post, before the runtime's next poll,
+and the callback of a weak reference to it says that the response is sent.
 """
 
 from __future__ import annotations
@@ -26,41 +26,40 @@ from typing import Any
 API = "/2020-01-01/extension"
 NAME = "icebox-after-response"
 REGISTER_S = 2.0
-LEAVE_S = 1.0  # where somebody keeps the context, work begins this long after the handler's end
+RESPONSE_SENT_TIMEOUT_S = 1.0  # work begins at last then, where somebody keeps the context
 
-Work = Callable[[float], None]  # is given the seconds left in the invocation
+Work = Callable[[float], None]  # called with the seconds left in the invocation
 
 
 @dataclass(frozen=True)
-class _Ended:
+class _FinishedInvocation:
     """An invocation whose handler has returned or raised."""
 
     request_id: str
     work: Work | None
-    # Gets an entry when the response has. A queue: a collector may call its put anywhere.
-    # anywhere.
-    left: queue.SimpleQueue[None] = field(default_factory=queue.SimpleQueue)
+    # Gets an entry when the response is sent. SimpleQueue.put may run in a garbage collection.
+    response_sent: queue.SimpleQueue[None] = field(default_factory=queue.SimpleQueue)
 
 
 class AfterResponse:
-    """Does each invocation's work after its response; without Lambda, before returning."""
+    """Does each invocation's work after its response; elsewhere, before the handler returns."""
 
     def __init__(self) -> None:
-        self._ended: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue[_FinishedInvocation] = queue.SimpleQueue()
         self._listening = False
 
     @classmethod
     def start(cls, runtime_api: str | None) -> AfterResponse:
         """Register with the Extensions API at `runtime_api` (host:port), None outside Lambda.
 
-        To be called during INIT. Where it fails the function does its work before it returns.
+        Call it during INIT. Where registration fails, work is done before the handler returns.
         """
         self = cls()
         if runtime_api is None:
             return self
         try:
             identifier = _register(runtime_api)
-        except Exception as error:  # of no concern to a client: slower answers, no lost record
+        except Exception as error:  # slower responses, but no lost record
             _log(f"no work after the response, it is done before: {type(error).__name__}: {error}")
             return self
         self._listening = True
@@ -70,18 +69,18 @@ class AfterResponse:
         return self
 
     def finish(self, context: Any, work: Work | None) -> None:
-        """Hand over an invocation's work, None for none. To be called once in each, and last.
+        """Hand over an invocation's work, None for none. The last call of each invocation.
 
-        context: the very object that the runtime passed to the handler; nobody else may keep it.
+        context: the object that the runtime passed to the handler; nobody else may keep it.
         """
         if not self._listening:
             _do(work, _remaining_s(context))
             return
-        ended = _Ended(context.aws_request_id, work)
+        finished = _FinishedInvocation(context.aws_request_id, work)
         if work is not None:
-            weakref.finalize(context, ended.left.put, None)
-        self._ended.put(ended)
-        if not self._listening:  # lost in between: whoever takes an entry does its work
+            weakref.finalize(context, finished.response_sent.put, None)
+        self._finished.put(finished)
+        if not self._listening:  # lost meanwhile: whoever takes an entry does its work
             self._drain(_remaining_s(context))
 
     def _listen(self, runtime_api: str, identifier: str) -> None:
@@ -92,30 +91,30 @@ class AfterResponse:
         except Exception as error:
             self._listening = False
             _log(f"the Extensions API is lost, work is done before the response: {error}")
-            self._drain(LEAVE_S)
+            self._drain(RESPONSE_SENT_TIMEOUT_S)
 
     def _drain(self, remaining_s: float) -> None:
         with contextlib.suppress(queue.Empty):
             while True:
-                _do(self._ended.get_nowait().work, remaining_s)
+                _do(self._finished.get_nowait().work, remaining_s)
 
     def _serve(self, request_id: str, deadline: float) -> None:
-        """Wait for the end of one invocation; do its work, and any left behind by one before it."""
+        """Wait for the end of one invocation; do its work, and what an earlier one left behind."""
         while (remaining := deadline - time.time()) > 0:
             try:
-                ended = self._ended.get(timeout=remaining)
+                finished = self._finished.get(timeout=remaining)
             except queue.Empty:
-                return  # the invocation has timed out, and the environment ends with it
-            if ended.work is not None:
+                return  # the invocation timed out, and the environment ends with it
+            if finished.work is not None:
                 with contextlib.suppress(queue.Empty):
-                    ended.left.get(timeout=LEAVE_S)
-                _do(ended.work, deadline - time.time())
-            if ended.request_id == request_id:
+                    finished.response_sent.get(timeout=RESPONSE_SENT_TIMEOUT_S)
+                _do(finished.work, deadline - time.time())
+            if finished.request_id == request_id:
                 return
 
 
 def _remaining_s(context: Any) -> float:
-    """What is left of the invocation; without end outside Lambda, where contexts need not tell."""
+    """What is left of the invocation; infinite outside Lambda, where a context need not say."""
     tell = getattr(context, "get_remaining_time_in_millis", None)
     return tell() / 1000 if tell else math.inf
 
@@ -125,7 +124,7 @@ def _do(work: Work | None, remaining_s: float) -> None:
         return
     try:
         work(remaining_s)
-    except Exception:  # the answer is made: a bug here must neither change it nor end the thread
+    except Exception:  # a bug here must neither change the response nor end the thread
         _log(traceback.format_exc())
 
 
@@ -149,7 +148,7 @@ def _register(runtime_api: str) -> str:
 
 
 def _next(runtime_api: str, identifier: str) -> dict[str, Any]:
-    """Wait for the next invocation; on a new connection, as one kept over a freeze may be dead."""
+    """Wait for the next invocation, on a new connection: a freeze may have ended a kept one."""
     connection = HTTPConnection(runtime_api)
     try:
         connection.request(

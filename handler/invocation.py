@@ -10,11 +10,12 @@ from handler.detection.prediction import Prediction, PredictRequest
 
 @dataclass
 class Invocation:
-    """Filled in on the way: the one value here that changes.
+    """What log lines, metrics and records are made of; filled in on the way.
 
-    id: Lambda's request id, which is the prediction's too. route: the detection route taken, empty
-    on all others. problem: type and detail of what was wrong with the request. total_ms: set once
-    the answer is made. parts: of a request with several pictures, one each, in their order.
+    id: Lambda's request id, which is the prediction's too. route: the recorded route that was
+    taken, empty on all others. problem: type and detail of what was wrong with the request.
+    total_ms: set once the response is made. parts: of a request with several pictures, one each,
+    in their order.
     """
 
     id: str
@@ -28,22 +29,22 @@ class Invocation:
     total_ms: float = 0.0
     parts: list[Invocation] = field(default_factory=list)
 
-    def part(self) -> Invocation:
+    def add_part(self) -> Invocation:
         """A new part, for the next of several pictures: a prediction of its own."""
         number = len(self.parts) + 1
-        made = Invocation(f"{self.id}-{number}", self.cold_start and number == 1, route=self.route)
-        self.parts.append(made)
-        return made
+        part = Invocation(f"{self.id}-{number}", self.cold_start and number == 1, route=self.route)
+        self.parts.append(part)
+        return part
 
-    def outcomes(self) -> list[Invocation]:
-        """What there is to record: the parts of a request with several pictures, or the whole."""
+    def recorded(self) -> list[Invocation]:
+        """One for each record: the parts of a request with several pictures, or the whole."""
         return self.parts or [self]
 
     def elapsed_ms(self) -> float:
         return (time.perf_counter() - self.started) * 1000
 
     def timing_ms(self) -> dict[str, float]:
-        """What the answered invocation took, in ms; of a rejected one only the total is known."""
+        """What the answered invocation took; of a rejected one only the total is known."""
         times = {"total": self.total_ms}
         if self.prediction:
             times = {

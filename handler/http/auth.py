@@ -1,4 +1,4 @@
-"""A request and the hashes of the keys that open the API in; who is calling out, or a Problem."""
+"""Who sends a request: by an API key, by API Gateway's authorizer, or anyone."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 
-from handler.http.gateway import Request
+from handler.http.request import Request
 from handler.problems import Forbidden, Unauthorized
 
 ANYONE = "anyone"
 # In this order; gradio_client renames the Authorization header that it is given to the second.
-_BEARERS = ("authorization", "x-hf-authorization")
+_BEARER_HEADERS = ("authorization", "x-hf-authorization")
 
 
-def authorizer(key_sha256: Sequence[bytes]) -> Callable[[Request], str]:
-    """A function from a request to its caller: the first 16 hex digits of the SHA-256 of its key,
-    or of whom the API's own authorizer let in, or ANYONE where no key is asked for.
+def make_authorizer(key_sha256: Sequence[bytes]) -> Callable[[Request], str]:
+    """A function from a request to its caller: the first 16 hex digits of the SHA-256 of its key or
+    of its principal, or ANYONE where neither is asked for.
 
-    key_sha256: digests of the keys that are let in; none: everybody is. The function raises
-    Unauthorized for no key, Forbidden for one that is not known.
+    key_sha256: digests of the keys that are accepted; none: every request is. The function raises
+    Unauthorized where there is no key, Forbidden where it is not known.
     """
 
     def authorize(request: Request) -> str:
@@ -33,7 +33,7 @@ def authorizer(key_sha256: Sequence[bytes]) -> Callable[[Request], str]:
             )
         for key in keys:
             digest = _digest(key)
-            # All are compared, in constant time each: the time tells nothing of which came near.
+            # Every digest is compared, in constant time: the time does not tell which one is near.
             matches = [hmac.compare_digest(digest, each) for each in key_sha256]
             if any(matches):
                 return digest.hex()[:16]
@@ -43,12 +43,12 @@ def authorizer(key_sha256: Sequence[bytes]) -> Callable[[Request], str]:
 
 
 def _keys_of(request: Request) -> list[str]:
-    """What may be a key, at most one a place; a Bearer token may be meant for somebody else."""
-    pairs = [request.headers.get(name, "").partition(" ") for name in _BEARERS]
-    bearers = [token for scheme, _, token in pairs if scheme.lower() == "bearer"]
+    """What may be a key, at most one from each place; a Bearer token may be meant for others."""
+    pairs = [request.headers.get(name, "").partition(" ") for name in _BEARER_HEADERS]
+    tokens = [token for scheme, _, token in pairs if scheme.lower() == "bearer"]
     # Clients that can change nothing but their URL (Roboflow's, an app in a store) send it there.
-    found = [*bearers, request.headers.get("x-api-key", ""), request.api_key]
-    return [key.strip() for key in found if key.strip()]
+    candidates = [*tokens, request.headers.get("x-api-key", ""), request.api_key]
+    return [key.strip() for key in candidates if key.strip()]
 
 
 def _digest(text: str) -> bytes:

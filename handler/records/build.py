@@ -1,9 +1,10 @@
-"""Build the PredictionRecord of an answered invocation."""
+"""Builds the PredictionRecords of an answered invocation."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from handler.bundle.manifest import Manifest
@@ -12,8 +13,14 @@ from handler.invocation import Invocation
 from handler.records.record import Image, Model, PredictionRecord
 
 
-def build_record(invocation: Invocation, manifest: Manifest) -> PredictionRecord:
-    """The record of an answered invocation of a recorded route."""
+def build_records(invocation: Invocation, manifest: Manifest) -> Iterator[PredictionRecord]:
+    """One for each picture, built as it is asked for: after the response, where work costs nobody
+    time."""
+    for each in invocation.recorded():
+        yield _build_record(each, manifest)
+
+
+def _build_record(invocation: Invocation, manifest: Manifest) -> PredictionRecord:
     request, prediction = invocation.request, invocation.prediction
     received = datetime.fromtimestamp(invocation.received_s, UTC)
     classes = manifest.classes

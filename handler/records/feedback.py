@@ -1,4 +1,4 @@
-"""What somebody says of a prediction in; an object beside the prediction log out (`feedback/1`)."""
+"""Feedback: a correction of a prediction, stored beside the prediction log (`feedback/1`)."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from typing import Any
 
 from handler.bundle.manifest import Manifest
 from handler.problems import NotFound
-from handler.records import record
+from handler.records.record import Model, partition
 from handler.storage.store import Store
 
 SCHEMA = "feedback/1"
-HOURS = 48  # back from now in which a prediction is looked for
-AT_ONCE = 8
+MAX_AGE_HOURS = 48  # of a prediction that feedback is accepted for
+THREADS = 8
 # Lambda's request id, and the number of one of several pictures
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-[1-9][0-9]{0,3})?")
 
 
 @dataclass(frozen=True)
 class Correction:
-    """What was there to be found. detections: label and box (px of the upright original) each.
+    """What a person saw in the picture.
 
-    counts: by class, of the detections; null where only a count is known.
+    detections: label and box (px of the upright original) of each. counts: of the detections, by
+    class; null where only a count is known.
     """
 
     count: int | None
@@ -40,13 +41,12 @@ class Correction:
 
 @dataclass(frozen=True)
 class Feedback:
-    """One correction of one prediction, which it is joined to by prediction_id. Where there are
-    several, the latest holds."""
+    """One correction of one prediction, joined by prediction_id. Of several the latest holds."""
 
     feedback_id: str
     prediction_id: str
     time: str  # RFC 3339, UTC, ms
-    model: record.Model
+    model: Model
     count: int | None
     counts: dict[str, int] | None
     detections: list[dict[str, Any]] | None
@@ -58,22 +58,22 @@ class Feedback:
         return gzip.compress(text.encode(), mtime=0)
 
 
-def save(store: Store, prediction_id: str, said: Correction, manifest: Manifest) -> Feedback:
+def save(store: Store, prediction_id: str, correction: Correction, manifest: Manifest) -> Feedback:
     """Store a correction in the partition of its prediction, under `feedback/`.
 
-    Raises NotFound where this model made no such prediction within HOURS.
+    Raises NotFound where this model made no such prediction within MAX_AGE_HOURS.
     """
     now = datetime.now(UTC)
-    partition = find_partition(store, prediction_id, manifest, now)
+    where = find_partition(store, prediction_id, manifest, now)
     feedback = Feedback(
         feedback_id=uuid.uuid4().hex,
         prediction_id=prediction_id,
         time=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        model=record.Model(manifest.name, manifest.version, manifest.sha256),
-        **dataclasses.asdict(said),
+        model=Model(manifest.name, manifest.version, manifest.sha256),
+        **dataclasses.asdict(correction),
     )
     name = f"{prediction_id}.{feedback.feedback_id}.json.gz"
-    store.put(f"feedback/{partition}/{name}", feedback.to_bytes())
+    store.put(f"feedback/{where}/{name}", feedback.to_bytes())
     return feedback
 
 
@@ -82,25 +82,25 @@ def find_partition(store: Store, prediction_id: str, manifest: Manifest, now: da
     if _ID.fullmatch(prediction_id):
         hours = _partitions(manifest, now)
         for newest in (next(hours), next(hours)):  # most feedback comes within minutes
-            if _has(store, newest, prediction_id):
+            if _has_record(store, newest, prediction_id):
                 return newest
-        rest = list(hours)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            found = pool.map(lambda partition: _has(store, partition, prediction_id), rest)
-            for partition, is_there in zip(rest, found, strict=True):
+        older = list(hours)
+        with ThreadPoolExecutor(THREADS) as pool:
+            has = pool.map(lambda hour: _has_record(store, hour, prediction_id), older)
+            for hour, is_there in zip(older, has, strict=True):
                 if is_there:
-                    return partition
+                    return hour
     raise NotFound(
         f"{manifest.name} {manifest.version} made no prediction {prediction_id[:60]!r} in the last "
-        f"{HOURS} hours; expected the prediction_id of an answer"
+        f"{MAX_AGE_HOURS} hours; expected the prediction_id of an answer"
     )
 
 
 def _partitions(manifest: Manifest, now: datetime) -> Iterator[str]:
-    for back in range(HOURS + 1):
+    for back in range(MAX_AGE_HOURS + 1):
         at = now - timedelta(hours=back)
-        yield record.partition(manifest.name, manifest.version, at.strftime("%Y-%m-%dT%H"))
+        yield partition(manifest.name, manifest.version, at.strftime("%Y-%m-%dT%H"))
 
 
-def _has(store: Store, partition: str, prediction_id: str) -> bool:
-    return store.has(f"predictions/{partition}/{prediction_id}.json.gz")
+def _has_record(store: Store, where: str, prediction_id: str) -> bool:
+    return store.has(f"predictions/{where}/{prediction_id}.json.gz")

@@ -1,6 +1,6 @@
-"""A PredictionRecord in; an S3 object, a file or at last a line on stdout out: none is lost.
+"""The prediction log: writes each record to S3 or a folder, at last to stdout; none is lost.
 
-The sink is chosen by one URL: `s3://bucket[/prefix]` or `file:///folder`.
+One URL chooses where: `s3://bucket[/prefix]` or `file:///folder`.
 """
 
 from __future__ import annotations
@@ -11,68 +11,75 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TextIO
+from functools import partial
+from typing import TextIO
 
 from handler.records.record import PredictionRecord
-from handler.storage.location import S3Location, parse_location, s3_client, write_atomically
+from handler.storage.s3 import is_transient
+from handler.storage.store import Store, open_store
 
-BUDGET_S = 4.0  # for all tries of one record; the last try may end CONNECT_S + READ_S later
+RETRY_BUDGET_S = 4.0  # for all tries of one record; the last may end CONNECT_S + READ_S later
 CONNECT_S, READ_S = 1.0, 2.0
 FIRST_PAUSE_S = 0.1
-LAST_WORD_S = 0.5  # before the invocation's end a record still unwritten is printed
+PRINT_BEFORE_END_S = 0.5  # an unwritten record is printed this long before the invocation's end
 
 Put = Callable[[str, bytes], None]  # key, body; raises UnavailableError where another try may help
 
 
 class UnavailableError(Exception):
-    """The sink did not take the record but may take it soon: a timeout, a throttle, a 5xx."""
+    """The store did not take the record but may take it soon: a timeout, a throttle, a 5xx."""
 
 
 @dataclass
 class PredictionLog:
-    """Writes records. `write` never raises.
+    """Writes records and never raises.
 
-    put: the sink. out: where a record goes that the sink does not take (default: stdout).
+    put: the store. out: where a record goes that the store does not take (default: stdout).
     """
 
     put: Put
     out: TextIO | None = None
-    failures: int = field(default=0, init=False)  # records in a row that the sink did not take
+    failures: int = field(default=0, init=False)  # records in a row that the store did not take
+
+    def write_all(self, records: Iterable[PredictionRecord], within_s: float = math.inf) -> None:
+        """Write the records of one invocation. within_s: what is left of it."""
+        deadline = time.monotonic() + within_s
+        for record in records:
+            self.write(record, within_s=deadline - time.monotonic())
 
     def write(self, record: PredictionRecord, *, within_s: float = math.inf) -> None:
-        """Store a record or print it. `within_s`: what is left of the invocation, when all stops.
+        """Store a record or print it. within_s: what is left of the invocation.
 
-        While the sink keeps failing, each record is given half the time of the one before, so that
+        While the store keeps failing, each record gets half of the time of the one before, so that
         an outage does not bill seconds for every request; each still gets one try.
         """
-        budget_s = min(within_s, BUDGET_S / 2 ** min(self.failures, 10))
-        last_word = self._last_word(record, within_s - LAST_WORD_S)
+        budget_s = min(within_s, RETRY_BUDGET_S / 2 ** min(self.failures, 10))
+        timer = self._start_timer(record, within_s - PRINT_BEFORE_END_S)
         try:
             _retry(lambda: self.put(record.key, record.to_bytes()), time.monotonic() + budget_s)
             self.failures = 0
-        except Exception as error:  # whatever a sink raises, the record must not go with it
+        except Exception as error:  # whatever a store raises, the record must not be lost with it
             self.failures += 1
-            if last_word is None or not last_word.finished.is_set():
-                self._keep(record, error)
+            if timer is None or not timer.finished.is_set():
+                self._print(record, error)
         finally:
-            if last_word:
-                last_word.cancel()
+            if timer:
+                timer.cancel()
 
-    def _last_word(self, record: PredictionRecord, after_s: float) -> threading.Timer | None:
-        """Prints the record while a sink hangs; if that takes it after all, there are two."""
-        if after_s > BUDGET_S + CONNECT_S + READ_S:
+    def _start_timer(self, record: PredictionRecord, after_s: float) -> threading.Timer | None:
+        """Prints the record while the store hangs; the store may take it later, too."""
+        if after_s > RETRY_BUDGET_S + CONNECT_S + READ_S:
             return None
         timer = threading.Timer(
-            max(0.0, after_s), self._keep, (record, TimeoutError("the invocation is about to end"))
+            max(0.0, after_s), self._print, (record, TimeoutError("the invocation is about to end"))
         )
         timer.daemon = True
         timer.start()
         return timer
 
-    def _keep(self, record: PredictionRecord, error: Exception) -> None:
+    def _print(self, record: PredictionRecord, error: Exception) -> None:
         line = {
             "level": "ERROR",
             "message": "the prediction log did not take this record; it is kept here",
@@ -80,55 +87,24 @@ class PredictionLog:
             "prediction_record": json.loads(record.to_json()),
         }
         out = self.out or sys.stdout
-        out.write(json.dumps(line) + "\n")  # one write: two could be parted by another thread's
+        out.write(json.dumps(line) + "\n")  # one write: another thread's could part two
         out.flush()
 
 
 def open_log(url: str) -> PredictionLog | None:
-    """The log a URL names, None for an empty one. Raises ValueError where the URL names none."""
-    place = parse_location("PREDICTION_LOG", url)
-    if place is None:
-        return None
-    return PredictionLog(folder(place) if isinstance(place, Path) else s3(place))
+    """The log that a URL names, None for an empty one. Raises ValueError for any other URL."""
+    # No retries by boto3: the log's own keep one budget over all of them.
+    store = open_store("PREDICTION_LOG", url, connect_s=CONNECT_S, read_s=READ_S, tries=1)
+    return PredictionLog(partial(_put, store)) if store else None
 
 
-def folder(root: Path) -> Put:
-    """A sink of files under a folder, each there whole or not at all."""
-
-    def put(key: str, body: bytes) -> None:
-        write_atomically(root / key, body)
-
-    return put
-
-
-def s3(place: S3Location) -> Put:
-    """A sink of objects in a bucket. boto3 and its client come with the first record."""
-    client: Any = None
-
-    def put(key: str, body: bytes) -> None:
-        nonlocal client
-        # A quarter of a second of a cold start, were it at the top.
-        from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
-
-        # The retries are ours, one bound over all of them.
-        client = client or s3_client(connect_s=CONNECT_S, read_s=READ_S, tries=1)
-        try:
-            client.put_object(
-                Bucket=place.bucket,
-                Key=place.key(key),
-                Body=body,
-                ContentType="application/gzip",
-            )
-        except (ConnectionError, HTTPClientError) as error:  # no answer: DNS, connection, timeout
+def _put(store: Store, key: str, body: bytes) -> None:
+    try:
+        store.put(key, body, "application/gzip")
+    except Exception as error:
+        if is_transient(error):
             raise UnavailableError(str(error)) from error
-        except ClientError as error:
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            code = error.response.get("Error", {}).get("Code")
-            if status >= 500 or status in (408, 409, 429) or code == "RequestTimeout":
-                raise UnavailableError(str(error)) from error
-            raise  # forbidden, no such bucket: another try would be told the same
-
-    return put
+        raise
 
 
 def _retry(attempt: Callable[[], None], deadline: float) -> None:

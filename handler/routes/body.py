@@ -1,4 +1,4 @@
-"""A request in; the bytes of its picture, or several, out: raw, from a form, from JSON."""
+"""Reads the encoded picture, or several, out of a request's body: raw bytes, a form, or JSON."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from handler.http.gateway import Request
+from handler.http.request import Request
 from handler.problems import BadRequest, Problem, TooManyPictures
 
 MAX_PARTS = 32  # of a form, or twice the pictures that it may have
 
-Sent = bytes | Problem  # one of several pictures, or why it is none
-Source = Callable[[str, object], bytes]  # who is calling, what they named; raises Problems
+ImageBytes = bytes | Problem  # one of several pictures, or why it cannot be read
+ImageSource = Callable[[str, object], bytes]  # the caller, what they name; raises Problems
 
 
 def read_image(request: Request) -> bytes:
     """The one picture's bytes. Raises BadRequest, BodyTooLarge, TooManyPictures."""
-    sent = read_images(request, limit=1)
-    if isinstance(sent, list):
+    images = read_images(request, limit=1)
+    if isinstance(images, list):
         raise BadRequest("one picture is read here; a list of them goes to POST /v1/detect")
-    return sent
+    return images
 
 
 def read_images(
-    request: Request, *, limit: int, elsewhere: Mapping[str, Source] | None = None
-) -> bytes | list[Sent]:
-    """A picture's bytes, however the body carries them; a list where it carries a list.
+    request: Request, *, limit: int, sources: Mapping[str, ImageSource] | None = None
+) -> bytes | list[ImageBytes]:
+    """A picture's bytes, however the body carries them; a list where the body carries a list.
 
-    A form with several files is a list, and so is JSON with `images`. elsewhere: JSON's members
+    A form with several files is a list, and so is JSON with `images`. sources: by the JSON members
     that name a picture in place of carrying it. Raises BadRequest, BodyTooLarge, TooManyPictures,
     and what the sources raise.
     """
@@ -38,14 +38,14 @@ def read_images(
         files = read_files(request, body, limit=limit)
         if len(files) == 1:
             return _check_file(*files[0])
-        return [_or_problem(_check_file, name, data) for name, data in files]
-    # No picture starts with a brace; JSON's label is believed only of what is text.
+        return [_or_problem(_check_file, name, image_bytes) for name, image_bytes in files]
+    # No picture starts with a brace; the media type JSON is believed of text only.
     if body.lstrip()[:1] == b"{" or (media_type(request) == "application/json" and _is_text(body)):
         document = parse_json(body)
-        for name, source in (elsewhere or {}).items():
+        for name, source in (sources or {}).items():
             if isinstance(document, dict) and document.keys() == {name}:
                 return source(request.caller, document[name])
-        return _from_json(document, limit, list(elsewhere or {}))
+        return _from_json(document, limit, list(sources or {}))
     return body
 
 
@@ -77,22 +77,22 @@ def read_files(request: Request, body: bytes, *, limit: int) -> list[tuple[str, 
     parts: list[tuple[str, bool, bytearray]] = []  # name, whether it is a file, content
     try:
         boundary = multipart.parse_options_header(content_type)[1].get("boundary", "")
-        most = max(MAX_PARTS, 2 * limit)
-        with multipart.PushMultipartParser(boundary, max_segment_count=most) as parser:
+        max_parts = max(MAX_PARTS, 2 * limit)
+        with multipart.PushMultipartParser(boundary, max_segment_count=max_parts) as parser:
             for event in parser.parse(body):
                 if isinstance(event, multipart.MultipartSegment):
                     parts.append((event.name, event.filename is not None, bytearray()))
                 elif event:
                     parts[-1][2].extend(event)
-    except ValueError as error:  # as the library's own are, and those of a part's encoding
+    except ValueError as error:  # the base of the library's errors, and of a part's encoding
         raise BadRequest(f"the body is no well-formed multipart/form-data ({error})") from None
-    files = [(name, bytes(data)) for name, is_file, data in parts if is_file]
+    files = [(name, bytes(content)) for name, is_file, content in parts if is_file]
     if not files:
         names = [name for name, _, _ in parts]
         raise BadRequest(
             f"the form has no file; expected a part with a filename, its fields are {names}"
         )
-    check_count(len(files), limit)
+    _check_count(len(files), limit)
     return files
 
 
@@ -115,41 +115,41 @@ def decode_base64(text: str, name: str = "image") -> bytes:
     try:
         if any(space in text for space in " \r\n\t"):  # folded, as mail and `base64` write it
             text = "".join(text.split())
-        data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        image_bytes = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError as error:
         raise BadRequest(f"{name} is not base64 ({error})") from None
-    if not data:
+    if not image_bytes:
         raise BadRequest(f"{name} is empty; expected a picture's bytes in base64")
-    return data
+    return image_bytes
 
 
-def check_count(count: int, limit: int) -> None:
-    if count > limit:
-        raise TooManyPictures(f"{count} pictures came at once, at most {limit} are read")
-
-
-def _from_json(document: Any, limit: int, elsewhere: list[str]) -> bytes | list[Sent]:
+def _from_json(document: Any, limit: int, sources: list[str]) -> bytes | list[ImageBytes]:
     members = document if isinstance(document, dict) and len(document) == 1 else {}
     text, texts = members.get("image"), members.get("images")
     if isinstance(text, str):
         return decode_base64(text)
     if isinstance(texts, list) and texts and all(isinstance(each, str) for each in texts):
-        check_count(len(texts), limit)
+        _check_count(len(texts), limit)
         return [_or_problem(decode_base64, each, f"images[{i}]") for i, each in enumerate(texts)]
-    named = "".join(f', or {{"{name}": "…"}}' for name in elsewhere)
+    named = "".join(f', or {{"{name}": "…"}}' for name in sources)
     raise BadRequest(
         'expected JSON like {"image": "<base64 or data URI>"}, or {"images": [the same, …]}'
         f"{named}, and nothing else in it; thresholds and labels go into the query"
     )
 
 
-def _check_file(name: str, data: bytes) -> bytes:
-    if not data:
+def _check_count(count: int, limit: int) -> None:
+    if count > limit:
+        raise TooManyPictures(f"{count} pictures came at once, at most {limit} are read")
+
+
+def _check_file(name: str, image_bytes: bytes) -> bytes:
+    if not image_bytes:
         raise BadRequest(f"the form's file {name!r} is empty; choose a picture")
-    return data
+    return image_bytes
 
 
-def _or_problem(read: Callable[[Any, Any], bytes], first: Any, second: Any) -> Sent:
+def _or_problem(read: Callable[[Any, Any], bytes], first: Any, second: Any) -> ImageBytes:
     try:
         return read(first, second)
     except BadRequest as problem:

@@ -1,137 +1,172 @@
-"""`POST /v1/detect`: a picture as bytes, form or JSON in; JSON or the annotated picture out.
+"""`POST /v1/detect`: detections of a picture as JSON, or the annotated picture.
 
-Several pictures in one form or JSON list: a JSON list out, a result or a problem for each.
+A form or a JSON list may carry several pictures; the response is then a list with a result or a
+problem for each.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from aws_lambda_powertools.event_handler import Response
 
 from handler.bundle.manifest import Manifest
 from handler.detection.count_interval import interval
 from handler.detection.detections import Detections
-from handler.detection.detector import Detector, Thresholds
-from handler.detection.predict import predict
+from handler.detection.detector import Thresholds
 from handler.detection.prediction import Prediction, PredictRequest
 from handler.detection.tiling import WHOLE, Grid
-from handler.http.gateway import Request, Route, Routes, json_response
+from handler.http.request import Request, Response, json_response
+from handler.http.route import Route, Routes
 from handler.invocation import Invocation
 from handler.problems import BadRequest, NotAcceptable, Problem, TooManyPictures
+from handler.routes.accept import accepts_json, choose_media_type
 from handler.routes.annotated import annotated
-from handler.routes.body import Sent, Source, read_images
-from handler.routes.parameters import integer, number, tile_grid
+from handler.routes.body import ImageBytes, read_images
+from handler.routes.parameters import integer, labels, number, tile_grid
+from handler.routes.predictor import Predictor
 from handler.storage.uploads import Uploads
 
 PATH = "/v1/detect"
 PARAMETERS = ("score_threshold", "iou_threshold", "max_detections", "labels", "tiles")
-MAX_DETECTIONS = 1000  # keeps the answer, and the record as one log line, well within their limits
-MEDIA = ("application/json", "image/jpeg", "image/png")  # the first is preferred
-LIST_S = 12.0  # within which the last picture of a list is begun; the function has 20
+MAX_DETECTIONS = 1000  # keeps response, and record as one log line, well within their limits
+LIST_S = 12.0  # the last picture of a list is begun within this time; the function has 20 s
 
 
 @dataclass(frozen=True)
-class Options:
-    """What a request asks for besides its picture. class_ids: of the labels to answer with."""
+class DetectOptions:
+    """What a request asks for besides its picture. class_ids: of the labels in the response."""
 
     thresholds: Thresholds
     class_ids: tuple[int, ...]
-    media: str
+    media_type: str
     tiles: Grid | Literal["auto"] = WHOLE
 
 
 def routes(
-    detector: Detector,
-    uploads: Uploads,
-    *,
-    max_pixels: int,
-    max_pictures: int,
-    list_s: float = LIST_S,
+    predictor: Predictor, uploads: Uploads, *, max_pictures: int, list_s: float = LIST_S
 ) -> Routes:
-    """list_s: after so many seconds no further picture of a list is begun."""
+    """list_s: seconds after which no further picture of a list is begun."""
+    endpoint = DetectEndpoint(predictor, uploads, max_pictures, list_s)
+    return {PATH: Route({"POST": endpoint}, is_recorded=True)}
 
-    def detect(request: Request, call: Invocation) -> Response[Any]:
-        call.route = PATH
-        options = read_options(request, detector.manifest)
-        elsewhere: dict[str, Source] = {
-            "upload_id": uploads.read_upload,
-            "s3_uri": lambda _, uri: uploads.read_uri(uri),
-        }
-        sent = read_images(request, limit=max_pictures, elsewhere=elsewhere)
-        if isinstance(sent, list):
-            return detect_each(sent, options, request, call)
-        call.request = PredictRequest(sent, options.thresholds, options.tiles)
-        call.prediction = predict(call.request, detector=detector, max_pixels=max_pixels)
-        shown = _shown(call.prediction, options)
-        if options.media == "application/json":
-            call.total_ms = call.elapsed_ms()
-            return json_response(_answer(call, call.prediction, shown, options, detector.manifest))
-        body = annotated(
-            call.prediction,
-            shown,
-            "PNG" if options.media == "image/png" else "JPEG",
-            request.room_bytes,
+
+@dataclass(frozen=True)
+class DetectEndpoint:
+    predictor: Predictor
+    uploads: Uploads
+    max_pictures: int
+    list_s: float
+
+    def __call__(self, request: Request, invocation: Invocation) -> Response:
+        options = read_options(request, self.predictor.manifest)
+        images = read_images(
+            request,
+            limit=self.max_pictures,
+            sources={
+                "upload_id": self.uploads.read_upload,
+                "s3_uri": lambda _, uri: self.uploads.read_uri(uri),
+            },
         )
+        if isinstance(images, list):
+            return self._detect_each(images, options, request, invocation)
+        predict_request = PredictRequest(images, options.thresholds, options.tiles)
+        prediction = self.predictor.predict(predict_request, invocation)
+        shown = _shown(prediction, options)
+        if options.media_type == "application/json":
+            invocation.total_ms = invocation.elapsed_ms()
+            return json_response(self._result(invocation, prediction, shown, options))
+        kind: Literal["JPEG", "PNG"] = "PNG" if options.media_type == "image/png" else "JPEG"
+        body = annotated(prediction, shown, kind, request.max_response_bytes)
         headers = {"X-Detection-Count": str(len(shown)), "Vary": "Accept"}
-        return Response(200, options.media, body, headers=headers)
+        return Response(200, options.media_type, body, headers)
 
-    def detect_each(
-        pictures: list[Sent], options: Options, request: Request, call: Invocation
-    ) -> Response[Any]:
-        if not _accepts_json(request):
+    def _detect_each(
+        self,
+        images: list[ImageBytes],
+        options: DetectOptions,
+        request: Request,
+        invocation: Invocation,
+    ) -> Response:
+        if not accepts_json(request):
             raise NotAcceptable(
                 "several pictures are answered in JSON only; accept application/json, or send one"
             )
-        texts: list[str] = []
-        room = request.room_bytes
-        for picture in pictures:
-            part = call.part()
-            try:
-                if call.elapsed_ms() > list_s * 1000:
-                    raise TooManyPictures(f"not begun within {list_s:g} s; send fewer at once")
-                left_s = list_s - call.elapsed_ms() / 1000
-                told = detect_one(picture, options, part, left_s)
-                text = json.dumps(told, ensure_ascii=False)
-                if len(text.encode(errors="replace")) > room:
-                    part.prediction = None
-                    raise TooManyPictures("the answer is full; send fewer at once")
-            except Problem as problem:
-                part.problem = (problem.type, problem.detail)
-                told = {"prediction_id": part.id, "problem": problem.body(part.id)}
-                text = json.dumps(told)
+        results: list[str] = []
+        room_bytes = request.max_response_bytes
+        for image_bytes in images:
+            part = invocation.add_part()
+            left_s = self.list_s - invocation.elapsed_ms() / 1000
+            text = self._detect_part(image_bytes, options, part, left_s, room_bytes)
             part.total_ms = part.total_ms or part.elapsed_ms()
-            room -= len(text.encode(errors="replace"))
-            texts.append(text)
-        return Response(200, "application/json", f"[{', '.join(texts)}]")
+            room_bytes -= _size(text)
+            results.append(text)
+        return Response(200, "application/json", f"[{', '.join(results)}]")
 
-    def detect_one(
-        picture: Sent, options: Options, part: Invocation, left_s: float
+    def _detect_part(
+        self,
+        image_bytes: ImageBytes,
+        options: DetectOptions,
+        part: Invocation,
+        left_s: float,
+        room_bytes: int,
+    ) -> str:
+        """The JSON of one of several pictures: its result, or its problem."""
+        try:
+            if left_s < 0:
+                raise TooManyPictures(f"not begun within {self.list_s:g} s; send fewer at once")
+            if isinstance(image_bytes, Problem):
+                raise image_bytes
+            predict_request = PredictRequest(image_bytes, options.thresholds, options.tiles)
+            prediction = self.predictor.predict(predict_request, part, tiles_s=left_s)
+            # The invocation outlives its pictures, whose pixels would add up; a record needs none.
+            part.prediction = prediction.without_pixels()
+            part.total_ms = part.elapsed_ms()
+            result = self._result(part, prediction, _shown(prediction, options), options)
+            text = json.dumps(result, ensure_ascii=False)
+            if _size(text) > room_bytes:
+                part.prediction = None
+                raise TooManyPictures("the answer is full; send fewer at once")
+            return text
+        except Problem as problem:
+            part.problem = (problem.type, problem.detail)
+            return json.dumps({"prediction_id": part.id, "problem": problem.body(part.id)})
+
+    def _result(
+        self,
+        invocation: Invocation,
+        prediction: Prediction,
+        shown: Detections,
+        options: DetectOptions,
     ) -> dict[str, Any]:
-        if isinstance(picture, Problem):
-            raise picture
-        part.request = PredictRequest(picture, options.thresholds, options.tiles)
-        prediction = predict(
-            part.request,
-            detector=detector,
-            max_pixels=max_pixels,
-            tiles_s=left_s,
+        manifest, picture, thresholds = (
+            self.predictor.manifest,
+            prediction.picture,
+            options.thresholds,
         )
-        # The call outlives its pictures, whose pixels would add up: a record does without.
-        nothing = np.empty((0, 0, 3), np.uint8)
-        part.prediction = replace(prediction, picture=replace(prediction.picture, rgb=nothing))
-        part.total_ms = part.elapsed_ms()
-        shown = _shown(prediction, options)
-        return _answer(part, prediction, shown, options, detector.manifest)
+        classes = manifest.classes
+        counts = np.bincount(shown.class_ids, minlength=len(classes)).tolist()
+        return {
+            "prediction_id": invocation.id,
+            "model": {"name": manifest.name, "version": manifest.version},
+            "image": {"width": picture.width, "height": picture.height, "format": picture.format},
+            "count": len(shown),
+            "counts": {classes[class_id]: counts[class_id] for class_id in options.class_ids},
+            "count_interval": _count_interval(len(shown), prediction, options, manifest),
+            "detections": shown.to_json(classes),
+            "thresholds": {
+                "score": thresholds.score,
+                "iou": thresholds.iou,
+                "max_detections": thresholds.max_detections,
+            },
+            "tiles": prediction.grid.to_json() if prediction.grid else None,
+            "timing_ms": invocation.timing_ms(),
+        }
 
-    return {PATH: Route({"POST": detect})}
 
-
-def read_options(request: Request, manifest: Manifest) -> Options:
+def read_options(request: Request, manifest: Manifest) -> DetectOptions:
     """The query and the Accept header. Raises BadRequest, NotAcceptable."""
     values: dict[str, list[str]] = {}
     for name, value in request.query:
@@ -139,122 +174,51 @@ def read_options(request: Request, manifest: Manifest) -> Options:
             raise BadRequest(f"unknown query parameter {name!r}; known are {', '.join(PARAMETERS)}")
         values.setdefault(name, []).append(value)
     classes = tuple(manifest.classes)
-    labels = [label for value in values.pop("labels", []) for label in _labels(value, classes)]
-    for name, given in values.items():
-        if len(given) > 1:
-            raise BadRequest(f"{name} is given {len(given)} times; give it once")
-    once = {name: given[0] for name, given in values.items()}
+    names = [name for value in values.pop("labels", []) for name in labels(value, classes)]
+    for name, repeated in values.items():
+        if len(repeated) > 1:
+            raise BadRequest(f"{name} is given {len(repeated)} times; give it once")
+    query = {name: value for name, [value] in values.items()}
     defaults = manifest.thresholds
-    return Options(
+    return DetectOptions(
         Thresholds(
-            score=number("score_threshold", once.get("score_threshold", defaults.score)),
-            iou=number("iou_threshold", once.get("iou_threshold", defaults.iou)),
+            score=number("score_threshold", query.get("score_threshold", defaults.score)),
+            iou=number("iou_threshold", query.get("iou_threshold", defaults.iou)),
             max_detections=integer(
                 "max_detections",
-                once.get("max_detections", defaults.max_detections),
+                query.get("max_detections", defaults.max_detections),
                 most=max(defaults.max_detections, MAX_DETECTIONS),
             ),
         ),
-        class_ids=tuple(map(classes.index, labels)) or tuple(range(len(classes))),
-        media=choose_media(request.headers.get("accept", "")),
-        tiles=tile_grid("tiles", once.get("tiles", "none")),
+        class_ids=tuple(map(classes.index, names)) or tuple(range(len(classes))),
+        media_type=choose_media_type(request.headers.get("accept", "")),
+        tiles=tile_grid("tiles", query.get("tiles", "none")),
     )
 
 
-def choose_media(accept: str, offers: Sequence[str] = MEDIA) -> str:
-    """The media type to answer with, by an Accept header. Raises NotAcceptable."""
-    ranked = []
-    for order, offer in enumerate(offers):
-        weights = [
-            (_closeness(offer, name), weight)
-            for name, weight in _accepted(accept)
-            if _closeness(offer, name)
-        ]
-        # An offer's weight is its closest range's; of equal ones the closer wins, then our order.
-        closeness, weight = max(weights, default=(0, 0.0))
-        if weight > 0:
-            ranked.append((-weight, -closeness, order, offer))
-    if not ranked:
-        raise NotAcceptable(f"Accept is {accept!r}; the answer can be {', '.join(offers)}")
-    return min(ranked)[-1]
-
-
-def _answer(
-    call: Invocation,
-    prediction: Prediction,
-    shown: Detections,
-    options: Options,
-    manifest: Manifest,
-) -> dict[str, Any]:
-    picture, thresholds = prediction.picture, options.thresholds
-    counts = np.bincount(shown.class_ids, minlength=len(manifest.classes)).tolist()
-    return {
-        "prediction_id": call.id,
-        "model": {"name": manifest.name, "version": manifest.version},
-        "image": {"width": picture.width, "height": picture.height, "format": picture.format},
-        "count": len(shown),
-        "counts": {manifest.classes[class_id]: counts[class_id] for class_id in options.class_ids},
-        "count_interval": _count_interval(len(shown), prediction, options, manifest),
-        "detections": shown.to_json(manifest.classes),
-        "thresholds": {
-            "score": thresholds.score,
-            "iou": thresholds.iou,
-            "max_detections": thresholds.max_detections,
-        },
-        "tiles": prediction.grid.to_json() if prediction.grid else None,
-        "timing_ms": call.timing_ms(),
-    }
-
-
 def _count_interval(
-    count: int, prediction: Prediction, options: Options, manifest: Manifest
+    count: int, prediction: Prediction, options: DetectOptions, manifest: Manifest
 ) -> dict[str, int | float] | None:
-    """Null where the bundle is not calibrated, or not for what was asked: other thresholds, tiles,
+    """None where the bundle is not calibrated, or not for this request: other thresholds, tiles,
     some classes only, or a list that may have been cut."""
-    calibration, asked = manifest.count_calibration, options.thresholds
+    calibration, thresholds = manifest.count_calibration, options.thresholds
     if (
         calibration is None
         or prediction.grid is not None
-        or (asked.score, asked.iou) != (calibration.score_threshold, calibration.iou_threshold)
+        or (thresholds.score, thresholds.iou)
+        != (calibration.score_threshold, calibration.iou_threshold)
         or len(options.class_ids) != len(manifest.classes)
-        or count >= asked.max_detections
+        or count >= thresholds.max_detections
     ):
         return None
     low, high = interval(count, calibration)
     return {"low": low, "high": high, "coverage": calibration.coverage}
 
 
-def _shown(prediction: Prediction, options: Options) -> Detections:
-    chosen = np.isin(prediction.detections.class_ids, options.class_ids)
-    return prediction.detections.select(chosen)
+def _shown(prediction: Prediction, options: DetectOptions) -> Detections:
+    is_shown = np.isin(prediction.detections.class_ids, options.class_ids)
+    return prediction.detections.select(is_shown)
 
 
-def _accepts_json(request: Request) -> bool:
-    """A list may come as JSON even where an annotated picture would be liked more."""
-    try:
-        return choose_media(request.headers.get("accept", ""), MEDIA[:1]) == MEDIA[0]
-    except NotAcceptable:
-        return False
-
-
-def _labels(value: str, classes: Sequence[str]) -> list[str]:
-    labels = [value] if value in classes else value.split(",")  # a label may have a comma in it
-    for label in labels:
-        if label not in classes:
-            raise BadRequest(f"unknown label {label!r}; the model knows {', '.join(classes)[:500]}")
-    return labels
-
-
-def _accepted(accept: str) -> list[tuple[str, float]]:
-    """Media ranges and weights. An empty header accepts all; an unreadable weight is 1."""
-    ranges = []
-    for item in accept.split(","):
-        name, *parameters = (part.strip().lower() for part in item.split(";"))
-        weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-        ranges.append((name, float(weight) if weight.replace(".", "", 1).isdecimal() else 1.0))
-    return [(name, weight) for name, weight in ranges if name] or [("*/*", 1.0)]
-
-
-def _closeness(offer: str, media_range: str) -> int:
-    """How narrowly a media range covers an offer: 3 exactly, 2 its kind, 1 all, 0 not at all."""
-    return {offer: 3, offer.split("/")[0] + "/*": 2, "*/*": 1}.get(media_range, 0)
+def _size(text: str) -> int:
+    return len(text.encode(errors="replace"))

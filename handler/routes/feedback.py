@@ -1,4 +1,4 @@
-"""`POST /v1/predictions/{prediction_id}/feedback`: a correction in; stored, 201 out."""
+"""`POST /v1/predictions/{prediction_id}/feedback`: stores a correction of a prediction."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from handler.bundle.manifest import Manifest
-from handler.http.gateway import Request, Route, Routes, json_response
+from handler.http.request import Request, Response, json_response
+from handler.http.route import Route, Routes
 from handler.invocation import Invocation
 from handler.problems import BadRequest, NotConfigured
 from handler.records import feedback
@@ -28,25 +27,25 @@ MAX_PX = 1_000_000
 def routes(store: Store | None, manifest: Manifest) -> Routes:
     """store: at the root of the prediction log."""
 
-    def answer(request: Request, _: Invocation) -> Response[Any]:
+    def endpoint(request: Request, _: Invocation) -> Response:
         if store is None:
             raise NotConfigured("feedback is not kept here: this deployment has no PREDICTION_LOG")
-        said = read(parse_json(read_body(request)), manifest.classes)
-        given = feedback.save(store, request.params["prediction_id"], said, manifest)
+        correction = read_correction(parse_json(read_body(request)), manifest.classes)
+        saved = feedback.save(store, request.path_params["prediction_id"], correction, manifest)
         return json_response(
             {
-                "feedback_id": given.feedback_id,
-                "prediction_id": given.prediction_id,
-                "count": given.count,
-                "counts": given.counts,
+                "feedback_id": saved.feedback_id,
+                "prediction_id": saved.prediction_id,
+                "count": saved.count,
+                "counts": saved.counts,
             },
             201,
         )
 
-    return {PATH: Route({"POST": answer})}
+    return {PATH: Route({"POST": endpoint})}
 
 
-def read(document: object, classes: Sequence[str]) -> Correction:
+def read_correction(document: object, classes: Sequence[str]) -> Correction:
     """The JSON as a correction. Raises BadRequest."""
     if not isinstance(document, dict) or not document.keys() <= set(MEMBERS):
         raise BadRequest(
@@ -54,7 +53,7 @@ def read(document: object, classes: Sequence[str]) -> Correction:
             '0, "ymin": 0, "xmax": 9, "ymax": 9}}]}, with a "comment" if you like, and nothing else'
         )
     count, comment = document.get("count"), document.get("comment")
-    detections = _detections(document.get("detections"), classes)
+    detections = _read_detections(document.get("detections"), classes)
     if count is not None:
         if not isinstance(count, int) or isinstance(count, bool):
             raise BadRequest(f"count must be a whole number, not {str(count)[:40]!r}")
@@ -72,25 +71,25 @@ def read(document: object, classes: Sequence[str]) -> Correction:
     return Correction(len(detections), counts, detections, comment)
 
 
-def _detections(given: object, classes: Sequence[str]) -> list[dict[str, Any]] | None:
-    if given is None:
+def _read_detections(value: object, classes: Sequence[str]) -> list[dict[str, Any]] | None:
+    if value is None:
         return None
-    if not isinstance(given, list) or len(given) > MAX_DETECTIONS:
+    if not isinstance(value, list) or len(value) > MAX_DETECTIONS:
         raise BadRequest(f"detections must be a list of at most {MAX_DETECTIONS:,}")
-    return [_detection(f"detections[{at}]", each, classes) for at, each in enumerate(given)]
+    return [_read_detection(f"detections[{at}]", each, classes) for at, each in enumerate(value)]
 
 
-def _detection(where: str, given: object, classes: Sequence[str]) -> dict[str, Any]:
-    if not isinstance(given, Mapping) or given.get("label") not in classes:
-        label = given.get("label") if isinstance(given, Mapping) else given
+def _read_detection(name: str, value: object, classes: Sequence[str]) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or value.get("label") not in classes:
+        label = value.get("label") if isinstance(value, Mapping) else value
         raise BadRequest(
-            f"{where} must have a label that the model knows ({', '.join(classes)[:500]}), "
+            f"{name} must have a label that the model knows ({', '.join(classes)[:500]}), "
             f"not {str(label)[:40]!r}"
         )
-    box = given.get("box")
+    box = value.get("box")
     if not isinstance(box, Mapping) or box.keys() != set(CORNERS):
-        raise BadRequest(f"{where}.box must have {', '.join(CORNERS)}, in px, and nothing else")
-    corners = {name: number(f"{where}.box.{name}", box[name], most=MAX_PX) for name in CORNERS}
+        raise BadRequest(f"{name}.box must have {', '.join(CORNERS)}, in px, and nothing else")
+    corners = {side: number(f"{name}.box.{side}", box[side], most=MAX_PX) for side in CORNERS}
     if corners["xmin"] > corners["xmax"] or corners["ymin"] > corners["ymax"]:
-        raise BadRequest(f"{where}.box ends before it begins: {corners}")
-    return {"label": given["label"], "box": corners}  # a score, if it has one, is the model's
+        raise BadRequest(f"{name}.box ends before it begins: {corners}")
+    return {"label": value["label"], "box": corners}  # a score, if there is one, is the model's

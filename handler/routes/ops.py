@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from aws_lambda_powertools.event_handler import Response
-
 from handler.bundle.manifest import Manifest
-from handler.http.gateway import Endpoint, Request, Route, Routes, json_response
+from handler.http.request import Request, Response, json_response
+from handler.http.route import Endpoint, Route, Routes
 from handler.invocation import Invocation
 
 
@@ -19,20 +16,20 @@ def routes(manifest: Manifest) -> Routes:
 
 
 def health(manifest: Manifest) -> Endpoint:
-    """The session was made and ran once at INIT, or there would be no answer at all."""
+    """The session was made and ran once at INIT, or no event would reach this endpoint."""
 
-    def answer(_: Request, __: Invocation) -> Response[Any]:
+    def endpoint(_: Request, __: Invocation) -> Response:
         return json_response(
             {"status": "ok", "model": {"name": manifest.name, "version": manifest.version}}
         )
 
-    return answer
+    return endpoint
 
 
 def model(manifest: Manifest) -> Endpoint:
-    """The manifest, as it lies beside the model."""
+    """The manifest, as it is written beside the model."""
 
-    def answer(_: Request, __: Invocation) -> Response[Any]:
+    def endpoint(_: Request, __: Invocation) -> Response:
         return Response(200, "application/json", manifest.to_json())
 
-    return answer
+    return endpoint

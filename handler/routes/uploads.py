@@ -1,12 +1,9 @@
-"""`POST /v1/uploads`: a large picture's type and size in; a signed URL to put it at out."""
+"""`POST /v1/uploads`: a signed URL to put a picture at that is too large for a request."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from aws_lambda_powertools.event_handler import Response
-
-from handler.http.gateway import Request, Route, Routes, json_response
+from handler.http.request import Request, Response, json_response
+from handler.http.route import Route, Routes
 from handler.invocation import Invocation
 from handler.problems import BadRequest
 from handler.routes.body import parse_json, read_body
@@ -15,19 +12,19 @@ from handler.storage.uploads import Uploads
 
 PATH = "/v1/uploads"
 MEMBERS = {"content_type", "bytes"}
-MOST = 10**9 - 1  # above any MAX_UPLOAD_BYTES that is of use
+MAX_BYTES = 10**9 - 1  # above any MAX_UPLOAD_BYTES that is of use
 
 
 def routes(uploads: Uploads) -> Routes:
-    def answer(request: Request, _: Invocation) -> Response[Any]:
+    def endpoint(request: Request, _: Invocation) -> Response:
         document = parse_json(read_body(request))
         if not isinstance(document, dict) or document.keys() != MEMBERS:
             raise BadRequest(
                 'expected JSON like {"content_type": "image/jpeg", "bytes": 12345678}, and nothing '
                 "else in it"
             )
-        size = integer("bytes", document["bytes"], most=MOST)
-        upload = uploads.presign(request.caller, str(document["content_type"]), size)
+        size_bytes = integer("bytes", document["bytes"], most=MAX_BYTES)
+        upload = uploads.presign(request.caller, str(document["content_type"]), size_bytes)
         return json_response(
             {
                 "upload_id": upload.upload_id,
@@ -39,4 +36,4 @@ def routes(uploads: Uploads) -> Routes:
             201,
         )
 
-    return {PATH: Route({"POST": answer})}
+    return {PATH: Route({"POST": endpoint})}

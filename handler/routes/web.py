@@ -1,8 +1,8 @@
-"""`GET /`: the web page out, whole in one answer; the few files that its installation needs; and
-`GET /docs`, `GET /openapi.json`: the API described.
+"""`GET /`: the web page, whole in one response, and the few files that its installation needs;
+`GET /docs` and `GET /openapi.json`: the API's description.
 
 Style, script and icon are put into the page: a page of five requests would start five cold
-execution environments, and the page needs no address of its own files, behind a stage or not.
+execution environments, and behind a stage or not, the page needs no address of its own files.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
-from handler.http.gateway import Endpoint, Request, Route, Routes
+from handler.http.request import Request, Response
+from handler.http.route import Endpoint, Route, Routes
 from handler.invocation import Invocation
 
 FOLDER = Path(__file__).parents[1] / "web"
@@ -29,7 +27,7 @@ FILES = {
     "/icon-512.png": "image/png",
 }
 PATHS = (PAGE, DOCS, *FILES)
-# What the page's text has, and what takes its place.
+# What the page's text holds in place of the files that are put into it.
 _STYLE = '<link rel="stylesheet" href="style.css">'
 _SCRIPT = re.compile(r'<script src="([\w/]+\.js)"></script>\n')
 _ICON = 'href="icon.svg"'
@@ -37,43 +35,38 @@ _ICON = 'href="icon.svg"'
 
 @dataclass(frozen=True)
 class File:
-    """A file as it is sent. etag: weak, since it stands for the compressed form, too."""
+    """A file as it is sent. etag: weak, since it stands for the gzipped form, too."""
 
     plain: bytes
-    packed: bytes
+    gzipped: bytes
     etag: str
     headers: Mapping[str, str]
-
-
-class Whole(Response[Any]):
-    """A file's bytes as they are: powertools would encode those of a JSON file as JSON again."""
-
-    def is_json(self) -> bool:
-        return False
 
 
 def routes(upload_origins: tuple[str, ...]) -> Routes:
     """upload_origins: where the page may put large pictures."""
     return {
-        path: Route(dict.fromkeys(("GET", "HEAD"), endpoint(path, upload_origins)), is_open=True)
+        path: Route(
+            dict.fromkeys(("GET", "HEAD"), make_endpoint(path, upload_origins)), is_open=True
+        )
         for path in PATHS
     }
 
 
-def endpoint(path: str, upload_origins: tuple[str, ...]) -> Endpoint:
+def make_endpoint(path: str, upload_origins: tuple[str, ...]) -> Endpoint:
     """Files are read on the first request for one, not at INIT: most environments get none."""
 
-    def answer(request: Request, _: Invocation) -> Response[Any]:
+    def endpoint(request: Request, _: Invocation) -> Response:
         file = load(path, upload_origins)
         headers = {**file.headers, "ETag": file.etag, "Vary": "Accept-Encoding"}
-        media = headers.pop("Content-Type")
+        media_type = headers.pop("Content-Type")
         if _is_known(request.headers.get("if-none-match", ""), file.etag):
-            return Whole(304, media, "", headers=headers)
+            return Response(304, media_type, "", headers)
         if not takes_gzip(request.headers.get("accept-encoding", "")):
-            return Whole(200, media, file.plain, headers=headers)
-        return Whole(200, media, file.packed, headers=headers | {"Content-Encoding": "gzip"})
+            return Response(200, media_type, file.plain, headers)
+        return Response(200, media_type, file.gzipped, headers | {"Content-Encoding": "gzip"})
 
-    return answer
+    return endpoint
 
 
 @functools.cache

@@ -96,7 +96,7 @@ def test_it_registers_for_invocations_during_init() -> None:
 def test_work_begins_when_the_runtime_lets_go_of_the_context(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(after_response, "LEAVE_S", WAIT_S)
+    monkeypatch.setattr(after_response, "RESPONSE_SENT_TIMEOUT_S", WAIT_S)
     with extensions() as lambda_:
         after = AfterResponse.start(lambda_.server.address)
         context = lambda_.invoke("1")
@@ -111,7 +111,7 @@ def test_work_begins_when_the_runtime_lets_go_of_the_context(
 def test_a_context_that_somebody_keeps_does_not_hold_the_work_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(after_response, "LEAVE_S", 0.05)
+    monkeypatch.setattr(after_response, "RESPONSE_SENT_TIMEOUT_S", 0.05)
     with extensions() as lambda_:
         after = AfterResponse.start(lambda_.server.address)
         context = lambda_.invoke("1")
@@ -227,7 +227,7 @@ def test_the_work_knows_what_is_left_of_the_invocation() -> None:
 
 def test_no_reference_cycle_keeps_a_context(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reference counting alone frees it: the collector may not come by for minutes."""
-    monkeypatch.setattr(after_response, "LEAVE_S", WAIT_S)
+    monkeypatch.setattr(after_response, "RESPONSE_SENT_TIMEOUT_S", WAIT_S)
     gc.disable()
     try:
         with extensions() as lambda_:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from handler.records.record import PredictionRecord
+from handler.routes import predictor
 from tests.e2e.browser.pictures import squares
 from tests.support.app import App
 from tests.support.pictures import RED, RED_AND_GREEN, jpeg
@@ -106,7 +107,7 @@ def test_what_is_no_http_event_raises(app: App) -> None:
 
 
 def test_a_bug_raises_and_leaves_no_record(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.module.detect, "predict", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(predictor, "predict", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         app.post(jpeg(RED))
     assert app.records() == []
@@ -120,7 +121,7 @@ def test_a_failing_log_does_not_touch_the_answer(
     def refuse(key: str, body: bytes) -> None:
         raise PermissionError(key)
 
-    monkeypatch.setattr(app.module.log, "put", refuse)
+    monkeypatch.setattr(app.module.prediction_log, "put", refuse)
     capsys.readouterr()
     answer = json.loads(app.post(jpeg(RED)).body)
     assert answer["detections"] == good["detections"]

@@ -1,4 +1,4 @@
-"""A manifest in; the app as Gradio's clients want it described out."""
+"""The app as Gradio's clients ask for its description: `config` and `info`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FILE_SCHEMA = {
 
 
 def config(manifest: Manifest, root: str, max_file_bytes: int) -> dict[str, Any]:
-    """The app: one function with four inputs and three outputs. root: its URL, no slash behind."""
+    """The app, one function with four inputs and three outputs. root: its URL, no last slash."""
     components = [
         (1, "image", "Picture", _FILE_SCHEMA),
         (2, "checkbox", "Show labels", {"type": "boolean"}),
@@ -78,7 +78,7 @@ def config(manifest: Manifest, root: str, max_file_bytes: int) -> dict[str, Any]
 
 
 def info(manifest: Manifest) -> dict[str, Any]:
-    """What `/predict` takes and gives, for `view_api` and for default values."""
+    """Inputs and outputs of `/predict`, for `view_api` and for default values."""
     file_type = {"type": "filepath", "description": "a picture's file"}
     score = manifest.thresholds.score
 

@@ -22,7 +22,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from handler.http.gateway import ROOM_BYTES
+from handler.http.events import MAX_RESPONSE_BYTES
 from scripts.paths import ROOT
 from tests.e2e.clients import node
 from tests.e2e.clients.conftest import serving
@@ -145,7 +145,7 @@ def test_a_bad_input_is_a_clear_exception(
 def test_a_file_of_4_mb_goes_through_and_a_larger_one_is_not_even_sent(
     client: Client, tmp_path: Path, space: App
 ) -> None:
-    large = jpeg(RED) + bytes(ROOM_BYTES - 1000 - len(jpeg(RED)))  # JPEG ends before its zeros
+    large = jpeg(RED) + bytes(MAX_RESPONSE_BYTES - 1000 - len(jpeg(RED)))  # JPEG ends before its zeros
     assert client.predict(saved(tmp_path, large))[1] == 1
     with pytest.raises(ValueError, match="exceeds the maximum file size of 4500000 bytes"):
         client.predict(saved(tmp_path, large + bytes(2000)))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from handler.http.auth import ANYONE, authorizer
-from handler.http.gateway import Request
+from handler.http.auth import ANYONE, make_authorizer
+from handler.http.request import Request
 from handler.problems import Forbidden, Unauthorized
 from tests.support.app import App, make_app
 from tests.support.pictures import RED, jpeg
@@ -24,7 +24,9 @@ OPEN = ("/", "/health", "/hf/health", "/manifest.webmanifest", "/icon-192.png")
 def request(
     headers: dict[str, str] | None = None, api_key: str = "", principal: str = ""
 ) -> Request:
-    return Request("/", {}, (), headers or {}, lambda: b"", api_key=api_key, principal=principal)
+    return Request(
+        "GET", "/", "/", (), headers or {}, lambda: b"", 0, api_key=api_key, principal=principal
+    )
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ def test_all_else_asks_for_one(locked: App) -> None:
     """By the routes themselves, so that a new one is not forgotten."""
     for path, route in locked.module.gateway.routes.items():
         target = path.replace("{version:int}", "1").replace("{", "").replace("}", "")
-        for method in route.methods:
+        for method in route.endpoints:
             status = locked.send(method, target).status
             assert (status == 401) != route.is_open, f"{method} {path}: {status}"
 
@@ -116,14 +118,14 @@ def test_each_client_is_told_in_its_own_form(locked: App) -> None:
 
 
 def test_a_key_is_the_same_caller_everywhere_and_another_key_another() -> None:
-    authorize = authorizer(DIGESTS)
+    authorize = make_authorizer(DIGESTS)
     callers = {authorize(request({"x-api-key": KEY})), authorize(request(api_key=KEY))}
     assert callers == {DIGESTS[0].hex()[:16]}
     assert authorize(request({"authorization": f"Bearer {NEXT}"})) not in callers
 
 
 def test_without_keys_the_caller_is_whom_the_api_let_in() -> None:
-    authorize = authorizer([])
+    authorize = make_authorizer([])
     assert authorize(request()) == ANYONE
     assert authorize(request({"x-api-key": "whatever"})) == ANYONE
     one, other = (authorize(request(principal=name)) for name in ("iss a", "iss b"))
@@ -131,7 +133,7 @@ def test_without_keys_the_caller_is_whom_the_api_let_in() -> None:
 
 
 def test_with_keys_an_authorizer_alone_is_not_enough() -> None:
-    authorize = authorizer(DIGESTS)
+    authorize = make_authorizer(DIGESTS)
     with pytest.raises(Unauthorized):
         authorize(request(principal="iss a"))
     with pytest.raises(Forbidden):

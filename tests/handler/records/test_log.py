@@ -138,7 +138,7 @@ def test_a_hanging_sink_is_printed_before_the_invocation_ends() -> None:
         release.set()
 
     out = Out()
-    PredictionLog(hang, out).write(RECORD, within_s=log.LAST_WORD_S + 0.05)
+    PredictionLog(hang, out).write(RECORD, within_s=log.PRINT_BEFORE_END_S + 0.05)
     assert release.is_set()
     assert kept(out) == [RECORD]
 
@@ -155,7 +155,7 @@ def test_it_is_printed_once_where_the_sink_fails_after_hanging() -> None:
         raise PermissionError("too late")
 
     out = Out()
-    PredictionLog(hang, out).write(RECORD, within_s=log.LAST_WORD_S + 0.05)
+    PredictionLog(hang, out).write(RECORD, within_s=log.PRINT_BEFORE_END_S + 0.05)
     assert kept(out) == [RECORD]
 
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from handler.http.gateway import ALB_ROOM_BYTES
+from handler.http.events import MAX_ALB_RESPONSE_BYTES
 from handler.problems import NotAcceptable
-from handler.routes.detect import MEDIA, choose_media
+from handler.routes.accept import MEDIA_TYPES, choose_media_type
 from tests.support.app import App, make_app
 from tests.support.pictures import RED, RED_AND_GREEN, jpeg, png
 from tests.support.tiny_bundle import make_tiny_bundle
@@ -119,7 +119,7 @@ def test_a_picture_of_noise_fits_into_an_answer(tmp_path: Path, media: str, form
     with make_app(exact, tmp_path / "log") as app:
         answer = app.post(stream.getvalue(), headers=[("Accept", media)], form=form)
     assert answer.status == 200
-    assert len(answer.body) <= (ALB_ROOM_BYTES if form == "alb" else 4_500_000)
+    assert len(answer.body) <= (MAX_ALB_RESPONSE_BYTES if form == "alb" else 4_500_000)
 
 
 @pytest.mark.parametrize(
@@ -142,16 +142,16 @@ def test_a_picture_of_noise_fits_into_an_answer(tmp_path: Path, media: str, form
     ],
 )
 def test_accept_chooses_the_answer(accept: str, media: str) -> None:
-    assert choose_media(accept) == media
+    assert choose_media_type(accept) == media
 
 
 @pytest.mark.parametrize("accept", ["text/html", "image/webp", "application/json;q=0", "*/*;q=0"])
 def test_what_cannot_be_answered_is_refused(accept: str) -> None:
     with pytest.raises(NotAcceptable, match="the answer can be"):
-        choose_media(accept)
+        choose_media_type(accept)
 
 
 @given(st.text(st.sampled_from("*/,;=.q01 ajpngimxé\ud800"), max_size=60))
 def test_any_accept_header_is_chosen_from_or_refused(accept: str) -> None:
     with suppress(NotAcceptable):
-        assert choose_media(accept) in MEDIA
+        assert choose_media_type(accept) in MEDIA_TYPES

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from handler.bundle.manifest import Manifest
 from handler.problems import NotFound
-from handler.records import feedback, record
+from handler.records import feedback
+from handler.records.record import partition
 from handler.storage.store import FolderStore
 from scripts.local.http_event import HttpResponse
 from tests.support.app import App, make_app
@@ -229,7 +230,7 @@ def test_a_prediction_is_looked_for_through_two_days_newest_first(
     manifest: Manifest = app.module.detector.manifest
     now = datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
     at = (now - timedelta(hours=hours_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    where = record.partition(manifest.name, manifest.version, at)
+    where = partition(manifest.name, manifest.version, at)
     store = Counting(tmp_path)
     store.put(f"predictions/{where}/{UNKNOWN}.json.gz", b"")
     Counting.asked = 0

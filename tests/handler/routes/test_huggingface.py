@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from handler.problems import Forbidden
-from handler.routes.huggingface import problem_form
+from handler.routes.huggingface import problem_format
 from scripts.local.http_event import FORMS
 from tests.support.app import App
 from tests.support.pictures import RED_AND_GREEN, jpeg
@@ -110,5 +110,5 @@ def test_health_lies_below_each_url(app: App, path: str) -> None:
 
 
 def test_a_403_has_its_reason_where_the_python_client_looks() -> None:
-    answer = problem_form(Forbidden("this key is not known – here"), "id")
+    answer = problem_format(Forbidden("this key is not known – here"), "id")
     assert answer.headers["X-Error-Message"] == "this key is not known ? here"

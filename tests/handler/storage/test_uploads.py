@@ -97,7 +97,7 @@ def test_type_length_and_a_short_life_are_signed(app: App) -> None:
 
 def test_another_signature_for_another_type_or_length(app: App) -> None:
     """The headers are of what is signed, not beside it."""
-    client = app.module.uploads._client
+    client = app.module.upload_store._client
     signed = {
         client.generate_presigned_url(
             "put_object",

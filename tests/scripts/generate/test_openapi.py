@@ -37,7 +37,7 @@ def test_it_has_the_routes_that_the_function_has(app: App) -> None:
     ours = {
         (re.sub(r":int}", "}", path), method.lower())
         for path, route in app.module.gateway.routes.items()
-        for method in route.methods
+        for method in route.endpoints
     }
     told = {(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods}
     assert told == ours, (
@@ -47,7 +47,7 @@ def test_it_has_the_routes_that_the_function_has(app: App) -> None:
 
 def test_it_says_what_is_open(app: App) -> None:
     for path, route in app.module.gateway.routes.items():
-        for method in route.methods:
+        for method in route.endpoints:
             told = DOCUMENT["paths"][path.replace(":int}", "}")][method.lower()]
             assert (told.get("security") == []) is route.is_open, path
 

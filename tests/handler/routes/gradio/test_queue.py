@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from handler.routes.gradio import queue
+from handler.routes import predictor
+from handler.routes.gradio import sessions
 from handler.storage.store import FolderStore
 from scripts.local.http_event import to_response
 from tests.support.app import App, make_app
@@ -170,7 +171,7 @@ def test_an_upload_that_is_no_form_is_refused(app: App, tmp_path: Path) -> None:
 def test_a_prediction_that_never_ends_is_told_of(
     app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "STREAM_S", 0.2)
+    monkeypatch.setattr(sessions, "STREAM_S", 0.2)
     FolderStore(tmp_path / "store").put(f"sessions/{SESSION}/lost", b"")
     [event] = events(app)
     assert (event["event_id"], event["success"]) == ("lost", False)
@@ -181,7 +182,7 @@ def test_a_prediction_that_never_ends_is_told_of(
 def test_a_bug_leaves_no_event_that_a_stream_would_wait_for(
     app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "predict", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(predictor, "predict", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         join(app)
     assert kept(tmp_path) == []

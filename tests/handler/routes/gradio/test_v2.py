@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handler.http.gateway import ALB_ROOM_BYTES, ROOM_BYTES
+from handler.http.events import MAX_ALB_RESPONSE_BYTES, MAX_RESPONSE_BYTES
 from scripts.local.http_event import FORMS
 from tests.support.app import App, make_app
 from tests.support.pictures import RED_AND_GREEN, encoded, jpeg
@@ -99,7 +99,7 @@ def test_a_picture_of_noise_fits_into_an_answer(tmp_path: Path, form: str) -> No
     exact = make_tiny_bundle(tmp_path / "exact", rule="opencv-linear")  # decodes it at full size
     with make_app(exact, tmp_path / "log") as app:
         text = predict(app, uri, form=form)["data"][0]
-    room = ALB_ROOM_BYTES if form == "alb" else ROOM_BYTES
+    room = MAX_ALB_RESPONSE_BYTES if form == "alb" else MAX_RESPONSE_BYTES
     assert len(text) <= room * 4 / 3 + 100
 
 

@@ -1,0 +1,51 @@
+"""The request that a route answers, and its response: the same for every form of event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client sent.
+
+    method: upper case. path: as the client sent it, its stage included. route_path: the same
+    without the stage and a last slash; routes are matched by it. path_params: by the names in the
+    route's template. query: (name, value) pairs, decoded, without an api_key. headers: by
+    lower-case names. read_body: returns the body's bytes; raises BadRequest, BodyTooLarge.
+    max_response_bytes: of the response's body. api_key: of the query, empty for none. principal:
+    identity from API Gateway's authorizer (a JWT's issuer and subject, IAM's ARN), empty for none.
+    caller: who sends the request, as `auth` says.
+    """
+
+    method: str
+    path: str
+    route_path: str
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    read_body: Callable[[], bytes]
+    max_response_bytes: int
+    api_key: str = ""
+    principal: str = ""
+    path_params: Mapping[str, str] = field(default_factory=dict)
+    caller: str = ""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a client gets. body: bytes where it is no text. headers: without the Content-Type."""
+
+    status: int
+    media_type: str
+    body: str | bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def with_headers(self, headers: Mapping[str, str]) -> Response:
+        return replace(self, headers={**self.headers, **headers})
+
+
+def json_response(body: Mapping[str, Any] | Sequence[Any], status: int = 200) -> Response:
+    return Response(status, "application/json", json.dumps(body, ensure_ascii=False))

@@ -1,0 +1,37 @@
+"""The predictor that every detection route calls; it notes predictions for their records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handler.bundle.manifest import Manifest
+from handler.detection.detector import Detector
+from handler.detection.predict import TILES_S, predict
+from handler.detection.prediction import Prediction, PredictRequest
+from handler.invocation import Invocation
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Made once, at INIT. max_pixels: of a picture's upright original."""
+
+    detector: Detector
+    max_pixels: int
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.detector.manifest
+
+    def predict(
+        self, request: PredictRequest, invocation: Invocation, *, tiles_s: float = TILES_S
+    ) -> Prediction:
+        """Predict, and note request and prediction on the invocation for its record.
+
+        Raises what detection.predict raises.
+        """
+        invocation.request = request
+        prediction = predict(
+            request, detector=self.detector, max_pixels=self.max_pixels, tiles_s=tiles_s
+        )
+        invocation.prediction = prediction
+        return prediction

@@ -1,0 +1,56 @@
+"""What an invocation leaves in CloudWatch: one log line; metrics where its route is recorded."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
+from handler.invocation import Invocation
+
+SERVICE = "icebox"
+
+
+class Telemetry:
+    """log_level: a level's name. score_threshold: the model's own."""
+
+    def __init__(self, *, log_level: str, score_threshold: float) -> None:
+        self.logger = Logger(service=SERVICE, level=log_level)
+        self.metrics = Metrics(namespace="Icebox", service=SERVICE)
+        self._score_threshold = score_threshold
+
+    def report(self, invocation: Invocation, status: int) -> None:
+        """Log the answered invocation; where its route is recorded, write its metrics."""
+        self.logger.info(
+            "answered",
+            extra={
+                "prediction_id": invocation.id,
+                "route": invocation.route or None,
+                "status": status,
+                "timing_ms": invocation.timing_ms(),
+                **_outcome(invocation),
+            },
+        )
+        if invocation.route:
+            self._write_metrics(invocation)
+
+    def _write_metrics(self, invocation: Invocation) -> None:
+        add = self.metrics.add_metric
+        for each in invocation.recorded():
+            add("Rejected", MetricUnit.Count, int(each.problem is not None))
+            if each.prediction:
+                # By the model's own threshold: clients of any threshold are one measure.
+                detections = each.prediction.output.above(self._score_threshold)
+                add("Detections", MetricUnit.Count, len(detections))
+                for name, milliseconds in each.timing_ms().items():
+                    add(f"{name.capitalize()}Time", MetricUnit.Milliseconds, milliseconds)
+        if invocation.cold_start:
+            add("ColdStart", MetricUnit.Count, 1)
+        self.metrics.flush_metrics()
+
+
+def _outcome(invocation: Invocation) -> dict[str, object]:
+    """The count of all pictures, or what was wrong."""
+    if invocation.problem:
+        return dict(zip(("problem", "detail"), invocation.problem, strict=True))
+    predictions = [each.prediction for each in invocation.recorded() if each.prediction]
+    return {"count": sum(len(each.detections) for each in predictions)} if predictions else {}
