@@ -22,10 +22,10 @@ from PIL import Image
 
 from scripts.local.http_event import HttpRequest, to_http_api, to_response
 from scripts.local.invoke import Function
-from tests.handler.images.test_decode import CRASHING_HEIC, HEIC
 from tests.support import docker as containers
 from tests.support.app import App, make_app
 from tests.support.docker import ROOT, SAM, docker, sam
+from tests.support.image_files import CRASHING_HEIC, HEIC
 
 pytestmark = pytest.mark.skipif(containers.why_not() is not None, reason=str(containers.why_not()))
 EVENTS = ROOT / "events"
