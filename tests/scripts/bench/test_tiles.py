@@ -8,7 +8,7 @@ from PIL import Image
 
 from scripts.bench import tiles
 from scripts.model.dataset import read_labelled_pictures
-from tests.scripts.model.test_dataset import voc
+from tests.support.labelled_picture import write_labelled_picture
 from tests.support.tiny_bundle import make_tiny_bundle, paint
 
 
@@ -19,7 +19,7 @@ def squares(tmp_path: Path) -> Path:
     folder.mkdir()
     for number in range(8):
         box = (40 * number, 80, 40 * number + 40, 120)
-        voc(folder, f"{number}.png", [("red", box)])
+        write_labelled_picture(folder, f"{number}.png", [("red", box)])
         Image.fromarray(paint(400, 400, [("red", box)])).save(folder / f"{number}.png")
     return folder
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.scripts.model.test_dataset import voc
+from tests.support.labelled_picture import write_labelled_picture
 from tests.support.tiny_bundle import paint
 
 
@@ -22,6 +22,6 @@ def squares(tmp_path: Path) -> Path:
         places = rng.choice(4, size=1 + number % 3, replace=False)
         shown = [("red", (int(at) * 160, 80, int(at) * 160 + 80, 160)) for at in places]
         labels = shown if number < 19 else [*shown, ("green", (400, 400, 480, 480))]
-        voc(folder, f"{number:02}.png", labels)
+        write_labelled_picture(folder, f"{number:02}.png", labels)
         Image.fromarray(paint(640, 640, shown)).save(folder / f"{number:02}.png")
     return folder

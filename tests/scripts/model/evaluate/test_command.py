@@ -10,7 +10,7 @@ from PIL import Image
 
 from scripts.model.dataset import DatasetError, read_labelled_pictures
 from scripts.model.evaluate.__main__ import main
-from tests.scripts.model.test_dataset import voc
+from tests.support.labelled_picture import write_labelled_picture
 from tests.support.tiny_bundle import make_tiny_bundle, paint
 
 
@@ -18,7 +18,7 @@ def test_the_whole_run_from_files(
     tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     squares = [("red", (80, 80, 160, 160)), ("red", (320, 240, 400, 320))]
-    voc(tmp_path, "squares.png", [(colour, box) for colour, box in squares])
+    write_labelled_picture(tmp_path, "squares.png", [(colour, box) for colour, box in squares])
     Image.fromarray(paint(640, 640, squares)).save(tmp_path / "squares.png")
     main([str(tiny_bundle), str(tmp_path)])
     heading, row, of_red = capsys.readouterr().out.splitlines()
@@ -54,7 +54,7 @@ def test_what_cannot_be_calibrated_leaves_the_bundle_alone(squares: Path, tmp_pa
 
 
 def test_labels_the_model_does_not_know(tiny_bundle: Path, tmp_path: Path) -> None:
-    voc(tmp_path, "a.png", [("zebra", (1, 1, 9, 9))])
+    write_labelled_picture(tmp_path, "a.png", [("zebra", (1, 1, 9, 9))])
     with pytest.raises(SystemExit, match=r"zebra.*none of the model's"):
         main([str(tiny_bundle), str(tmp_path)])
 

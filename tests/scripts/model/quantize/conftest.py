@@ -12,7 +12,7 @@ from tests.scripts.model.quantize.layered_bundle import (
     make_network,
     write_network_bundle,
 )
-from tests.scripts.model.test_dataset import voc
+from tests.support.labelled_picture import write_labelled_picture
 from tests.support.tiny_bundle import paint
 
 
@@ -33,7 +33,7 @@ def labelled(tmp_path_factory) -> Path:
             box = (column * CELL, row * CELL, (column + 1) * CELL, (row + 1) * CELL)
             squares.append((colour, box))
             objects.append((colour, box))
-        voc(folder, f"{number}.png", objects)
+        write_labelled_picture(folder, f"{number}.png", objects)
         Image.fromarray(paint(SIDE, SIDE, squares)).save(folder / f"{number}.png")
     return folder
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.scripts.model.test_dataset import voc
+from tests.support.labelled_picture import write_labelled_picture
 from tests.support.tiny_bundle import make_tiny_bundle, paint
 
 SQUARES = [("red", (16, 16, 24, 24)), ("green", (40, 32, 48, 40))]
@@ -24,6 +24,6 @@ def data(tmp_path: Path) -> Path:
     """Three pictures whose squares lie on the grid of the small bundle."""
     folder = tmp_path / "squares"
     for number in range(3):
-        voc(folder, f"{number}.png", SQUARES)
+        write_labelled_picture(folder, f"{number}.png", SQUARES)
         Image.fromarray(paint(64, 64, SQUARES)).save(folder / f"{number}.png")
     return folder

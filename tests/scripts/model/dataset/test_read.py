@@ -7,33 +7,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scripts.model import dataset
-
-VOC = """<annotation><filename>{name}</filename>{objects}</annotation>"""
-OBJECT = (
-    "<object><name>{label}</name><bndbox><xmin>{0}</xmin><ymin>{1}</ymin>"
-    "<xmax>{2}</xmax><ymax>{3}</ymax></bndbox></object>"
-)
-
-
-def voc(
-    folder: Path, name: str, objects: list[tuple[str, tuple[float, ...]]], pictures: str = "."
-) -> None:
-    (folder / pictures).mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (40, 30)).save(folder / pictures / name)
-    inner = "".join(OBJECT.format(*box, label=label) for label, box in objects)
-    (folder / name).with_suffix(".xml").write_text(VOC.format(name=name, objects=inner))
+from scripts.model.dataset import DatasetError, read_labelled_pictures
+from tests.support.labelled_picture import VOC, write_labelled_picture
 
 
 def test_a_picture_without_objects_is_a_picture(tmp_path: Path) -> None:
-    voc(tmp_path, "none.png", [])
-    (only,) = dataset.read(tmp_path)
+    write_labelled_picture(tmp_path, "none.png", [])
+    (only,) = read_labelled_pictures(tmp_path)
     assert only.boxes.shape == (0, 4) and only.labels == ()
 
 
 def test_voc_and_coco_agree(tmp_path: Path) -> None:
     objects = [("cat", (1.0, 2.0, 11.5, 22.0)), ("dog", (3.0, 4.0, 30.0, 20.0))]
-    voc(tmp_path / "voc", "a.png", objects, pictures="images")
+    write_labelled_picture(tmp_path / "voc", "a.png", objects, picture_folder="images")
     coco = tmp_path / "coco"
     coco.mkdir()
     Image.new("RGB", (40, 30)).save(coco / "a.png")
@@ -49,7 +35,10 @@ def test_voc_and_coco_agree(tmp_path: Path) -> None:
             }
         )
     )
-    (from_voc,), (from_coco,) = dataset.read(tmp_path / "voc"), dataset.read(coco)
+    (from_voc,), (from_coco,) = (
+        read_labelled_pictures(tmp_path / "voc"),
+        read_labelled_pictures(coco),
+    )
     assert from_voc.labels == from_coco.labels == ("cat", "dog")
     assert np.array_equal(from_voc.boxes, from_coco.boxes)
     assert from_voc.path.is_file() and from_coco.path.is_file()
@@ -74,10 +63,10 @@ def test_voc_and_coco_agree(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_named(tmp_path: Path, make, says: str) -> None:
     make(tmp_path)
-    with pytest.raises(dataset.DatasetError, match=says):
-        dataset.read(tmp_path)
+    with pytest.raises(DatasetError, match=says):
+        read_labelled_pictures(tmp_path)
 
 
 def test_a_folder_that_is_not_there() -> None:
-    with pytest.raises(dataset.DatasetError, match="no such folder"):
-        dataset.read(Path("nowhere"))
+    with pytest.raises(DatasetError, match="no such folder"):
+        read_labelled_pictures(Path("nowhere"))
