@@ -1,5 +1,7 @@
-"""A foreign graph and its plan in; a network for graph.wrap out: the picture to boxes float32
-[1, A, 4], xyxy in input px, and scores float32 [1, C, A]. All in ONNX's operators of opset 18.
+"""Appends a format's decoding to a foreign graph, as ONNX operators of opset 18.
+
+The result is the network that scripts.model.graph.wrap takes: the picture to boxes float32
+[1, A, 4], xyxy in input px, and scores float32 [1, C, A].
 """
 
 from __future__ import annotations
@@ -8,16 +10,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper, numpy_helper
 
-from scripts.model.adapt.foreign import Foreign
-from scripts.model.adapt.plan import Part, Plan
+from scripts.model.adapt.foreign_model import ForeignModel
+from scripts.model.adapt.reading import FormatReading, OutputSlice
 
 _PREFIX = "foreign/"
 
 
-class _Builder:
-    """Nodes and constants, growing; every method gives the name of its result."""
+class _GraphBuilder:
+    """Nodes and constants, as they are added; every method returns the name of its result."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -28,20 +31,21 @@ class _Builder:
         self.nodes.append(helper.make_node(kind, list(inputs), [result], **attributes))
         return result
 
-    def of(self, value: object, dtype: type = np.float32) -> str:
+    def constant(self, value: object, dtype: type = np.float32) -> str:
         name = f"decode_constant_{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         return name
 
     def reshape(self, source: str, shape: Sequence[int]) -> str:
-        return self.op("Reshape", source, self.of(shape, np.int64))
+        return self.op("Reshape", source, self.constant(shape, np.int64))
 
     def columns(self, source: str, first: int, last: int) -> str:
-        bounds = [self.of([value], np.int64) for value in (first, last, 2)]
-        return self.op("Slice", source, *bounds)
+        """Columns `first` to `last` (exclusive) of [1, A, columns]."""
+        first_last_axis = [self.constant([value], np.int64) for value in (first, last, 2)]
+        return self.op("Slice", source, *first_last_axis)
 
-    def part(self, part: Part) -> str:
-        """float32 [1, A, part.columns]."""
+    def output_slice(self, part: OutputSlice) -> str:
+        """float32 [1, A, part.column_count]."""
         tables = []
         for name in part.outputs:
             values = self.op("Cast", _PREFIX + name, to=TensorProto.FLOAT)
@@ -50,134 +54,166 @@ class _Builder:
                 tables.append(self.op("Transpose", table, perm=[0, 2, 1]))
             else:
                 tables.append(self.reshape(values, [1, -1, part.width]))
-        whole = tables[0] if len(tables) == 1 else self.op("Concat", *tables, axis=1)
-        if part.columns == part.width:
-            return whole
-        return self.columns(whole, part.first, part.first + part.columns)
+        stacked = tables[0] if len(tables) == 1 else self.op("Concat", *tables, axis=1)
+        if part.column_count == part.width:
+            return stacked
+        return self.columns(stacked, part.first, part.first + part.column_count)
 
 
-def network(foreign: Foreign, plan: Plan, ids: Sequence[int]) -> onnx.ModelProto:
-    """ids: the label, or the column, of each class that is answered, in the order of the names."""
+def build_network(
+    foreign: ForeignModel, reading: FormatReading, class_ids: Sequence[int]
+) -> onnx.ModelProto:
+    """The foreign graph with the reading's decoding behind it.
+
+    class_ids: the label, or the column of scores, of each class, in the order of the bundle's
+    names.
+    """
     model = compose.add_prefix(foreign.model, _PREFIX)
-    build = _Builder()
+    builder = _GraphBuilder()
     image = foreign.image
+    foreign_input = _PREFIX + image.name
     if image.rank == 4:
-        build.nodes.append(helper.make_node("Identity", ["image"], [_PREFIX + image.name]))
+        builder.nodes.append(helper.make_node("Identity", ["image"], [foreign_input]))
     else:
-        axis = build.of([0], np.int64)
-        build.nodes.append(helper.make_node("Squeeze", ["image", axis], [_PREFIX + image.name]))
-    front, build.nodes = build.nodes, []
-    boxes = _boxes(build, plan, (image.width, image.height))
-    scores = _scores(build, plan, ids)
-    build.nodes += [
+        batch_axis = builder.constant([0], np.int64)
+        builder.nodes.append(helper.make_node("Squeeze", ["image", batch_axis], [foreign_input]))
+    input_nodes, builder.nodes = builder.nodes, []
+    boxes = _decode_boxes(builder, reading, (image.width, image.height))
+    scores = _decode_scores(builder, reading, class_ids)
+    builder.nodes += [
         helper.make_node("Identity", [boxes], ["boxes"]),
         helper.make_node("Identity", [scores], ["scores"]),
     ]
-    shape = [1, 3, image.height, image.width]
-    if image.layout == "nhwc":
-        shape = [1, image.height, image.width, 3]
     element = helper.np_dtype_to_tensor_dtype(np.dtype(image.dtype))
-    made = model.graph
-    nodes = [*front, *made.node, *build.nodes]
-    del made.node[:], made.input[:], made.output[:], made.value_info[:]
-    made.node.extend(nodes)
-    made.initializer.extend(build.constants)
-    made.input.append(helper.make_tensor_value_info("image", element, shape))
-    made.output.append(helper.make_tensor_value_info("boxes", TensorProto.FLOAT, [1, None, 4]))
-    made.output.append(
-        helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, len(ids), None])
+    graph = model.graph
+    nodes = [*input_nodes, *graph.node, *builder.nodes]
+    del graph.node[:], graph.input[:], graph.output[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(builder.constants)
+    graph.input.append(helper.make_tensor_value_info("image", element, image.batch_shape))
+    graph.output.append(helper.make_tensor_value_info("boxes", TensorProto.FLOAT, [1, None, 4]))
+    graph.output.append(
+        helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, len(class_ids), None])
     )
     del model.metadata_props[:]
     return model
 
 
-def _boxes(build: _Builder, plan: Plan, size: tuple[int, int]) -> str:
-    raw = build.part(plan.boxes)
-    coding = plan.coding
-    if coding == "grid":  # YOLOX: offsets to the cell in cells, logarithms of sizes in cells
-        corner, stride = _cells(plan)
-        place = build.op("Add", build.columns(raw, 0, 2), build.of(corner))
-        places = build.op("Mul", place, build.of(stride))
-        sizes = build.op("Mul", build.op("Exp", build.columns(raw, 2, 4)), build.of(stride))
-        raw, coding = build.op("Concat", places, sizes, axis=2), "cxcywh"
-    if coding == "distribution":  # Generalized Focal Loss: the mean of a distribution over bins
-        bins = plan.boxes.columns // 4
-        corner, stride = _cells(plan)
-        shift = {"corner": 0.0, "middle": 0.5 * stride, "opencv": 0.5 * (stride - 1)}[plan.centre]
-        likely = build.op("Softmax", build.reshape(raw, [1, -1, 4, bins]), axis=3)
-        mean = build.op("MatMul", likely, build.of(np.arange(bins)[:, None]))
-        away = build.op("Mul", build.reshape(mean, [1, -1, 4]), build.of(stride))
-        centre = build.of(corner * stride + shift)
-        first = build.op("Sub", centre, build.columns(away, 0, 2))
-        last = build.op("Add", centre, build.columns(away, 2, 4))
-        raw = build.op("Concat", first, last, axis=2)
-        raw = build.op("Min", build.op("Max", raw, build.of(0.0)), build.of([*size, *size]))
+def _decode_boxes(builder: _GraphBuilder, reading: FormatReading, size: tuple[int, int]) -> str:
+    """float32 [1, A, 4], xyxy in px of the input, whose (width, height) is `size`."""
+    boxes = builder.output_slice(reading.boxes)
+    coding = reading.coding
+    if coding == "grid":
+        boxes, coding = _decode_grid(builder, reading, boxes), "cxcywh"
+    if coding == "distribution":
+        boxes = _decode_distribution(builder, reading, boxes, size)
     elif coding == "yxyx":
-        raw = build.op("Gather", raw, build.of([1, 0, 3, 2], np.int64), axis=2)
+        boxes = builder.op("Gather", boxes, builder.constant([1, 0, 3, 2], np.int64), axis=2)
     elif coding in ("cxcywh", "xywh"):
-        first, extent = build.columns(raw, 0, 2), build.columns(raw, 2, 4)
+        first, extent = builder.columns(boxes, 0, 2), builder.columns(boxes, 2, 4)
         if coding == "cxcywh":
-            half = build.op("Mul", extent, build.of(0.5))
-            corners = (build.op("Sub", first, half), build.op("Add", first, half))
+            half = builder.op("Mul", extent, builder.constant(0.5))
+            corners = (builder.op("Sub", first, half), builder.op("Add", first, half))
         else:
-            corners = (first, build.op("Add", first, extent))
-        raw = build.op("Concat", *corners, axis=2)
-    if plan.units == "normalised":
-        raw = build.op("Mul", raw, build.of([*size, *size]))
-    return raw
+            corners = (first, builder.op("Add", first, extent))
+        boxes = builder.op("Concat", *corners, axis=2)
+    if reading.units == "normalised":
+        boxes = builder.op("Mul", boxes, builder.constant([*size, *size]))
+    return boxes
 
 
-def _cells(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
-    """Cell corners in cells [1, A, 2] as x, y, and strides in px [1, A, 1]; rows of each level."""
-    corners, strides = [], []
-    for stride, columns, rows in plan.cells:
+def _decode_grid(builder: _GraphBuilder, reading: FormatReading, boxes: str) -> str:
+    """YOLOX's coding to cxcywh: offsets to the cell and logarithms of sizes, both in cells."""
+    cell, stride = _cells(reading)
+    offset = builder.op("Add", builder.columns(boxes, 0, 2), builder.constant(cell))
+    centre = builder.op("Mul", offset, builder.constant(stride))
+    extent = builder.op(
+        "Mul", builder.op("Exp", builder.columns(boxes, 2, 4)), builder.constant(stride)
+    )
+    return builder.op("Concat", centre, extent, axis=2)
+
+
+def _decode_distribution(
+    builder: _GraphBuilder, reading: FormatReading, boxes: str, size: tuple[int, int]
+) -> str:
+    """Generalized Focal Loss's coding to xyxy: each side's distance is the mean of a distribution
+    over bins."""
+    bins = reading.boxes.column_count // 4
+    cell, stride = _cells(reading)
+    shifts = {"corner": 0.0, "middle": 0.5 * stride, "opencv": 0.5 * (stride - 1)}
+    probabilities = builder.op("Softmax", builder.reshape(boxes, [1, -1, 4, bins]), axis=3)
+    mean = builder.op("MatMul", probabilities, builder.constant(np.arange(bins)[:, None]))
+    distance = builder.op("Mul", builder.reshape(mean, [1, -1, 4]), builder.constant(stride))
+    centre = builder.constant(cell * stride + shifts[reading.cell_centre])
+    top_left = builder.op("Sub", centre, builder.columns(distance, 0, 2))
+    bottom_right = builder.op("Add", centre, builder.columns(distance, 2, 4))
+    boxes = builder.op("Concat", top_left, bottom_right, axis=2)
+    boxes = builder.op("Max", boxes, builder.constant(0.0))
+    return builder.op("Min", boxes, builder.constant([*size, *size]))
+
+
+def _cells(reading: FormatReading) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Each cell's column and row [1, A, 2], and its stride in px [1, A, 1]; row by row, level by
+    level."""
+    cells, strides = [], []
+    for stride, columns, rows in reading.levels:
         y, x = np.mgrid[0:rows, 0:columns]
-        corners.append(np.stack([x.ravel(), y.ravel()], 1))
+        cells.append(np.stack([x.ravel(), y.ravel()], 1))
         strides.append(np.full((rows * columns, 1), stride))
     return (
-        np.concatenate(corners)[np.newaxis].astype(np.float32),
+        np.concatenate(cells)[np.newaxis].astype(np.float32),
         np.concatenate(strides)[np.newaxis].astype(np.float32),
     )
 
 
-def _scores(build: _Builder, plan: Plan, ids: Sequence[int]) -> str:
-    """float32 [1, len(ids), A]."""
-    raw = build.part(plan.scores)
-    if plan.activation == "sigmoid":
-        raw = build.op("Sigmoid", raw)
-    elif plan.activation == "softmax":
-        raw = build.op("Softmax", raw, axis=2)
-    if plan.count is not None:  # rows from the count on are padding
-        raw = build.op("Mul", raw, _before(build, plan.count, raw))
-    if plan.labels is not None:
-        numbers = build.of(np.asarray(ids).reshape(1, -1, 1), np.int64)
-        labels = build.op("Cast", build.op("Round", build.part(plan.labels)), to=TensorProto.INT64)
-        own = build.op("Equal", build.op("Transpose", labels, perm=[0, 2, 1]), numbers)
-        by_row = build.op("Transpose", raw, perm=[0, 2, 1])
-        return build.op("Mul", build.op("Cast", own, to=TensorProto.FLOAT), by_row)
-    if list(ids) != list(range(plan.scores.columns)):
-        raw = build.op("Gather", raw, build.of(list(ids), np.int64), axis=2)
-    if plan.objectness is not None:
-        raw = build.op("Mul", raw, build.part(plan.objectness))
-    scores = build.op("Transpose", raw, perm=[0, 2, 1])
-    if plan.one_label and len(ids) > 1:
-        best = build.op("ArgMax", scores, axis=1, keepdims=1)
-        places = build.of(np.arange(len(ids)).reshape(1, -1, 1), np.int64)
-        own = build.op("Equal", best, places)
-        scores = build.op("Mul", scores, build.op("Cast", own, to=TensorProto.FLOAT))
+def _decode_scores(builder: _GraphBuilder, reading: FormatReading, class_ids: Sequence[int]) -> str:
+    """float32 [1, len(class_ids), A]."""
+    scores = builder.output_slice(reading.scores)
+    if reading.activation == "sigmoid":
+        scores = builder.op("Sigmoid", scores)
+    elif reading.activation == "softmax":
+        scores = builder.op("Softmax", scores, axis=2)
+    if reading.count_output is not None:
+        is_detection = _rows_before_count(builder, reading.count_output, scores)
+        scores = builder.op("Mul", scores, is_detection)
+    if reading.labels is not None:
+        return _spread_by_label(builder, scores, reading.labels, class_ids)
+    if list(class_ids) != list(range(reading.scores.column_count)):
+        columns = builder.constant(list(class_ids), np.int64)
+        scores = builder.op("Gather", scores, columns, axis=2)
+    if reading.objectness is not None:
+        scores = builder.op("Mul", scores, builder.output_slice(reading.objectness))
+    scores = builder.op("Transpose", scores, perm=[0, 2, 1])
+    if reading.single_label and len(class_ids) > 1:
+        best = builder.op("ArgMax", scores, axis=1, keepdims=1)
+        rows = builder.constant(np.arange(len(class_ids)).reshape(1, -1, 1), np.int64)
+        is_best = builder.op("Cast", builder.op("Equal", best, rows), to=TensorProto.FLOAT)
+        scores = builder.op("Mul", scores, is_best)
     return scores
 
 
-def _before(build: _Builder, count: str, rows: str) -> str:
-    """1.0 for rows before the count, else 0.0: float32 [1, A, 1]."""
-    scalar = build.of([], np.int64)
-    most = build.op("Shape", rows, start=1, end=2)
-    every = build.op(
+def _spread_by_label(
+    builder: _GraphBuilder, scores: str, labels: OutputSlice, class_ids: Sequence[int]
+) -> str:
+    """Scores [1, A, 1] to [1, len(class_ids), A]: each in the row of its label, 0 in the others."""
+    numbers = builder.constant(np.asarray(class_ids).reshape(1, -1, 1), np.int64)
+    rounded = builder.op("Round", builder.output_slice(labels))
+    label = builder.op("Cast", rounded, to=TensorProto.INT64)
+    is_label = builder.op("Equal", builder.op("Transpose", label, perm=[0, 2, 1]), numbers)
+    by_column = builder.op("Transpose", scores, perm=[0, 2, 1])
+    return builder.op("Mul", builder.op("Cast", is_label, to=TensorProto.FLOAT), by_column)
+
+
+def _rows_before_count(builder: _GraphBuilder, count_output: str, rows: str) -> str:
+    """float32 [1, A, 1]: 1 for rows before the count, 0 for padding."""
+    scalar = builder.constant([], np.int64)
+    row_count = builder.op("Shape", rows, start=1, end=2)
+    numbers = builder.op(
         "Range",
-        build.of(0, np.int64),
-        build.op("Reshape", most, scalar),
-        build.of(1, np.int64),
+        builder.constant(0, np.int64),
+        builder.op("Reshape", row_count, scalar),
+        builder.constant(1, np.int64),
     )
-    given = build.op("Cast", _PREFIX + count, to=TensorProto.INT64)
-    own = build.op("Less", every, build.op("Reshape", given, scalar))
-    return build.reshape(build.op("Cast", own, to=TensorProto.FLOAT), [1, -1, 1])
+    count = builder.op("Cast", _PREFIX + count_output, to=TensorProto.INT64)
+    is_before = builder.op("Less", numbers, builder.op("Reshape", count, scalar))
+    return builder.reshape(builder.op("Cast", is_before, to=TensorProto.FLOAT), [1, -1, 1])

@@ -17,7 +17,10 @@ from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector, Thresholds
 from handler.detection.letterbox import opencv_linear
 from handler.images.decode import decode
-from scripts.model.adapt import adapt, opset
+from scripts.model.adapt import opset
+from scripts.model.adapt.__main__ import main
+from scripts.model.adapt.adapter import adapt
+from scripts.model.adapt.options import AdaptOptions
 from scripts.model.evaluate import accuracy
 from tests.scripts.model.adapt.foreign_graphs import (
     CLASSES,
@@ -69,8 +72,8 @@ def yolox_reference(path: Path, rgb: np.ndarray, score: float, iou: float) -> li
 @pytest.mark.parametrize("score", [0.3, 0.1])
 def test_yolox_nano_gives_what_yolox_gives(score: float, tmp_path: Path) -> None:
     source = SHARED / "onnx" / "yolox_nano_416" / "model.onnx"
-    options = adapt.Options(classes=str(SHARED / "onnx" / "coco_names.txt"), score_threshold=score)
-    adapt.adapt(source, tmp_path / "out", name="yolox", version="1", options=options)
+    options = AdaptOptions(classes=str(SHARED / "onnx" / "coco_names.txt"), score_threshold=score)
+    adapt(source, tmp_path / "out", name="yolox", version="1", options=options)
     detector = Detector.load(load_bundle(tmp_path / "out"), threads=1)
     seen = 0
     for photo in PHOTOS:
@@ -88,11 +91,11 @@ def test_yolox_nano_gives_what_yolox_gives(score: float, tmp_path: Path) -> None
 @needs_files
 def test_the_same_weights_with_nms_inside_give_the_same_boxes(tmp_path: Path) -> None:
     source = SHARED / "onnx" / "mmdeploy_style" / "mmdeploy_style.onnx"
-    options = adapt.Options(classes=str(SHARED / "onnx" / "coco_names.txt"))
-    made = adapt.adapt(
-        source, tmp_path / "out", name="m", version="1", options=options, check=PHOTOS[-1]
+    options = AdaptOptions(classes=str(SHARED / "onnx" / "coco_names.txt"))
+    made = adapt(
+        source, tmp_path / "out", name="m", version="1", options=options, check_path=PHOTOS[-1]
     )
-    assert made.plan.format == "mmdeploy" and made.detections is not None
+    assert made.reading.format == "mmdeploy" and made.detections is not None
     picture = decode(PHOTOS[-1].read_bytes(), max_pixels=10**8)
     reference = SHARED / "onnx" / "yolox_nano_416" / "model.onnx"
     wanted = yolox_reference(reference, picture.rgb, 0.3, 0.45)
@@ -108,7 +111,7 @@ def run(capsys: Any, *arguments: object) -> tuple[str, str]:
     """What the command prints: (stdout, the message it exits with)."""
     message = ""
     try:
-        adapt.main([str(argument) for argument in arguments])
+        main([str(argument) for argument in arguments])
     except SystemExit as left:
         message = str(left.code)
     return capsys.readouterr().out, message

@@ -20,7 +20,9 @@ from handler.bundle.files import load_bundle
 from handler.bundle.manifest import Resize
 from handler.detection.detector import Detector, Thresholds
 from handler.images.decode import Picture
-from scripts.model.adapt.adapt import Adapted, Options, adapt
+from scripts.model.adapt.adapter import AdaptResult, adapt
+from scripts.model.adapt.class_ids import COCO_IDS, assign_class_ids
+from scripts.model.adapt.options import AdaptOptions
 from scripts.model.evaluate import accuracy
 from tests.scripts.model.adapt.foreign_graphs import (
     CLASSES,
@@ -479,14 +481,14 @@ CASES: dict[str, tuple[str, Callable[[], Case], dict[str, Any]]] = {
 }
 
 
-def adapted(folder: Path, model: onnx.ModelProto, **options: Any) -> Adapted:
+def adapted(folder: Path, model: onnx.ModelProto, **options: Any) -> AdaptResult:
     options = {"classes": ",".join(CLASSES)} | options
     return adapt(
         save(model, folder),
         folder / "bundle",
         name="tiny",
         version="1",
-        options=Options(**options),
+        options=AdaptOptions(**options),
     )
 
 
@@ -505,7 +507,7 @@ def test_a_format_is_recognised_and_its_boxes_are_its_own_codes(case: str, tmp_p
     name, make, options = CASES[case]
     model, expected, back = make()
     result = adapted(tmp_path, model, **options)
-    assert result.plan.format == name
+    assert result.reading.format == name
     assert result.manifest.classes == CLASSES
     assert len(expected) >= 2
     half = 0.5 if case == "yolov5 half" else 0.0
@@ -576,7 +578,7 @@ def test_options_take_the_place_of_what_is_recognised(tmp_path: Path) -> None:
         iou_threshold=0.6,
         resize="antialias",
     )
-    picture = result.plan.preprocessing
+    picture = result.reading.preprocessing
     assert (picture.order, picture.scale, picture.mean) == ("rgb", 1.0, (0.1, 0.2, 0.3))
     assert result.manifest.resize == Resize("antialias", (1, 2, 3), "stretch")
     assert (result.manifest.thresholds.score, result.manifest.thresholds.iou) == (0.2, 0.6)
@@ -588,18 +590,18 @@ def test_a_forced_format_reads_the_same_shape_another_way(tmp_path: Path) -> Non
     table = decoded_table(objectness=True)  # 8 columns: 5 + 3 as YOLOX, 4 + 4 as YOLOv8
     model = graph({"output": table[None].astype(np.float32)})
     as_yolox = adapted(tmp_path, model)
-    assert as_yolox.plan.format == "yolox"
+    assert as_yolox.reading.format == "yolox"
     as_yolov8 = adapted(tmp_path, model, format="yolov8", classes="a,b,c,d")
-    assert as_yolov8.plan.format == "yolov8"
-    assert adapted(tmp_path, model, classes="a,b,c,d").plan.format == "yolov8"  # by the names
+    assert as_yolov8.reading.format == "yolov8"
+    assert adapted(tmp_path, model, classes="a,b,c,d").reading.format == "yolov8"  # by the names
 
 
 def test_the_reasons_show_the_arithmetic(tmp_path: Path) -> None:
-    reasons = adapted(tmp_path, yolox_raw()[0]).plan.reasons[0]
+    reasons = adapted(tmp_path, yolox_raw()[0]).reading.reasons[0]
     assert "252 = 12×16 + 6×8 + 3×4 cells (strides 8, 16, 32) × (4 + 1 + 3): YOLOX" in reasons
     assert "decoded: no" in reasons
-    assert "decoded: yes" in adapted(tmp_path, yolox_decoded()[0]).plan.reasons[0]
-    assert "756 = 3 × (12×16" in adapted(tmp_path, yolov5()[0]).plan.reasons[0]
+    assert "decoded: yes" in adapted(tmp_path, yolox_decoded()[0]).reading.reasons[0]
+    assert "756 = 3 × (12×16" in adapted(tmp_path, yolov5()[0]).reading.reasons[0]
 
 
 def test_thresholds_inside_the_graph_are_told(tmp_path: Path) -> None:
@@ -613,16 +615,14 @@ def test_a_label_without_a_name_is_told(tmp_path: Path) -> None:
 
 
 def test_coco_names_get_cocos_numbers(tmp_path: Path) -> None:
-    from scripts.model.adapt.classes import COCO_IDS, assign
-
     names = ["person", *(f"thing {n}" for n in range(78)), "toothbrush"]
-    plan = adapted(tmp_path, torchvision()[0]).plan
-    assert assign(names, plan, "auto").ids == COCO_IDS
-    assert assign(names, plan, "contiguous").ids == tuple(range(1, 81))
+    reading = adapted(tmp_path, torchvision()[0]).reading
+    assert assign_class_ids(names, reading, "auto").ids == COCO_IDS
+    assert assign_class_ids(names, reading, "contiguous").ids == tuple(range(1, 81))
     assert (COCO_IDS[0], COCO_IDS[11], COCO_IDS[-1]) == (1, 13, 90)  # stop sign is 13
-    numbered = assign(["7: train", "3: car"], plan, "auto")
+    numbered = assign_class_ids(["7: train", "3: car"], reading, "auto")
     assert (numbered.names, numbered.ids) == (("train", "car"), (7, 3))
-    with_background = assign(["__background__", "a", "N/A", "b"], plan, "auto")
+    with_background = assign_class_ids(["__background__", "a", "N/A", "b"], reading, "auto")
     assert (with_background.names, with_background.ids) == (("a", "b"), (1, 3))
 
 
@@ -632,7 +632,7 @@ def test_weights_in_a_file_beside_are_taken_in(tmp_path: Path) -> None:
     onnx.save_model(
         model, str(path), save_as_external_data=True, location="split.onnx_data", size_threshold=0
     )
-    options = Options(classes=",".join(CLASSES))
+    options = AdaptOptions(classes=",".join(CLASSES))
     adapt(path, tmp_path / "bundle", name="x", version="1", options=options)
     (tmp_path / "split.onnx_data").unlink()
     assert len(found_by(tmp_path, WIDTH, HEIGHT)) == len(expected)
@@ -677,7 +677,7 @@ def test_of_a_segmentation_graph_the_boxes_are_taken(tmp_path: Path) -> None:
 
 def test_mean_and_std_follow_the_order_and_the_scale(tmp_path: Path) -> None:
     model, _, _ = nanodet_plus()
-    turned = adapted(tmp_path, model, order="rgb", scale=1.0).plan.preprocessing
+    turned = adapted(tmp_path, model, order="rgb", scale=1.0).reading.preprocessing
     assert turned.mean == pytest.approx(np.array([123.675, 116.28, 103.53]) / 255)
     assert turned.std == pytest.approx(np.array([58.395, 57.12, 57.375]) / 255)
 

@@ -1,0 +1,169 @@
+"""Wraps an ONNX detector made elsewhere into a bundle: model.onnx and model.json."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from handler.bundle.files import ONNX_FILE, load_bundle, write_bundle
+from handler.bundle.manifest import DefaultThresholds, Input, Manifest, Provenance, Resize
+from handler.bundle.reader import MANIFEST_FILE, SCHEMA
+from handler.detection.detections import Detections
+from handler.detection.detector import Detector
+from scripts.model import graph
+from scripts.model.adapt.check_picture import check_picture, read_check_picture
+from scripts.model.adapt.class_ids import ClassAssignment, assign_class_ids
+from scripts.model.adapt.decoding import build_network
+from scripts.model.adapt.foreign_model import ForeignModel, load_foreign_model
+from scripts.model.adapt.graph_warnings import list_warnings
+from scripts.model.adapt.options import AdaptOptions, apply_options
+from scripts.model.adapt.reading import FormatReading
+from scripts.model.adapt.recognise import recognise_format
+from scripts.model.adapt.upgrade import opset_version
+from scripts.model.classes import read_class_names
+from scripts.tool import ToolError
+
+SCORE_FLOOR, MAX_DETECTIONS = 0.05, 300
+CHECK_FILE = "check.jpg"
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptResult:
+    """A finished bundle's manifest, and what was recognised on the way. detections: on the picture
+    of --check."""
+
+    manifest: Manifest
+    reading: FormatReading
+    foreign: ForeignModel
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    detections: Detections | None
+
+
+def adapt(
+    onnx_path: Path,
+    bundle_dir: Path,
+    *,
+    name: str,
+    version: str,
+    options: AdaptOptions | None = None,
+    check_path: Path | None = None,
+) -> AdaptResult:
+    """Recognise the model's format and write its bundle, whole or not at all.
+
+    check_path: a picture to run the finished bundle on; it goes into check.jpg with its detections.
+    Raises ToolError and BundleError.
+    """
+    options = options or AdaptOptions()
+    image_bytes = read_check_picture(check_path) if check_path else None
+    class_names = read_class_names(options.classes) if options.classes else None
+    foreign = load_foreign_model(
+        onnx_path, size=options.size, layout=options.layout, input_values=options.input_values
+    )
+    class_names = class_names or foreign.class_names
+    reading = recognise_format(
+        foreign, options.format, class_count=len(class_names) if class_names else None
+    )
+    reading = apply_options(reading, options, foreign.image)
+    classes = assign_class_ids(class_names, reading, options.class_ids)
+    model_bytes, opset = _wrap(foreign, reading, classes.ids)
+    manifest = _manifest(model_bytes, opset, foreign, reading, classes, name, version, options)
+    Manifest.from_json(manifest.to_json())  # raises before anything is written
+    detections, annotated_jpeg = None, None
+    bundle_dir.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        dir=bundle_dir.parent, prefix=f".{bundle_dir.name}.partial"
+    ) as folder:
+        partial_dir = Path(folder)
+        write_bundle(model_bytes, manifest, partial_dir)
+        detector = Detector.load(load_bundle(partial_dir), threads=1)
+        if check_path is not None and image_bytes is not None:
+            check = check_picture(detector, image_bytes, check_path)
+            detections, annotated_jpeg = check.detections, check.annotated_jpeg
+        bundle_dir.mkdir(parents=True, exist_ok=True)
+        (partial_dir / ONNX_FILE).replace(bundle_dir / ONNX_FILE)
+        (partial_dir / MANIFEST_FILE).replace(bundle_dir / MANIFEST_FILE)
+        if annotated_jpeg is not None:
+            (bundle_dir / CHECK_FILE).write_bytes(annotated_jpeg)
+    notes = [*reading.notes, *([classes.note] if classes.note else [])]
+    notes += [f"input {key} is set to {value}" for key, value in foreign.fixed_inputs.items()]
+    warnings = list_warnings(foreign, reading, classes.ids)
+    return AdaptResult(manifest, reading, foreign, tuple(notes), tuple(warnings), detections)
+
+
+def _wrap(
+    foreign: ForeignModel, reading: FormatReading, class_ids: Sequence[int]
+) -> tuple[bytes, int]:
+    """The bundle's graph, serialised, and its opset."""
+    preprocessing, image = reading.preprocessing, foreign.image
+    mean = np.asarray(preprocessing.mean, np.float64) / preprocessing.scale
+    std = np.asarray(preprocessing.std, np.float64) / preprocessing.scale
+    if preprocessing.order == "bgr":  # graph.wrap takes them as RGB
+        mean, std = mean[::-1], std[::-1]
+    network = build_network(foreign, reading, class_ids)
+    try:
+        model = graph.wrap(
+            network,
+            width=image.width,
+            height=image.height,
+            mean=mean.tolist(),
+            std=std.tolist(),
+            order=preprocessing.order,
+            layout=image.layout,
+            dtype=image.dtype,
+            nms=reading.nms,
+        )
+    except (ValueError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ToolError(f"the wrapped graph is not valid ONNX ({reason})") from None
+    return model.SerializeToString(), opset_version(model)
+
+
+def _manifest(
+    model_bytes: bytes,
+    opset: int,
+    foreign: ForeignModel,
+    reading: FormatReading,
+    classes: ClassAssignment,
+    name: str,
+    version: str,
+    options: AdaptOptions,
+) -> Manifest:
+    preprocessing = reading.preprocessing
+    return Manifest(
+        schema=SCHEMA,
+        name=name,
+        version=version,
+        sha256=hashlib.sha256(model_bytes).hexdigest(),
+        classes=classes.names,
+        input=Input(foreign.image.width, foreign.image.height),
+        resize=Resize(preprocessing.rule, preprocessing.fill, preprocessing.fit),
+        thresholds=DefaultThresholds(
+            score=reading.score_threshold,
+            iou=reading.iou_threshold,
+            max_detections=MAX_DETECTIONS,
+            score_floor=min(SCORE_FLOOR, reading.score_threshold),
+        ),
+        opset=opset,
+        provenance=Provenance(
+            framework="onnx",
+            model=reading.format,
+            backbone=foreign.producer or "not said",
+            checkpoint_sha256=foreign.sha256,
+            dataset=options.dataset,
+            training_command=None,
+            versions={
+                package: importlib.metadata.version(package) for package in ("onnx", "onnxruntime")
+            },
+        ),
+        evaluation=(),
+        count_calibration=None,
+        monitoring_baseline=None,
+    )

@@ -1,0 +1,146 @@
+"""Loads an ONNX detector made elsewhere: one input of a fixed size, an opset that bundles can take.
+
+Shapes in the file's value infos are not trusted: the graph is run on pictures of noise, and what
+ONNX Runtime gave counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+from scripts.model import graph
+from scripts.model.adapt import metadata as file_metadata
+from scripts.model.adapt.image_input import (
+    ImageInput,
+    find_image_input,
+    fix_other_inputs,
+    set_static_shape,
+)
+from scripts.model.adapt.observed_output import ObservedOutput
+from scripts.model.adapt.trial_run import one_line, run_on_noise
+from scripts.model.adapt.upgrade import upgrade_model
+from scripts.tool import ToolError
+
+MAX_BYTES = 2_000_000_000  # protobuf's limit of one message, and so of a bundle's graph
+
+
+@dataclass(frozen=True, eq=False)
+class ForeignModel:
+    """A graph whose only input is one picture, and what it gave on noise.
+
+    fixed_inputs: the other inputs it had, and the constants put in their place. class_names: those
+    of the file's metadata. sha256: of the file as it came.
+    """
+
+    model: onnx.ModelProto
+    image: ImageInput
+    outputs: tuple[ObservedOutput, ...]
+    metadata: Mapping[str, str]
+    fixed_inputs: Mapping[str, str]
+    class_names: tuple[str, ...] | None
+    sha256: str
+    producer: str
+
+
+def load_foreign_model(
+    onnx_path: Path,
+    *,
+    size: tuple[int, int] | None = None,
+    layout: graph.Layout | None = None,
+    input_values: Mapping[str, tuple[float, ...]] | None = None,
+) -> ForeignModel:
+    """Read the graph, give its input a size, run it on noise and upgrade its opset.
+
+    size: (width, height) in px where the graph leaves its own open. input_values: of inputs other
+    than the picture's that are not known by their names. Raises ToolError.
+    """
+    model, digest = _read(onnx_path)
+    metadata = {item.key: item.value for item in model.metadata_props}
+    _drop_initializers_from_inputs(model)
+    image = find_image_input(
+        model, size=size, size_in_file=file_metadata.input_size(metadata), layout=layout
+    )
+    fixed_inputs = fix_other_inputs(model, image, input_values or {})
+    set_static_shape(model, image)
+    runs = run_on_noise(model, image, str(onnx_path))
+    upgraded = upgrade_model(model, image, runs)
+    outputs = tuple(
+        ObservedOutput(item.name, tuple(arrays[index] for arrays in runs))
+        for index, item in enumerate(model.graph.output)
+        if all(isinstance(arrays[index], np.ndarray) for arrays in runs)
+        and runs[0][index].dtype.kind in "fiub"
+    )
+    return ForeignModel(
+        model=upgraded,
+        image=image,
+        outputs=outputs,
+        metadata=metadata,
+        fixed_inputs=fixed_inputs,
+        class_names=file_metadata.class_names(metadata),
+        sha256=digest,
+        producer=f"{model.producer_name} {model.producer_version}".strip(),
+    )
+
+
+def _read(onnx_path: Path) -> tuple[onnx.ModelProto, str]:
+    """The model with its external weights, and the file's sha256."""
+    if not onnx_path.is_file():
+        raise ToolError(f"{onnx_path} is no file")
+    size_bytes = onnx_path.stat().st_size
+    if size_bytes > MAX_BYTES:
+        raise ToolError(
+            f"{onnx_path} has {size_bytes / 1e9:.1f} GB; at most 2 GB fit into one graph"
+        )
+    content = onnx_path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        model = onnx.load_from_string(content)
+    except Exception as error:  # protobuf's own kinds
+        raise ToolError(f"{onnx_path} is not ONNX, or cut short ({one_line(error)})") from None
+    del content
+    if not model.graph.node or not model.opset_import:
+        raise ToolError(f"{onnx_path} is not an ONNX model: it has no nodes; is it the whole file?")
+    _load_external_weights(model, onnx_path)
+    if model.ByteSize() > MAX_BYTES:
+        raise ToolError(f"{onnx_path} has more than 2 GB with its weights; too many for a bundle")
+    return model, digest
+
+
+def _load_external_weights(model: onnx.ModelProto, onnx_path: Path) -> None:
+    """Take the weights that lie in files beside the model into it."""
+    weight_files = {
+        entry.value
+        for tensor in model.graph.initializer
+        if tensor.data_location == TensorProto.EXTERNAL
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    if not weight_files:
+        return
+    folder = onnx_path.parent
+    for name in sorted(weight_files):
+        if not (folder / name).is_file():
+            raise ToolError(
+                f"{onnx_path} keeps its weights in {name}, which is not beside it; copy both"
+            )
+    if sum((folder / name).stat().st_size for name in weight_files) > MAX_BYTES:
+        raise ToolError(f"the weights beside {onnx_path} are more than 2 GB; too many for a bundle")
+    try:
+        onnx.load_external_data_for_model(model, str(folder))
+    except Exception as error:
+        raise ToolError(f"{onnx_path}: its weights cannot be read ({one_line(error)})") from None
+
+
+def _drop_initializers_from_inputs(model: onnx.ModelProto) -> None:
+    """Before IR 4 weights were inputs, too."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [item for item in model.graph.input if item.name not in weights]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)

@@ -1,0 +1,200 @@
+"""DETR and its descendants: a set of queries, boxes as cxcywh in 0..1, no NMS."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+
+from scripts.model.adapt.formats.format import Format
+from scripts.model.adapt.layouts import DetectionRows, DetectionVectors, QueryTable
+from scripts.model.adapt.observed_model import ObservedModel
+from scripts.model.adapt.observed_output import ObservedOutput
+from scripts.model.adapt.preprocessing import (
+    BLACK,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    STRETCHED_UNIT,
+    Preprocessing,
+)
+from scripts.model.adapt.reading import FormatReading, OutputSlice
+
+_IMAGENET = Preprocessing("rgb", 1, IMAGENET_MEAN, IMAGENET_STD, "stretch", BLACK, "antialias")
+_ULTRALYTICS = dataclasses.replace(STRETCHED_UNIT, rule="opencv-linear")
+
+
+@dataclass(frozen=True, eq=False)
+class QueryOutputs:
+    """Class logits [1, N, C] beside boxes [1, N, 4] in 0..1.
+
+    plausible: whether names or values tell them from an SSD's boxes and scores.
+    """
+
+    boxes: ObservedOutput
+    logits: ObservedOutput
+    query_count: int
+    column_count: int
+    plausible: bool
+
+    @property
+    def summary(self) -> str:
+        return (
+            f"{self.logits.name} [1, {self.query_count}, {self.column_count}] and "
+            f"{self.boxes.name} in 0..1, {self.query_count} queries"
+        )
+
+    @property
+    def are_few(self) -> bool:
+        """DETR has 100 queries; 300 and more are of its descendants with sigmoid scores."""
+        return self.query_count <= 200
+
+
+def find_query_outputs(model: ObservedModel) -> QueryOutputs | None:
+    boxes = model.find_output(r"pred_boxes") or model.find_output(r"boxes|dets|bbox")
+    logits = model.find_output(r"logits") or model.find_output(r"^labels$|scores|cls|class")
+    if boxes is None or logits is None or boxes is logits:
+        return None
+    box_table, table = boxes.table_shape, logits.table_shape
+    if box_table is None or table is None or box_table[1] != 4 or table[0] != box_table[0]:
+        return None
+    if table[1] < 2 or len(logits.shape) < 3 or not boxes.has_normalised_boxes():
+        return None
+    is_named = "logits" in logits.lower_name
+    if logits.is_within_unit_range() and not is_named:
+        return None
+    # cxcywh read as xyxy has its corners out of order
+    plausible = is_named or not boxes.has_ordered_corners()
+    return QueryOutputs(boxes, logits, table[0], table[1], plausible)
+
+
+def _read_detr(queries: QueryOutputs) -> FormatReading:
+    columns = queries.column_count
+    return FormatReading(
+        format="detr",
+        reasons=(f"{queries.summary}: DETR, softmax over {columns - 1} classes and no-object",),
+        preprocessing=_IMAGENET,
+        boxes=OutputSlice((queries.boxes.name,), 4),
+        coding="cxcywh",
+        units="normalised",
+        scores=OutputSlice((queries.logits.name,), columns),
+        activation="softmax",
+        background="last",
+        coco_gaps=True,
+        single_label=True,
+        nms="none",
+        score_threshold=0.5,
+        iou_threshold=0.5,
+        plausible=queries.plausible,
+        priority=1 if queries.are_few else 0,
+    )
+
+
+def _read_deformable_detr(queries: QueryOutputs) -> FormatReading:
+    columns = queries.column_count
+    is_rt_detr = columns == 80  # the others number COCO's classes with gaps, 1 to 90
+    normalisation = "RT-DETR (0..1)" if is_rt_detr else "ImageNet"
+    return FormatReading(
+        format="deformable-detr",
+        reasons=(f"{queries.summary}: a DETR with sigmoid scores over {columns} classes",),
+        preprocessing=STRETCHED_UNIT if is_rt_detr else _IMAGENET,
+        boxes=OutputSlice((queries.boxes.name,), 4),
+        coding="cxcywh",
+        units="normalised",
+        scores=OutputSlice((queries.logits.name,), columns),
+        activation="none" if queries.logits.is_within_unit_range() else "sigmoid",
+        coco_gaps=True,
+        nms="none",
+        score_threshold=0.5,
+        iou_threshold=0.5,
+        plausible=queries.plausible,
+        priority=0 if queries.are_few else 1,
+        notes=(f"normalised as {normalisation}; --mean and --std say otherwise",),
+    )
+
+
+def _read_rt_detr(vectors: DetectionVectors) -> FormatReading:
+    model = vectors.model
+    outputs = f"{vectors.labels.name}, {vectors.boxes.name}, {vectors.scores.name}"
+    return FormatReading(
+        format="rt-detr",
+        reasons=(
+            f"inputs picture and {model.fixed_inputs_text}, outputs {outputs}: "
+            "RT-DETR or D-FINE, labels from 0",
+        ),
+        preprocessing=STRETCHED_UNIT,
+        boxes=vectors.boxes_slice,
+        coding="xyxy",
+        scores=vectors.scores_slice,
+        labels=vectors.labels_slice,
+        count_output=vectors.count_output,
+        nms="none",
+        score_threshold=0.5,
+        iou_threshold=0.5,
+        plausible=any(re.search(r"size", name) for name in model.fixed_input_names),
+        priority=1,
+    )
+
+
+def _read_ultralytics_rows(rows: DetectionRows) -> FormatReading | None:
+    if rows.width != 6:
+        return None
+    return FormatReading(
+        format="rt-detr-ultralytics",
+        reasons=(
+            f"{rows.summary}: a detection a row (cxcywh in 0..1, score, "
+            "label), RT-DETR as ultralytics exports it",
+        ),
+        preprocessing=_ULTRALYTICS,
+        boxes=rows.boxes_slice,
+        coding="cxcywh",
+        units="normalised",
+        scores=rows.slice(4),
+        labels=rows.slice(5),
+        nms="none",
+        score_threshold=0.25,
+        iou_threshold=0.5,
+        plausible=rows.output.holds_labels(5) and rows.output.has_normalised_boxes(),
+        priority=1,
+    )
+
+
+def _read_ultralytics_queries(table: QueryTable) -> FormatReading:
+    name, width = table.output.name, table.width
+    return FormatReading(
+        format="rt-detr-ultralytics",
+        reasons=(
+            f"{name} {list(table.output.shape)}: {table.query_count} queries × (4 + {width - 4}), "
+            "boxes in 0..1: RT-DETR as ultralytics exports it",
+        ),
+        preprocessing=_ULTRALYTICS,
+        boxes=OutputSlice((name,), width, first=0, last=4),
+        coding="cxcywh",
+        units="normalised",
+        scores=OutputSlice((name,), width, first=4),
+        nms="none",
+        single_label=True,
+        score_threshold=0.25,
+        iou_threshold=0.5,
+    )
+
+
+DETR = Format(
+    "detr",
+    "logits [1, N, C + 1] with no-object (softmax), pred_boxes cxcywh 0..1; ImageNet",
+    {QueryOutputs: _read_detr},
+)
+DEFORMABLE_DETR = Format(
+    "deformable-detr",
+    "the same with C columns (sigmoid): Deformable DETR, RT-DETR of Hugging Face, RF-DETR",
+    {QueryOutputs: _read_deformable_detr},
+)
+RT_DETR = Format(
+    "rt-detr",
+    "labels, boxes, scores and orig_target_sizes (RT-DETR, D-FINE); 0..1, stretched",
+    {DetectionVectors: _read_rt_detr},
+)
+RT_DETR_ULTRALYTICS = Format(
+    "rt-detr-ultralytics",
+    "[1, N, 4 + C], cxcywh 0..1; RGB 0..1, stretched",
+    {DetectionRows: _read_ultralytics_rows, QueryTable: _read_ultralytics_queries},
+)

@@ -1,0 +1,73 @@
+"""SSDs: boxes beside scores whose first column is background; the ONNX zoo's, with NMS inside."""
+
+from __future__ import annotations
+
+from scripts.model.adapt.formats import paddle
+from scripts.model.adapt.formats.format import Format
+from scripts.model.adapt.layouts import BoxesAndScores, DetectionVectors
+from scripts.model.adapt.preprocessing import BLACK, Preprocessing
+from scripts.model.adapt.reading import FormatReading
+
+_ULTRAFACE = Preprocessing(
+    "rgb", 255, (127.0,) * 3, (128.0,) * 3, "stretch", BLACK, "opencv-linear"
+)
+
+
+def _read_ssd(pair: BoxesAndScores) -> FormatReading | None:
+    columns = pair.scores_slice.width
+    if columns < 2:
+        return None
+    score_kind = "rows that add up to 1" if pair.softmaxed else "logits"
+    return FormatReading(
+        format="ssd",
+        reasons=(
+            f"{pair.summary}, {score_kind}: SSD style, column 0 is background, "
+            f"{columns - 1} classes",
+        ),
+        preprocessing=_ULTRAFACE,
+        boxes=pair.boxes_slice,
+        coding=pair.coding,
+        units="normalised" if pair.normalised else "px",
+        scores=pair.scores_slice,
+        activation="none" if pair.probable else "softmax",
+        background="first",
+        score_threshold=0.5,
+        iou_threshold=0.45,
+        priority=1 if pair.has_background else 0,
+    )
+
+
+def _read_onnx_ssd(vectors: DetectionVectors) -> FormatReading:
+    boxes = vectors.boxes
+    return FormatReading(
+        format="onnx-ssd",
+        reasons=(
+            f"{boxes.name} in 0..1, {vectors.labels.name}, {vectors.scores.name}: "
+            "the ONNX zoo's SSD, labels from 1",
+        ),
+        preprocessing=paddle.PREPROCESSING,
+        boxes=vectors.boxes_slice,
+        coding="xyxy",
+        units="normalised",
+        scores=vectors.scores_slice,
+        labels=vectors.labels_slice,
+        count_output=vectors.count_output,
+        class_offset=1,
+        nms="none",
+        nms_in_graph=True,
+        score_threshold=0.5,
+        iou_threshold=0.5,
+        plausible=boxes.has_normalised_boxes() or boxes.lower_name == "bboxes",
+    )
+
+
+SSD = Format(
+    "ssd",
+    "boxes xyxy 0..1 [1, A, 4] and scores [1, A, 1 + C] with background (UltraFace)",
+    {BoxesAndScores: _read_ssd},
+)
+ONNX_SSD = Format(
+    "onnx-ssd",
+    "bboxes xyxy 0..1, labels from 1, scores (SSD-ResNet34)",
+    {DetectionVectors: _read_onnx_ssd},
+)

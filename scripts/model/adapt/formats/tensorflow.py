@@ -1,0 +1,73 @@
+"""TensorFlow's Object Detection API and its EfficientDet: boxes as yxyx, labels from 1."""
+
+from __future__ import annotations
+
+from scripts.model.adapt.formats.format import Format
+from scripts.model.adapt.layouts import DetectionRows, DetectionVectors
+from scripts.model.adapt.preprocessing import STRETCHED_BYTES
+from scripts.model.adapt.reading import FormatReading
+
+
+def _read_tf_ssd(vectors: DetectionVectors) -> FormatReading:
+    boxes, scores, labels = vectors.boxes, vectors.scores, vectors.labels
+    return FormatReading(
+        format="tf-ssd",
+        reasons=(
+            f"{boxes.name}, {scores.name}, {labels.name}: TensorFlow's object detection, "
+            "yxyx in 0..1, labels from 1",
+        ),
+        preprocessing=STRETCHED_BYTES,
+        boxes=vectors.boxes_slice,
+        coding="yxyx",
+        units="normalised",
+        scores=vectors.scores_slice,
+        labels=vectors.labels_slice,
+        count_output=vectors.count_output,
+        class_offset=1,
+        coco_gaps=True,
+        nms="none",
+        nms_in_graph=True,
+        score_threshold=0.5,
+        iou_threshold=0.5,
+        plausible="detection_" in boxes.lower_name or "detection_" in scores.lower_name,
+        priority=2,
+    )
+
+
+def _read_tf_efficientdet(rows: DetectionRows) -> FormatReading | None:
+    if rows.width != 7:
+        return None
+    return FormatReading(
+        format="tf-efficientdet",
+        reasons=(
+            f"{rows.summary} of an NHWC picture: picture, yxyx, score, label: "
+            "TensorFlow's EfficientDet, labels from 1",
+        ),
+        preprocessing=STRETCHED_BYTES,
+        boxes=rows.boxes_slice,
+        coding="yxyx",
+        scores=rows.slice(5),
+        labels=rows.slice(6),
+        class_offset=1,
+        coco_gaps=True,
+        nms="none",
+        nms_in_graph=True,
+        score_threshold=0.5,
+        iou_threshold=0.5,
+        plausible=rows.output.holds_labels(0)
+        and rows.output.holds_labels(6)
+        and rows.model.foreign.image.layout == "nhwc",
+        priority=2,
+    )
+
+
+TF_SSD = Format(
+    "tf-ssd",
+    "TensorFlow: detection_boxes yxyx 0..1, _scores, _classes from 1; NHWC 0..255",
+    {DetectionVectors: _read_tf_ssd},
+)
+TF_EFFICIENTDET = Format(
+    "tf-efficientdet",
+    "TensorFlow: detections [1, N, 7]: picture, yxyx px, score, label from 1",
+    {DetectionRows: _read_tf_efficientdet},
+)

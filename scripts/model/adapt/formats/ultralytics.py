@@ -1,0 +1,84 @@
+"""Ultralytics' YOLOv8 to 11, without objectness, and exports with NMS such as YOLOv10's."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from scripts.model.adapt.formats.format import Format
+from scripts.model.adapt.layouts import DetectionRows, PredictionTable
+from scripts.model.adapt.preprocessing import GREY, UNIT_STD, ZERO_MEAN, Preprocessing
+from scripts.model.adapt.reading import FormatReading
+
+PREPROCESSING = Preprocessing("rgb", 1, ZERO_MEAN, UNIT_STD, "centre", GREY, "opencv-linear")
+
+
+def _read_yolov8(table: PredictionTable) -> FormatReading | None:
+    if table.by_row and table.grid is not None and table.grid.boxes_per_cell != 1:
+        return None
+    width, metadata = table.table.width, table.model.foreign.metadata
+    plausible = table.grid is not None or (not table.by_row and table.box_count > 10 * width)
+    reading = FormatReading(
+        format="yolov8",
+        reasons=(f"{table.summary}: (4 + {width - 4}) × {table.boxes_summary}: YOLOv8 to 11",),
+        preprocessing=PREPROCESSING,
+        boxes=table.slice(0, 4),
+        coding="cxcywh",
+        scores=table.slice(4),
+        single_label=True,
+        score_threshold=0.25,
+        iou_threshold=0.7,
+        plausible=plausible,
+        priority=3 if table.model.class_count == width - 4 or metadata.get("stride") else 0,
+    )
+    if table.by_row or table.grid is None:
+        return reading
+    return _without_masks_and_points(reading, table)
+
+
+def _without_masks_and_points(reading: FormatReading, table: PredictionTable) -> FormatReading:
+    """Segmentation and pose graphs have columns of masks or points behind the classes."""
+    class_names = table.model.foreign.class_names
+    task = table.model.foreign.metadata.get("task")
+    if task not in ("segment", "pose") or not class_names:
+        return reading
+    if 4 + len(class_names) >= table.table.width:
+        return reading
+    return dataclasses.replace(
+        reading,
+        scores=table.slice(4, 4 + len(class_names)),
+        notes=(f"the file's task is {task}: only its boxes are taken",),
+    )
+
+
+def _read_end2end(rows: DetectionRows) -> FormatReading | None:
+    if rows.width != 6:
+        return None
+    return FormatReading(
+        format="end2end",
+        reasons=(
+            f"{rows.summary}: a detection a row (xyxy, score, label), "
+            "as YOLOv10 and exports with NMS give",
+        ),
+        preprocessing=PREPROCESSING,
+        boxes=rows.boxes_slice,
+        coding="xyxy",
+        scores=rows.slice(4),
+        labels=rows.slice(5),
+        nms="none",
+        nms_in_graph=True,
+        score_threshold=0.25,
+        iou_threshold=0.5,
+        plausible=rows.output.holds_labels(5),
+    )
+
+
+YOLOV8 = Format(
+    "yolov8",
+    "YOLOv8 to 11: [1, 4 + C, A] (or its transpose), decoded; RGB 0..1, letterbox",
+    {PredictionTable: _read_yolov8},
+)
+END2END = Format(
+    "end2end",
+    "YOLOv10 and exports with NMS: [1, N, 6], xyxy, score, label",
+    {DetectionRows: _read_end2end},
+)

@@ -1,0 +1,71 @@
+"""A tried foreign model, as recognition asks about it: outputs by name, grids by their cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scripts.model.adapt.foreign_model import ForeignModel
+from scripts.model.adapt.observed_output import ObservedOutput
+from scripts.model.adapt.reading import Level
+
+_STRIDES = [(8, 16, 32), (8, 16, 32, 64), (16, 32), (4, 8, 16, 32), (16, 32, 64)]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells of a feature pyramid. summary: the sum of its cells in words."""
+
+    levels: tuple[Level, ...]
+    boxes_per_cell: int
+    summary: str
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedModel:
+    """class_count: how many class names the user or the file gives, None for no names."""
+
+    foreign: ForeignModel
+    class_count: int | None
+
+    @property
+    def outputs(self) -> tuple[ObservedOutput, ...]:
+        return self.foreign.outputs
+
+    @property
+    def fixed_input_names(self) -> frozenset[str]:
+        """The lower-case names of the inputs beside the picture."""
+        return frozenset(name.lower() for name in self.foreign.fixed_inputs)
+
+    @property
+    def fixed_inputs_text(self) -> str:
+        return join_values(sorted(self.foreign.fixed_inputs))
+
+    def find_output(self, pattern: str) -> ObservedOutput | None:
+        """The first output whose lower-case name has a match of `pattern`."""
+        return next((o for o in self.outputs if re.search(pattern, o.lower_name)), None)
+
+    def levels(self, strides: Sequence[int]) -> tuple[Level, ...]:
+        image = self.foreign.image
+        return tuple(Level(s, -(-image.width // s), -(-image.height // s)) for s in strides)
+
+    def match_grid(self, box_count: int) -> Grid | None:
+        """The grid of the input's size that has `box_count` boxes, 1 or 3 in each cell."""
+        for boxes_per_cell in (1, 3):
+            for strides in _STRIDES:
+                levels = self.levels(strides)
+                if (
+                    boxes_per_cell * sum(level.columns * level.rows for level in levels)
+                    != box_count
+                ):
+                    continue
+                cells = " + ".join(f"{level.rows}×{level.columns}" for level in levels)
+                total = f"{boxes_per_cell} × ({cells})" if boxes_per_cell > 1 else cells
+                summary = f"{box_count} = {total} cells (strides {join_values(strides)})"
+                return Grid(levels, boxes_per_cell, summary)
+        return None
+
+
+def join_values(values: Sequence[object]) -> str:
+    return ", ".join(map(str, values))

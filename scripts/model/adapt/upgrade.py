@@ -1,0 +1,69 @@
+"""Brings a foreign graph to the opset of bundles, and proves that it still gives the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import version_converter
+
+from scripts.model import graph
+from scripts.model.adapt import opset
+from scripts.model.adapt.image_input import ImageInput
+from scripts.model.adapt.trial_run import one_line, run_on_noise
+from scripts.tool import ToolError
+
+
+def opset_version(model: onnx.ModelProto) -> int:
+    """The opset of ONNX's own operators, 0 where the model names none."""
+    return next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0)
+
+
+def upgrade_model(
+    model: onnx.ModelProto, image: ImageInput, outputs: list[list[np.ndarray]]
+) -> onnx.ModelProto:
+    """The same graph at graph.OPSET or later.
+
+    ONNX's converter comes first, then ours. outputs: what the graph gave on noisy pictures, which
+    the upgraded one must give, too. Raises ToolError.
+    """
+    version = opset_version(model)
+    if version >= graph.OPSET:
+        return model
+    reasons = []
+    for convert in (_convert_by_onnx, opset.upgrade):
+        try:
+            upgraded = convert(model, graph.OPSET)
+            upgraded_outputs = run_on_noise(
+                upgraded, image, "the upgraded graph", max_pictures=len(outputs)
+            )
+        except Exception as error:  # the converter raises RuntimeErrors of many kinds
+            reasons.append(one_line(error))
+            continue
+        if all(
+            _are_close(before, after)
+            for run, upgraded_run in zip(outputs, upgraded_outputs, strict=True)
+            for before, after in zip(run, upgraded_run, strict=False)
+        ):
+            return upgraded
+        reasons.append("it gives other numbers")
+    raise ToolError(
+        f"the graph is of opset {version} and cannot be brought to {graph.OPSET} "
+        f"({'; '.join(reasons)}); export it again with opset {graph.OPSET}"
+    )
+
+
+def _convert_by_onnx(model: onnx.ModelProto, target: int) -> onnx.ModelProto:
+    upgraded = version_converter.convert_version(model, target)
+    del upgraded.graph.value_info[:]
+    return upgraded
+
+
+def _are_close(before: object, after: object) -> bool:
+    if not (isinstance(before, np.ndarray) and isinstance(after, np.ndarray)):
+        return type(before) is type(after)
+    if before.shape != after.shape:
+        return False
+    if before.dtype.kind not in "fiub":
+        return True
+    scale = float(np.max(np.abs(np.nan_to_num(before.astype(np.float64))), initial=1.0))
+    return bool(np.allclose(before, after, rtol=1e-3, atol=1e-4 * scale, equal_nan=True))
