@@ -1,1 +1,1 @@
-"""The function's routes, limits and problems in; their OpenAPI 3.1 document, and its page, out."""
+"""Make the OpenAPI 3.1 document, and its page, from the handler's routes, limits and problems."""

@@ -1,4 +1,4 @@
-"""The whole document, and the files that the function serves it by."""
+"""The OpenAPI document, and the files that the function serves: JSON and a page of HTML."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.generate.openapi import page
-from scripts.generate.openapi.paths import paths
-from scripts.generate.openapi.schemas import DEFAULTS, schemas
+from scripts.generate.openapi.paths import gradio, huggingface, native, roboflow, web
+from scripts.generate.openapi.schemas import DEFAULTS, make_schemas
 from scripts.paths import ROOT
 
 DOCUMENT = ROOT / "handler" / "web" / "openapi.json"
@@ -25,7 +25,7 @@ TAGS = {
 }
 
 
-def document() -> dict[str, Any]:
+def make_document() -> dict[str, Any]:
     """The OpenAPI document, as JSON values."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         version = tomllib.load(file)["project"]["version"]
@@ -46,7 +46,13 @@ def document() -> dict[str, Any]:
         },
         "security": [{}, {"bearer": []}, {"key": []}, {"keyInQuery": []}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
-        "paths": paths(),
+        "paths": {
+            **native.paths(),
+            **huggingface.paths(),
+            **gradio.paths(),
+            **roboflow.paths(),
+            **web.paths(),
+        },
         "components": {
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
@@ -56,15 +62,15 @@ def document() -> dict[str, Any]:
                     "description": "for clients that can change nothing but their URL",
                 },
             },
-            "schemas": schemas(),
+            "schemas": make_schemas(),
         },
     }  # fmt: skip
 
 
-def files() -> dict[Path, str]:
-    """Path → text of what the function serves."""
-    made = document()
+def make_files() -> dict[Path, str]:
+    """The text of each file that the function serves, by path."""
+    document = make_document()
     return {
-        DOCUMENT: json.dumps(made, indent=1, ensure_ascii=False) + "\n",
-        PAGE: page.page(made),
+        DOCUMENT: json.dumps(document, indent=1, ensure_ascii=False) + "\n",
+        PAGE: page.render_page(document),
     }

@@ -1,4 +1,4 @@
-"""An OpenAPI document in; the page that people read it as out: one file, no script."""
+"""An OpenAPI document as one HTML page for people, with its style inside and no script."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ nav a:hover code { text-decoration: underline; }
 """
 
 
-def page(document: Json) -> str:
-    """HTML with its style inside. Everything in it comes from the document."""
+def render_page(document: Json) -> str:
+    """The page's HTML. All its text comes from the document."""
     info = document["info"]
     operations = [
         (path, method, operation)
@@ -52,15 +52,15 @@ def page(document: Json) -> str:
     ]
     contents, body = [], []
     for tag in document["tags"]:
-        of_tag = [each for each in operations if tag["name"] in each[2]["tags"]]
+        tagged = [each for each in operations if tag["name"] in each[2]["tags"]]
         links = "\n".join(
-            f'<li><a href="#{each["operationId"]}">{_said(method, path)}</a></li>'
-            for path, method, each in of_tag
-            if method != "head"  # as GET, and beside it below
+            f'<li><a href="#{each["operationId"]}">{_heading(method, path)}</a></li>'
+            for path, method, each in tagged
+            if method != "head"  # listed with its GET below
         )
         contents.append(f"<li>{escape(tag['name'])}\n<ul>\n{links}\n</ul></li>")
-        body.append(f"<h2>{escape(tag['name'])}</h2>\n<p>{_prose(tag['description'])}</p>")
-        body += [_operation(*each) for each in of_tag]
+        body.append(f"<h2>{escape(tag['name'])}</h2>\n<p>{_with_code(tag['description'])}</p>")
+        body += [_operation(*each) for each in tagged]
     body.append("<h2>Schemas</h2>")
     body += [
         _schema(name, schema) for name, schema in sorted(document["components"]["schemas"].items())
@@ -78,7 +78,7 @@ def page(document: Json) -> str:
 <body>
 <header>
 <h1>{escape(info["title"])}: the API</h1>
-<p>{_prose(info["description"])}</p>
+<p>{_with_code(info["description"])}</p>
 <p class="soft">Version {escape(info["version"])} ·
 <a href="openapi.json">openapi.json</a> · <a href="./">the page</a></p>
 <nav aria-label="Operations"><details open><summary>Operations</summary>
@@ -96,32 +96,34 @@ def page(document: Json) -> str:
 
 def _operation(path: str, method: str, operation: Json) -> str:
     name = operation["operationId"]
-    parts = [f"<p>{_prose(operation['summary'])}.</p>"]
+    parts = [f"<p>{_with_code(operation['summary'])}.</p>"]
     if "description" in operation:
-        parts.append(f'<p class="soft">{_prose(operation["description"])}</p>')
+        parts.append(f'<p class="soft">{_with_code(operation["description"])}</p>')
     for sample in operation.get("x-codeSamples", []):
         parts.append(f'<pre tabindex="0"><code>{escape(sample["source"])}</code></pre>')
     rows = [
-        (f"<code>{escape(each['name'])}</code>", each["in"], _kind(each["schema"]),
-         _prose(each.get("description", "")))
+        (f"<code>{escape(each['name'])}</code>", each["in"], _type_of(each["schema"]),
+         _with_code(each.get("description", "")))
         for each in operation.get("parameters", [])
     ]  # fmt: skip
     if rows:
         parts.append(_table("Parameters", rows))
     bodies = operation.get("requestBody", {}).get("content", {})
     if bodies:
-        rows = [(f"<code>{media}</code>", _kind(each["schema"])) for media, each in bodies.items()]
+        rows = [
+            (f"<code>{media}</code>", _type_of(each["schema"])) for media, each in bodies.items()
+        ]
         parts.append(_table("Body", rows))
     parts += [_example("Body", each) for each in bodies.values() if "example" in each]
-    answers = operation["responses"]
+    responses = operation["responses"]
     rows = [
-        (status, _prose(each["description"]), "<br>".join(
-            f"<code>{media}</code> {_kind(content['schema'])}"
+        (status, _with_code(each["description"]), "<br>".join(
+            f"<code>{media}</code> {_type_of(content['schema'])}"
             for media, content in each.get("content", {}).items()))
-        for status, each in answers.items()
+        for status, each in responses.items()
     ]  # fmt: skip
     parts.append(_table("Answers", rows))
-    for each in answers.values():
+    for each in responses.values():
         parts += [
             _example("Answer", content)
             for content in each.get("content", {}).values()
@@ -129,7 +131,7 @@ def _operation(path: str, method: str, operation: Json) -> str:
         ]
     inside = "\n".join(parts)
     return f"""<section class="one" id="{name}" aria-labelledby="{name}-title">
-<h3 id="{name}-title">{_said(method, path)}</h3>
+<h3 id="{name}-title">{_heading(method, path)}</h3>
 {inside}
 </section>"""
 
@@ -139,14 +141,18 @@ def _schema(name: str, schema: Json) -> str:
     text = re.sub(
         r'"\$ref": "#/components/schemas/(\w+)"', r'"$ref": "<a href="#schema-\1">\1</a>"', text
     )
-    told = f'<p class="soft">{_prose(schema["description"])}</p>' if "description" in schema else ""
+    description = (
+        f'<p class="soft">{_with_code(schema["description"])}</p>'
+        if "description" in schema
+        else ""
+    )
     return f"""<section class="one" id="schema-{name}" aria-labelledby="schema-{name}-title">
 <h3 id="schema-{name}-title">{name}</h3>
-{told}<details><summary>Schema</summary><pre tabindex="0"><code>{text}</code></pre></details>
+{description}<details><summary>Schema</summary><pre tabindex="0"><code>{text}</code></pre></details>
 </section>"""
 
 
-def _said(method: str, path: str) -> str:
+def _heading(method: str, path: str) -> str:
     return f'<span class="method">{method.upper()}</span> <code>{escape(path)}</code>'
 
 
@@ -166,31 +172,31 @@ def _table(title: str, rows: list[tuple[str, ...]]) -> str:
     return f'<h4>{title}</h4>\n<div class="wide"><table>\n{lines}\n</table></div>'
 
 
-def _kind(schema: Json) -> str:
-    """A schema in a few words."""
+def _type_of(schema: Json) -> str:
+    """A schema in a few words, as HTML."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f'<a href="#schema-{name}">{name}</a>'
     for key in ("oneOf", "anyOf"):
         if key in schema:
-            return " or ".join(_kind(each) for each in schema[key])
+            return " or ".join(_type_of(each) for each in schema[key])
     if "enum" in schema:
         return escape(" | ".join(map(str, schema["enum"])))
     if not schema:
         return "bytes"
     if schema.get("type") == "array" and "items" in schema:
-        return f"list of {_kind(schema['items'])}"
-    said = str(schema.get("type", ""))
+        return f"list of {_type_of(schema['items'])}"
+    text = str(schema.get("type", ""))
     if "minimum" in schema and "maximum" in schema:
-        said += f", {schema['minimum']} to {schema['maximum']}"
+        text += f", {schema['minimum']} to {schema['maximum']}"
     elif "minimum" in schema:
-        said += f", at least {schema['minimum']}"
+        text += f", at least {schema['minimum']}"
     if "pattern" in schema:
-        said += f", like {schema['pattern']}"
+        text += f", like {schema['pattern']}"
     if "default" in schema:
-        said += f"; {schema['default']} by default"
-    return escape(said)
+        text += f"; {schema['default']} by default"
+    return escape(text)
 
 
-def _prose(text: str) -> str:
+def _with_code(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))

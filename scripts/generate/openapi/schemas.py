@@ -1,4 +1,4 @@
-"""The document's components: what goes in and out, by name, and examples of it."""
+"""The document's components: schemas of requests and responses by name, and examples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from handler.routes import feedback as feedback_route
 from handler.routes.gradio.schema import PARAMETERS
 from handler.settings import Settings
 from handler.storage import uploads
-from scripts.generate.openapi.parts import Schema, closed, kinds, ref
+from scripts.generate.openapi.elements import Schema, object_schema, problem_types, ref
 
 DEFAULTS = Settings.from_env({})
 
@@ -45,49 +45,51 @@ UPLOAD = {
 }
 
 
-def schemas() -> dict[str, Schema]:
+def make_schemas() -> dict[str, Schema]:
     """The components by name."""
-    text, number, whole = {"type": "string"}, {"type": "number"}, {"type": "integer"}
+    text, number, integer = {"type": "string"}, {"type": "number"}, {"type": "integer"}
     natural = {"type": "integer", "minimum": 0}
-    share = {"type": "number", "minimum": 0, "maximum": 1}
+    fraction = {"type": "number", "minimum": 0, "maximum": 1}
     base64 = {"type": "string", "description": "a picture as base64, or as a data URI with it"}
     px = {"type": "number", "minimum": 0, "maximum": feedback_route.MAX_PX}
     counts = {"type": "object", "additionalProperties": natural}
-    list_of = {"type": "array", "items": ref("Detection")}
-    hf_parameters = {"threshold": {**share, "type": ["number", "null"]}}
-    corrected_box = closed(dict.fromkeys(feedback_route.CORNERS, px))
-    made = {
-        "Box": closed(dict.fromkeys(feedback_route.CORNERS, number),
-                      description="px of the upright original"),
-        "Detection": closed({"label": text, "score": share, "box": ref("Box")}),
-        "Prediction": closed({
+    detections = {"type": "array", "items": ref("Detection")}
+    hf_parameters = {"threshold": {**fraction, "type": ["number", "null"]}}
+    corrected_box = object_schema(dict.fromkeys(feedback_route.CORNERS, px))
+    schemas = {
+        "Box": object_schema(dict.fromkeys(feedback_route.CORNERS, number),
+                             description="px of the upright original"),
+        "Detection": object_schema({"label": text, "score": fraction, "box": ref("Box")}),
+        "Prediction": object_schema({
             "prediction_id": {"type": "string", "description": "Lambda's request id; of one of "
                               "several pictures with -1, -2 … behind it"},
-            "model": closed({"name": text, "version": text}),
-            "image": closed({"width": whole, "height": whole, "format": text},
-                            description="upright, px"),
+            "model": object_schema({"name": text, "version": text}),
+            "image": object_schema({"width": integer, "height": integer, "format": text},
+                                   description="upright, px"),
             "count": {**natural, "description": "how many detections there are"},
             "counts": {**counts, "description": "the same by label"},
             "count_interval": {"oneOf": [
                 {"type": "null"},
-                closed({"low": natural, "high": natural, "coverage": share}),
+                object_schema({"low": natural, "high": natural, "coverage": fraction}),
             ], "description": "where the true count lies; null where the model is not calibrated "
                               "for what was asked"},
-            "detections": {**list_of, "description": "best first"},
-            "thresholds": closed({"score": share, "iou": share, "max_detections": whole}),
-            "tiles": {"oneOf": [{"type": "null"}, closed({"columns": whole, "rows": whole})],
-                      "description": "null where the picture was looked at as a whole"},
-            "timing_ms": closed(dict.fromkeys(("decode", "inference", "total"), number)),
+            "detections": {**detections, "description": "best first"},
+            "thresholds": object_schema({"score": fraction, "iou": fraction,
+                                         "max_detections": integer}),
+            "tiles": {"oneOf": [
+                {"type": "null"}, object_schema({"columns": integer, "rows": integer}),
+            ], "description": "null where the picture was looked at as a whole"},
+            "timing_ms": object_schema(dict.fromkeys(("decode", "inference", "total"), number)),
         }),
         "PredictionOrProblem": {"oneOf": [
-            ref("Prediction"), closed({"prediction_id": text, "problem": ref("Problem")}),
+            ref("Prediction"), object_schema({"prediction_id": text, "problem": ref("Problem")}),
         ]},
         "PictureInJson": {"oneOf": [
-            closed({"image": base64}),
-            closed({"images": {"type": "array", "items": base64, "minItems": 1,
+            object_schema({"image": base64}),
+            object_schema({"images": {"type": "array", "items": base64, "minItems": 1,
                                "maxItems": DEFAULTS.max_pictures}}),
-            closed({"upload_id": {"type": "string", "description": "of POST /v1/uploads"}}),
-            closed({"s3_uri": {"type": "string", "pattern": "^s3://", "description":
+            object_schema({"upload_id": {"type": "string", "description": "of POST /v1/uploads"}}),
+            object_schema({"s3_uri": {"type": "string", "pattern": "^s3://", "description":
                                "an object in a bucket that the deployment allows"}}),
         ]},
         "FormWithFiles": {
@@ -95,18 +97,18 @@ def schemas() -> dict[str, Schema]:
             "additionalProperties": {"type": "string", "contentMediaType": "image/*"},
             "description": "each file is a picture, whatever its field is called",
         },
-        "UploadRequest": closed({
+        "UploadRequest": object_schema({
             "content_type": {"enum": list(uploads.CONTENT_TYPES)},
             "bytes": {"type": "integer", "minimum": 1, "description":
                       f"at most {DEFAULTS.max_upload_bytes:,} (MAX_UPLOAD_BYTES)"},
         }),
-        "Upload": closed({
+        "Upload": object_schema({
             "upload_id": text, "method": {"const": "PUT"}, "url": text,
             "headers": {"type": "object", "additionalProperties": text,
                         "description": "signed: send them as they are"},
             "expires_at": {"type": "string", "format": "date-time"},
         }),
-        "Correction": closed({
+        "Correction": object_schema({
             "count": {"type": ["integer", "null"], "minimum": 0,
                       "maximum": feedback_route.MAX_COUNT},
             "detections": {"type": ["array", "null"], "maxItems": feedback_route.MAX_DETECTIONS,
@@ -114,18 +116,19 @@ def schemas() -> dict[str, Schema]:
                                      "properties": {"label": text, "box": corrected_box}}},
             "comment": {"type": ["string", "null"], "maxLength": feedback_route.MAX_COMMENT},
         }, required=(), description="count, or detections, or both if they agree"),
-        "Feedback": closed({
+        "Feedback": object_schema({
             "feedback_id": text, "prediction_id": text, "count": {"type": ["integer", "null"]},
             "counts": {**counts, "type": ["object", "null"]},
         }),
-        "Health": closed({"status": {"const": "ok"},
-                          "model": closed({"name": text, "version": text})}),
+        "Health": object_schema({"status": {"const": "ok"},
+                          "model": object_schema({"name": text, "version": text})}),
         "Problem": {
             "type": "object",
             "required": ["type", "title", "status", "detail", "instance"],
             "properties": {
-                "type": {"enum": sorted(f"urn:icebox:problem:{each.kind}" for each in kinds()
-                                        if hasattr(each, "kind"))},
+                "type": {"enum": sorted(f"urn:icebox:problem:{problem_type.kind}"
+                                        for problem_type in problem_types()
+                                        if hasattr(problem_type, "kind"))},
                 "title": text, "status": {"type": "integer", "minimum": 400, "maximum": 499},
                 "detail": {"type": "string", "description": "what was expected and what came"},
                 "instance": {"type": "string", "description": "names the request"},
@@ -139,49 +142,51 @@ def schemas() -> dict[str, Schema]:
                                "additionalProperties": False},
             },
         },
-        "HuggingFaceError": closed({"error": text, "error_type": text}),
+        "HuggingFaceError": object_schema({"error": text, "error_type": text}),
         "Gradio2Data": {"type": "object", "required": ["data"], "properties": {"data": {
             "type": "array", "minItems": 1, "maxItems": 4, "prefixItems": [
-                base64, {"type": "boolean"}, {"type": "boolean"}, share]}}},
-        "Gradio2Answer": closed({
+                base64, {"type": "boolean"}, {"type": "boolean"}, fraction]}}},
+        "Gradio2Answer": object_schema({
             "data": {"type": "array", "prefixItems": [text, natural], "minItems": 2, "maxItems": 2},
             "durations": {"type": "array", "items": number},
             "avg_durations": {"type": "array", "items": number},
         }),
-        "Gradio2Error": closed({"error": text}),
+        "Gradio2Error": object_schema({"error": text}),
         "GradioData": {"type": "object", "required": ["data"], "properties": {
             "data": {"type": "array", "minItems": 1, "maxItems": len(PARAMETERS)},
             "session_hash": {"type": ["string", "null"]}}},
         "GradioOutput": {"type": "object", "required": ["data"],
                          "properties": {"data": {"type": "array", "minItems": 3, "maxItems": 3}}},
-        "GradioError": closed({"detail": text, "error": text}),
-        "RoboflowAnswer": closed({
+        "GradioError": object_schema({"detail": text, "error": text}),
+        "RoboflowAnswer": object_schema({
             "inference_id": text, "time": {"type": "number", "description": "s"},
-            "image": closed({"width": whole, "height": whole}),
-            "predictions": {"type": "array", "items": closed({
+            "image": object_schema({"width": integer, "height": integer}),
+            "predictions": {"type": "array", "items": object_schema({
                 "x": number, "y": number, "width": number, "height": number,
-                "confidence": share, "class": text, "class_id": natural, "detection_id": text,
+                "confidence": fraction, "class": text, "class_id": natural, "detection_id": text,
             }, description="x and y are the box's centre; px")},
         }),
-        "RoboflowError": closed({"message": text, "error": closed({"type": text})}),
+        "RoboflowError": object_schema({"message": text, "error": object_schema({"type": text})}),
     }  # fmt: skip
-    made["Manifest"] = of_type(Manifest)
-    return made
+    schemas["Manifest"] = schema_of(Manifest)
+    return schemas
 
 
-def of_type(kind: Any) -> Schema:
-    """A manifest field's type as a schema: the dataclasses of handler.bundle are its source."""
-    if dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        return closed({each.name: of_type(hints[each.name]) for each in dataclasses.fields(kind)})
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+def schema_of(field_type: Any) -> Schema:
+    """The schema of a type in the manifest, whose dataclasses stand in handler.bundle."""
+    if dataclasses.is_dataclass(field_type):
+        hints = typing.get_type_hints(field_type)
+        return object_schema(
+            {each.name: schema_of(hints[each.name]) for each in dataclasses.fields(field_type)}
+        )
+    origin, inner = typing.get_origin(field_type), typing.get_args(field_type)
     if origin is typing.Literal:
         return {"enum": list(inner)}
     if origin is types.UnionType or origin is typing.Union:
-        return {"anyOf": [of_type(each) for each in inner]}
+        return {"anyOf": [schema_of(each) for each in inner]}
     if origin is tuple:
-        return {"type": "array", "items": of_type(inner[0])}
+        return {"type": "array", "items": schema_of(inner[0])}
     if origin is not None and issubclass(origin, Mapping):
-        return {"type": "object", "additionalProperties": of_type(inner[1])}
+        return {"type": "object", "additionalProperties": schema_of(inner[1])}
     names = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
-    return {"type": names[kind]}
+    return {"type": names[field_type]}

@@ -1,4 +1,4 @@
-"""The OpenAPI document against the function: its routes, and what they really answer."""
+"""The OpenAPI document is up to date, valid, and describes what the function's routes answer."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from scripts.local.http_event import Headers, HttpResponse
 from tests.support.app import App, make_app
 from tests.support.pictures import RED, png
 
-MAKE = "run python -m scripts.generate.openapi"
+MAKE = "run scripts/run openapi"
 DOCUMENT = json.loads(document.DOCUMENT.read_text())
 JSON = [("Content-Type", "application/json")]
 
 
 def test_the_files_are_those_that_the_code_makes() -> None:
-    for path, text in document.files().items():
+    for path, text in document.make_files().items():
         assert path.read_text() == text, f"{path.name} is out of date: {MAKE}"
 
 
@@ -34,22 +34,24 @@ def test_the_document_is_openapi() -> None:
 
 
 def test_it_has_the_routes_that_the_function_has(app: App) -> None:
-    ours = {
+    served = {
         (re.sub(r":int}", "}", path), method.lower())
         for path, route in app.module.gateway.routes.items()
         for method in route.endpoints
     }
-    told = {(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods}
-    assert told == ours, (
-        f"routes and document part ways: describe them in scripts/generate/openapi, {MAKE}"
+    described = {
+        (path, method) for path, methods in DOCUMENT["paths"].items() for method in methods
+    }
+    assert described == served, (
+        f"routes and document differ: describe them in scripts/generate/openapi/paths, {MAKE}"
     )
 
 
 def test_it_says_what_is_open(app: App) -> None:
     for path, route in app.module.gateway.routes.items():
         for method in route.endpoints:
-            told = DOCUMENT["paths"][path.replace(":int}", "}")][method.lower()]
-            assert (told.get("security") == []) is route.is_open, path
+            described = DOCUMENT["paths"][path.replace(":int}", "}")][method.lower()]
+            assert (described.get("security") == []) is route.is_open, path
 
 
 def test_every_name_is_used_once_and_every_schema_at_all() -> None:
@@ -77,7 +79,7 @@ def test_examples_are_what_their_schemas_say() -> None:
 
 @pytest.fixture
 def space(tiny_bundle: Path, tmp_path: Path) -> Any:
-    """The function with a store for Gradio's clients, too."""
+    """The function with a store for Gradio's clients."""
     store = (tmp_path / "gradio").as_uri()
     with make_app(tiny_bundle, tmp_path / "log", GRADIO_STORE=store) as made:
         yield made
@@ -86,10 +88,9 @@ def space(tiny_bundle: Path, tmp_path: Path) -> Any:
 def test_answers_are_what_the_document_says(space: App) -> None:
     picture = png(RED)
     text = json.dumps({"data": ["data:image/png;base64,AAAA"]}).encode()
-    found = space.post(picture)
-    assert found.status == 200 and json.loads(found.body)["count"] == 1
-    name = json.loads(found.body)["prediction_id"]
-    feedback = f"/v1/predictions/{name}/feedback"
+    prediction = json.loads(space.post(picture).body)
+    assert prediction["count"] == 1
+    feedback = f"/v1/predictions/{prediction['prediction_id']}/feedback"
     cases: list[tuple[str, str, bytes, Headers, int]] = [
         ("POST", "/v1/detect?tiles=2x2", picture, (), 200),
         ("POST", "/v1/detect", picture, [("Accept", "image/png")], 200),
@@ -146,8 +147,8 @@ def test_keys_are_asked_for_as_the_document_says(tiny_bundle: Path, tmp_path: Pa
         assert made.send("GET", "/openapi.json").status == 200
 
 
-def test_a_wrong_answer_is_told() -> None:
-    """The check itself, seen to fail."""
+def test_a_wrong_answer_is_found() -> None:
+    """The check itself can fail."""
     health = json.dumps({"status": "ill", "model": {"name": "a", "version": "1"}}).encode()
     with pytest.raises(AssertionError, match="'ok' was expected"):
         conforms(
@@ -162,13 +163,12 @@ def b64(picture: bytes) -> str:
 
 
 def conforms(method: str, target: str, answer: HttpResponse) -> None:
-    """Status, media type and JSON are among those of the operation, and so is a prediction's name
-    in its header."""
-    told = operation(method, target.partition("?")[0])["responses"]
-    assert str(answer.status) in told, (method, target, answer.status)
+    """Check that status, media type, JSON and the prediction's id are as the operation says."""
+    responses = operation(method, target.partition("?")[0])["responses"]
+    assert str(answer.status) in responses, (method, target, answer.status)
     if answer.header(PREDICTION_ID):
-        assert PREDICTION_ID in told[str(answer.status)].get("headers", {}), (method, target)
-    content = told[str(answer.status)].get("content", {})
+        assert PREDICTION_ID in responses[str(answer.status)].get("headers", {}), (method, target)
+    content = responses[str(answer.status)].get("content", {})
     media = (answer.header("Content-Type") or "").partition(";")[0]
     assert media in content, (method, target, answer.status, media)
     if media.endswith("json") and method != "HEAD":
@@ -176,17 +176,17 @@ def conforms(method: str, target: str, answer: HttpResponse) -> None:
 
 
 def operation(method: str, path: str) -> dict[str, Any]:
-    """What describes a path: named in full before by template, as OpenAPI has it."""
-    fits = [
+    """The operation of a path. A path without parameters wins over a template, as in OpenAPI."""
+    matches = [
         (template.count("{"), template)
         for template in DOCUMENT["paths"]
         if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)), path)
         and method.lower() in DOCUMENT["paths"][template]
     ]
-    return DOCUMENT["paths"][min(fits)[1]][method.lower()]
+    return DOCUMENT["paths"][min(matches)[1]][method.lower()]
 
 
 def check(value: object, schema: dict[str, Any]) -> None:
-    whole = {**schema, "components": DOCUMENT["components"]}
-    errors = [error.message for error in Draft202012Validator(whole).iter_errors(value)]
+    rooted = {**schema, "components": DOCUMENT["components"]}
+    errors = [error.message for error in Draft202012Validator(rooted).iter_errors(value)]
     assert not errors, f"{errors[:3]} in {str(value)[:300]}"

@@ -1,0 +1,37 @@
+"""The web page and its files, and the API's description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scripts.generate.openapi.elements import operation
+
+SUMMARIES = {
+    "/": "The web page",
+    "/docs": "The API described, to read",
+    "/openapi.json": "The API described, for tools",
+}
+
+
+def paths() -> dict[str, Any]:
+    operations: dict[str, Any] = {}
+    for path, name, media_type in (
+        ("/", "page", "text/html"),
+        ("/docs", "docs", "text/html"),
+        ("/openapi.json", "openapi", "application/json"),
+        ("/manifest.webmanifest", "webManifest", "application/manifest+json"),
+        ("/icon-192.png", "icon192", "image/png"),
+        ("/icon-512.png", "icon512", "image/png"),
+    ):
+        file = {"description": "the file", "content": {media_type: {"schema": {}}}}
+        unchanged = {"description": "the file is the one of If-None-Match"}
+        operations[path] = {
+            method: operation(
+                name + suffix, "Page", summary, "", {200: success, 304: unchanged}, is_open=True
+            )
+            for method, suffix, summary, success in (
+                ("get", "", SUMMARIES.get(path, "A file of the page"), file),
+                ("head", "Headers", "Its headers", file),
+            )
+        }
+    return operations
