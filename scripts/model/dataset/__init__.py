@@ -13,10 +13,6 @@ from scripts.model.dataset.pictures import (
 )
 from scripts.model.dataset.read import read_dataset, read_labelled_pictures
 
-# The former names, until their last users have the new ones.
-read, pictures_in, as_coco, survey = read_labelled_pictures, list_pictures, to_coco, read_dataset
-SUFFIXES = PICTURE_SUFFIXES
-
 __all__ = [
     "DECODABLE_SUFFIXES",
     "PICTURE_SUFFIXES",

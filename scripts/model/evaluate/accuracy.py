@@ -139,12 +139,5 @@ def find_best_count_threshold(pictures: Sequence[EvaluatedPicture]) -> float:
     return float(round(candidates[int(np.argmin(smooth))], 2))
 
 
-# The former names, until their last users have the new ones.
+# The former name, until its last users have the new one.
 from scripts.model.evaluate.matching import box_iou_batch as iou  # noqa: E402, F401
-
-figures, taken, matches, curve = (
-    compute_figures,
-    match_to_ground_truth,
-    count_matches,
-    compute_threshold_curves,
-)

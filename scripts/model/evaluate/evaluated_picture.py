@@ -35,11 +35,3 @@ class EvaluatedPicture:
     def predictions_above(self, score_threshold: float) -> Detections:
         """The predictions that score above the threshold."""
         return self.predictions.select(self.predictions.scores > score_threshold)
-
-    @property
-    def picture(self) -> LabelledPicture:  # the former name, until its last user has the new one
-        return self.ground_truth
-
-    @property
-    def detections(self) -> Detections:  # the former name, too
-        return self.predictions

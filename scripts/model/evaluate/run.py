@@ -91,8 +91,8 @@ def run_evaluation(
         compute_figures(pictures, manifest.classes, name, threshold)
         for name, pictures in datasets.items()
     ]
-    places = " ".join(map(str, options.folders))
-    command = f"python -m scripts.model.evaluate {options.bundle_dir} {places}"
+    arguments = " ".join(map(str, [options.bundle_dir, *options.folders]))
+    command = f"python -m scripts.model.evaluate {arguments}"
     if options.calibration_folder:
         name = name_dataset(options.calibration_folder)
         if name in folders and folders[name].resolve() == options.calibration_folder.resolve():
