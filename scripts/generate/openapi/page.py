@@ -52,20 +52,25 @@ def render_page(document: Json) -> str:
     ]
     contents, body = [], []
     for tag in document["tags"]:
-        tagged = [each for each in operations if tag["name"] in each[2]["tags"]]
+        tagged = [
+            (path, method, operation)
+            for path, method, operation in operations
+            if tag["name"] in operation["tags"]
+        ]
         links = "\n".join(
-            f'<li><a href="#{each["operationId"]}">{_heading(method, path)}</a></li>'
-            for path, method, each in tagged
+            f'<li><a href="#{operation["operationId"]}">{_render_call(method, path)}</a></li>'
+            for path, method, operation in tagged
             if method != "head"  # listed with its GET below
         )
         contents.append(f"<li>{escape(tag['name'])}\n<ul>\n{links}\n</ul></li>")
-        body.append(f"<h2>{escape(tag['name'])}</h2>\n<p>{_with_code(tag['description'])}</p>")
-        body += [_operation(*each) for each in tagged]
+        body.append(f"<h2>{escape(tag['name'])}</h2>\n<p>{_render_text(tag['description'])}</p>")
+        body += [_render_operation(path, method, operation) for path, method, operation in tagged]
     body.append("<h2>Schemas</h2>")
     body += [
-        _schema(name, schema) for name, schema in sorted(document["components"]["schemas"].items())
+        _render_schema(name, schema)
+        for name, schema in sorted(document["components"]["schemas"].items())
     ]
-    parts = "\n".join(body)
+    sections = "\n".join(body)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -78,7 +83,7 @@ def render_page(document: Json) -> str:
 <body>
 <header>
 <h1>{escape(info["title"])}: the API</h1>
-<p>{_with_code(info["description"])}</p>
+<p>{_render_text(info["description"])}</p>
 <p class="soft">Version {escape(info["version"])} ·
 <a href="openapi.json">openapi.json</a> · <a href="./">the page</a></p>
 <nav aria-label="Operations"><details open><summary>Operations</summary>
@@ -87,62 +92,74 @@ def render_page(document: Json) -> str:
 </ul></details></nav>
 </header>
 <main>
-{parts}
+{sections}
 </main>
 </body>
 </html>
 """
 
 
-def _operation(path: str, method: str, operation: Json) -> str:
+def _render_operation(path: str, method: str, operation: Json) -> str:
     name = operation["operationId"]
-    parts = [f"<p>{_with_code(operation['summary'])}.</p>"]
+    parts = [f"<p>{_render_text(operation['summary'])}.</p>"]
     if "description" in operation:
-        parts.append(f'<p class="soft">{_with_code(operation["description"])}</p>')
+        parts.append(f'<p class="soft">{_render_text(operation["description"])}</p>')
     for sample in operation.get("x-codeSamples", []):
         parts.append(f'<pre tabindex="0"><code>{escape(sample["source"])}</code></pre>')
     rows = [
-        (f"<code>{escape(each['name'])}</code>", each["in"], _type_of(each["schema"]),
-         _with_code(each.get("description", "")))
-        for each in operation.get("parameters", [])
-    ]  # fmt: skip
+        (
+            f"<code>{escape(parameter['name'])}</code>",
+            parameter["in"],
+            _describe_type(parameter["schema"]),
+            _render_text(parameter.get("description", "")),
+        )
+        for parameter in operation.get("parameters", [])
+    ]
     if rows:
-        parts.append(_table("Parameters", rows))
+        parts.append(_render_table("Parameters", rows))
     bodies = operation.get("requestBody", {}).get("content", {})
     if bodies:
         rows = [
-            (f"<code>{media}</code>", _type_of(each["schema"])) for media, each in bodies.items()
+            (f"<code>{media_type}</code>", _describe_type(content["schema"]))
+            for media_type, content in bodies.items()
         ]
-        parts.append(_table("Body", rows))
-    parts += [_example("Body", each) for each in bodies.values() if "example" in each]
+        parts.append(_render_table("Body", rows))
+    parts += [
+        _render_example("Body", content) for content in bodies.values() if "example" in content
+    ]
     responses = operation["responses"]
     rows = [
-        (status, _with_code(each["description"]), "<br>".join(
-            f"<code>{media}</code> {_type_of(content['schema'])}"
-            for media, content in each.get("content", {}).items()))
-        for status, each in responses.items()
-    ]  # fmt: skip
-    parts.append(_table("Answers", rows))
-    for each in responses.values():
+        (
+            status,
+            _render_text(response["description"]),
+            "<br>".join(
+                f"<code>{media_type}</code> {_describe_type(content['schema'])}"
+                for media_type, content in response.get("content", {}).items()
+            ),
+        )
+        for status, response in responses.items()
+    ]
+    parts.append(_render_table("Answers", rows))
+    for response in responses.values():
         parts += [
-            _example("Answer", content)
-            for content in each.get("content", {}).values()
+            _render_example("Answer", content)
+            for content in response.get("content", {}).values()
             if "example" in content
         ]
     inside = "\n".join(parts)
     return f"""<section class="one" id="{name}" aria-labelledby="{name}-title">
-<h3 id="{name}-title">{_heading(method, path)}</h3>
+<h3 id="{name}-title">{_render_call(method, path)}</h3>
 {inside}
 </section>"""
 
 
-def _schema(name: str, schema: Json) -> str:
+def _render_schema(name: str, schema: Json) -> str:
     text = escape(json.dumps(schema, indent=2, ensure_ascii=False), quote=False)
     text = re.sub(
         r'"\$ref": "#/components/schemas/(\w+)"', r'"$ref": "<a href="#schema-\1">\1</a>"', text
     )
     description = (
-        f'<p class="soft">{_with_code(schema["description"])}</p>'
+        f'<p class="soft">{_render_text(schema["description"])}</p>'
         if "description" in schema
         else ""
     )
@@ -152,11 +169,11 @@ def _schema(name: str, schema: Json) -> str:
 </section>"""
 
 
-def _heading(method: str, path: str) -> str:
+def _render_call(method: str, path: str) -> str:
     return f'<span class="method">{method.upper()}</span> <code>{escape(path)}</code>'
 
 
-def _example(title: str, content: Json) -> str:
+def _render_example(title: str, content: Json) -> str:
     text = escape(json.dumps(content["example"], indent=2, ensure_ascii=False), quote=False)
     return (
         f"<details><summary>{title}, an example</summary>"
@@ -164,7 +181,7 @@ def _example(title: str, content: Json) -> str:
     )
 
 
-def _table(title: str, rows: list[tuple[str, ...]]) -> str:
+def _render_table(title: str, rows: list[tuple[str, ...]]) -> str:
     lines = "\n".join(
         f'<tr><th scope="row">{head}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
         for head, *cells in rows
@@ -172,20 +189,20 @@ def _table(title: str, rows: list[tuple[str, ...]]) -> str:
     return f'<h4>{title}</h4>\n<div class="wide"><table>\n{lines}\n</table></div>'
 
 
-def _type_of(schema: Json) -> str:
+def _describe_type(schema: Json) -> str:
     """A schema in a few words, as HTML."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f'<a href="#schema-{name}">{name}</a>'
     for key in ("oneOf", "anyOf"):
         if key in schema:
-            return " or ".join(_type_of(each) for each in schema[key])
+            return " or ".join(_describe_type(each) for each in schema[key])
     if "enum" in schema:
         return escape(" | ".join(map(str, schema["enum"])))
     if not schema:
         return "bytes"
     if schema.get("type") == "array" and "items" in schema:
-        return f"list of {_type_of(schema['items'])}"
+        return f"list of {_describe_type(schema['items'])}"
     text = str(schema.get("type", ""))
     if "minimum" in schema and "maximum" in schema:
         text += f", {schema['minimum']} to {schema['maximum']}"
@@ -198,5 +215,5 @@ def _type_of(schema: Json) -> str:
     return escape(text)
 
 
-def _with_code(text: str) -> str:
+def _render_text(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
