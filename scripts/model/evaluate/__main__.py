@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
         result = run_evaluation(options, _print_best_threshold)
         if arguments.out:
             write_report(
-                arguments.out, result.manifest, result.datasets, result.figures, result.command
+                arguments.out, result.manifest, result.datasets, result.figures, options.command
             )
     if arguments.json:
         _print_json(result)

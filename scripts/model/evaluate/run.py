@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,21 @@ class EvaluateOptions:
     write_baseline: bool = False
     threads: int = 1
 
+    def check(self) -> None:
+        """Raises ToolError for options that exclude each other."""
+        writes_own_threshold = self.calibration_folder or self.write_threshold
+        if self.score_threshold is not None and writes_own_threshold:
+            raise ToolError(
+                "--calibrate and --write-threshold are of the bundle's own threshold; "
+                "leave --score-threshold out"
+            )
+
+    @property
+    def command(self) -> str:
+        """The command that model.json quotes, without the options that write."""
+        arguments = map(str, [self.bundle_dir, *self.folders])
+        return f"python -m scripts.model.evaluate {' '.join(arguments)}"
+
 
 @dataclass(frozen=True)
 class EvaluateResult:
@@ -43,7 +58,6 @@ class EvaluateResult:
 
     datasets: the evaluated pictures by dataset, in the order of `figures`. interval_coverage: how
     often the bundle's count interval held, by dataset; empty where it is not of this threshold.
-    command: the one that model.json quotes.
     """
 
     manifest: Manifest
@@ -51,7 +65,6 @@ class EvaluateResult:
     score_threshold: float
     figures: list[Figures]
     interval_coverage: dict[str, float]
-    command: str
 
 
 def run_evaluation(
@@ -62,13 +75,7 @@ def run_evaluation(
     on_best_threshold: called with each dataset's name and best threshold where one is looked for.
     Raises ToolError, BundleError and OSError.
     """
-    if options.score_threshold is not None and (
-        options.calibration_folder or options.write_threshold
-    ):
-        raise ToolError(
-            "--calibrate and --write-threshold are of the bundle's own threshold; "
-            "leave --score-threshold out"
-        )
+    options.check()
     bundle = load_bundle(options.bundle_dir)
     detector, manifest = Detector.load(bundle, threads=options.threads), bundle.manifest
     folders = {name_dataset(folder): folder for folder in options.folders}
@@ -91,34 +98,40 @@ def run_evaluation(
         compute_figures(pictures, manifest.classes, name, threshold)
         for name, pictures in datasets.items()
     ]
-    arguments = " ".join(map(str, [options.bundle_dir, *options.folders]))
-    command = f"python -m scripts.model.evaluate {arguments}"
     if options.calibration_folder:
-        name = name_dataset(options.calibration_folder)
-        if name in folders and folders[name].resolve() == options.calibration_folder.resolve():
-            pictures = datasets[name]
-        else:
-            pictures = evaluate_pictures(
-                detector, read_labelled_pictures(options.calibration_folder)
-            )
-        manifest = manifest_entries.with_count_calibration(
-            manifest,
-            pictures,
-            coverage=options.coverage,
-            dataset=name,
-            command=f"{command} --calibrate {options.calibration_folder} "
-            f"--coverage {options.coverage:g}",
-        )
+        manifest = _calibrate(options, manifest, detector, datasets)
     if options.write_baseline:
-        manifest = manifest_entries.with_baseline(manifest, datasets, f"{command} --write-baseline")
+        command = f"{options.command} --write-baseline"
+        manifest = manifest_entries.with_baseline(manifest, datasets, command)
     if options.write_figures or options.write_threshold:
-        manifest = manifest_entries.with_evaluation(manifest, figures, command)
+        manifest = manifest_entries.with_evaluation(manifest, figures, options.command)
     if manifest != bundle.manifest:
         write_manifest(manifest, options.bundle_dir)
     calibration = manifest.count_calibration
-    coverage = (
-        manifest_entries.measure_interval_coverage(datasets, calibration)
-        if calibration and threshold == calibration.score_threshold
-        else {}
+    coverage: dict[str, float] = {}
+    if calibration and threshold == calibration.score_threshold:
+        coverage = manifest_entries.measure_interval_coverage(datasets, calibration)
+    return EvaluateResult(manifest, datasets, threshold, figures, coverage)
+
+
+def _calibrate(
+    options: EvaluateOptions,
+    manifest: Manifest,
+    detector: Detector,
+    datasets: Mapping[str, list[EvaluatedPicture]],
+) -> Manifest:
+    """The manifest with the count interval of the calibration folder."""
+    folder = options.calibration_folder
+    name = name_dataset(folder)
+    namesakes = [each for each in options.folders if name_dataset(each) == name]
+    if any(each.resolve() == folder.resolve() for each in namesakes):
+        pictures = datasets[name]
+    else:
+        pictures = evaluate_pictures(detector, read_labelled_pictures(folder))
+    return manifest_entries.with_count_calibration(
+        manifest,
+        pictures,
+        coverage=options.coverage,
+        dataset=name,
+        command=f"{options.command} --calibrate {folder} --coverage {options.coverage:g}",
     )
-    return EvaluateResult(manifest, datasets, threshold, figures, coverage, command)
