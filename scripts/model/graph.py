@@ -95,9 +95,6 @@ def strip_metadata(model: onnx.ModelProto) -> None:
         tensor.ClearField("doc_string")
 
 
-forget_its_making = strip_metadata  # the former name, until quantize has the new one
-
-
 def _to_model(graph: onnx.GraphProto, opset: int, ir_version: int) -> onnx.ModelProto:
     return helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version

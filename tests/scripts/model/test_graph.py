@@ -1,4 +1,4 @@
-"""The bundle's graph: its NMS is the textbook's, and finding nothing has a shape."""
+"""The bundle's graph: its NMS is the textbook's, and an empty answer keeps its shapes."""
 
 import numpy as np
 import onnx
@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from scripts.model import graph
-from scripts.model.evaluate import accuracy
+from scripts.model.evaluate.matching import box_iou_batch
 
 BOXES, CLASSES = 24, 3
 
 
 @pytest.fixture(scope="module")
 def session() -> onnxruntime.InferenceSession:
-    """A network that hands its picture on as boxes and scores, wrapped: so a test chooses both."""
+    """A wrapped network whose boxes and scores are planes of its picture: a test sets both."""
     nodes = [
         helper.make_node("Slice", ["image", "from_box", "to_box", "axis"], ["box_plane"]),
         helper.make_node("Squeeze", ["box_plane", "axis"], ["boxes"]),
@@ -40,7 +40,7 @@ def session() -> onnxruntime.InferenceSession:
         for name, value in values.items()
     ]
     constants.append(onnx.numpy_helper.from_array(np.float32(100), "hundred"))
-    made = helper.make_graph(
+    echo = helper.make_graph(
         nodes,
         "echo",
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, BOXES, 4])],
@@ -51,16 +51,23 @@ def session() -> onnxruntime.InferenceSession:
         constants,
     )
     network = helper.make_model(
-        made, opset_imports=[helper.make_opsetid("", graph.OPSET)], ir_version=graph.IR_VERSION
+        echo, opset_imports=[helper.make_opsetid("", graph.OPSET)], ir_version=graph.IR_VERSION
     )
     std = (1 / 255, 1 / 255, 1 / 255)  # so that the normalised picture is the picture
-    whole = graph.wrap(network, width=4, height=BOXES, mean=(0, 0, 0), std=std)
+    model = graph.wrap(network, width=4, height=BOXES, mean=(0, 0, 0), std=std)
     return onnxruntime.InferenceSession(
-        whole.SerializeToString(), providers=["CPUExecutionProvider"]
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
 
 
-def run(session: onnxruntime.InferenceSession, boxes, scores, score: float, iou: float, most: int):
+def run(
+    session: onnxruntime.InferenceSession,
+    boxes,
+    scores,
+    score: float,
+    iou: float,
+    max_detections: int,
+):
     image = np.zeros((1, BOXES, 4, 3), np.uint8)
     image[0, :, :, 0] = boxes
     image[0, :, :CLASSES, 1] = scores
@@ -70,32 +77,32 @@ def run(session: onnxruntime.InferenceSession, boxes, scores, score: float, iou:
             "image": image,
             "score_threshold": np.array(score, np.float32),
             "iou_threshold": np.array(iou, np.float32),
-            "max_detections": np.array(most, np.int64),
+            "max_detections": np.array(max_detections, np.int64),
         },
     )
 
 
-def textbook(boxes, scores, score: float, iou: float, most: int) -> list[tuple]:
+def textbook(boxes, scores, score: float, iou: float, max_detections: int) -> list[tuple]:
     """Greedy NMS, a class at a time, as (score, class, box) best first."""
-    kept = []
+    detections = []
     for class_id in range(CLASSES):
         order = [
             i
             for i in np.argsort(-scores[:, class_id], kind="stable")
             if scores[i, class_id] / 100 > score
         ]
-        chosen: list[int] = []
+        kept: list[int] = []
         for i in order:
-            overlaps = accuracy.iou(
-                boxes[i : i + 1].astype(float), boxes[chosen].astype(float).reshape(-1, 4)
+            overlaps = box_iou_batch(
+                boxes[i : i + 1].astype(float), boxes[kept].astype(float).reshape(-1, 4)
             )
             if not (overlaps > iou).any():
-                chosen.append(i)
-        kept += [
+                kept.append(i)
+        detections += [
             (int(scores[i, class_id]), class_id, tuple(int(v) for v in boxes[i]))
-            for i in chosen[:most]
+            for i in kept[:max_detections]
         ]
-    return sorted(kept, reverse=True)[:most]
+    return sorted(detections, reverse=True)[:max_detections]
 
 
 @settings(max_examples=60, deadline=None)
@@ -111,15 +118,15 @@ def test_nms_is_the_textbooks(session, seed: int, score: float, iou: float) -> N
     scores = rng.permutation(np.arange(1, 100))[: BOXES * CLASSES].reshape(
         BOXES, CLASSES
     )  # no ties
-    found_boxes, found_scores, labels = run(session, boxes, scores, score, iou, 300)
-    found = [
+    nms_boxes, nms_scores, labels = run(session, boxes, scores, score, iou, 300)
+    detections = [
         (round(float(s) * 100), int(c), tuple(round(float(v)) for v in b))
-        for b, s, c in zip(found_boxes, found_scores, labels, strict=True)
+        for b, s, c in zip(nms_boxes, nms_scores, labels, strict=True)
     ]
-    assert found == textbook(boxes, scores, score, iou, 300)
+    assert detections == textbook(boxes, scores, score, iou, 300)
 
 
-def test_nothing_found_has_a_shape(session) -> None:
+def test_no_detections_have_a_shape(session) -> None:
     boxes, scores, labels = run(
         session, np.zeros((BOXES, 4)), np.zeros((BOXES, CLASSES)), 0.5, 0.5, 300
     )
@@ -127,24 +134,24 @@ def test_nothing_found_has_a_shape(session) -> None:
     assert (boxes.dtype, scores.dtype, labels.dtype) == (np.float32, np.float32, np.int64)
 
 
-def test_at_most_so_many(session) -> None:
+def test_at_most_max_detections(session) -> None:
     corner = np.stack([np.arange(BOXES) * 10, np.arange(BOXES)], 1)
     boxes = np.concatenate([corner, corner + 5], 1)
     scores = np.zeros((BOXES, CLASSES))
     scores[:, 1] = 50 + np.arange(BOXES)
-    _, found, labels = run(session, boxes, scores, 0.1, 0.5, 3)
-    assert np.allclose(found, [0.73, 0.72, 0.71]) and set(labels) == {1}
+    _, best_scores, labels = run(session, boxes, scores, 0.1, 0.5, 3)
+    assert np.allclose(best_scores, [0.73, 0.72, 0.71]) and set(labels) == {1}
 
 
 def wrap_echo(**options) -> onnxruntime.InferenceSession:
-    """A network that gives its input back as boxes, wrapped: 1 box of 4 values, 3 classes."""
+    """A wrapped network that returns its input of 12 values as three boxes."""
     dtype, layout = options.get("dtype", "float32"), options.get("layout", "nchw")
     nodes = [
         helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
         helper.make_node("Reshape", ["float", "by_four"], ["boxes"]),
         helper.make_node("Identity", ["fixed"], ["scores"]),
     ]
-    made = helper.make_graph(
+    echo = helper.make_graph(
         nodes,
         "echo",
         [
@@ -168,11 +175,11 @@ def wrap_echo(**options) -> onnxruntime.InferenceSession:
         ],
     )
     network = helper.make_model(
-        made, opset_imports=[helper.make_opsetid("", graph.OPSET)], ir_version=graph.IR_VERSION
+        echo, opset_imports=[helper.make_opsetid("", graph.OPSET)], ir_version=graph.IR_VERSION
     )
-    whole = graph.wrap(network, width=2, height=2, nms="none", **options)
+    model = graph.wrap(network, width=2, height=2, nms="none", **options)
     return onnxruntime.InferenceSession(
-        whole.SerializeToString(), providers=["CPUExecutionProvider"]
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
 
 
@@ -200,15 +207,16 @@ def test_the_network_gets_the_pixels_it_was_made_for(order, layout, dtype) -> No
     assert np.allclose(scores, [0.9, 0.8, 0.7]) and labels.tolist() == [0, 0, 0]
 
 
-def test_a_network_of_bytes_cannot_be_normalised_for() -> None:
+def test_a_uint8_network_cannot_be_normalised() -> None:
     with pytest.raises(ValueError, match="as they are"):
         wrap_echo(dtype="uint8", mean=(0.5, 0.5, 0.5), std=(1, 1, 1))
 
 
 def wrap_fixed(boxes, scores, nms: graph.Nms):
-    """What the wrapped graph says of these boxes [B, A, 4] and scores [B, C, A]."""
+    """Wrap a network of fixed boxes [B, A, 4] and scores [B, C, A]; return its detections as
+    (label, score, xmin)."""
     values = {"boxes": np.asarray(boxes, np.float32), "scores": np.asarray(scores, np.float32)}
-    made = helper.make_graph(
+    echo = helper.make_graph(
         [
             helper.make_node("Identity", ["fixed_boxes"], ["boxes"]),
             helper.make_node("Identity", ["fixed_scores"], ["scores"]),
@@ -222,13 +230,13 @@ def wrap_fixed(boxes, scores, nms: graph.Nms):
         [onnx.numpy_helper.from_array(value, f"fixed_{name}") for name, value in values.items()],
     )
     network = helper.make_model(
-        made, opset_imports=[helper.make_opsetid("", graph.OPSET)], ir_version=graph.IR_VERSION
+        echo, opset_imports=[helper.make_opsetid("", graph.OPSET)], ir_version=graph.IR_VERSION
     )
-    whole = graph.wrap(network, width=2, height=2, mean=(0,) * 3, std=(1,) * 3, nms=nms)
+    model = graph.wrap(network, width=2, height=2, mean=(0,) * 3, std=(1,) * 3, nms=nms)
     session = onnxruntime.InferenceSession(
-        whole.SerializeToString(), providers=["CPUExecutionProvider"]
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    found = session.run(
+    detections = session.run(
         ["boxes", "scores", "labels"],
         {
             "image": np.zeros((1, 2, 2, 3), np.uint8),
@@ -239,11 +247,11 @@ def wrap_fixed(boxes, scores, nms: graph.Nms):
     )
     return [
         (label, round(float(score), 2), int(box[0]))
-        for box, score, label in zip(*found[:2], found[2].tolist(), strict=True)
+        for box, score, label in zip(*detections[:2], detections[2].tolist(), strict=True)
     ]
 
 
-# The second box covers the first but for a pixel, the third stands alone.
+# The second box covers the first but for a pixel; the third overlaps none.
 NEAR = [[0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60]]
 
 

@@ -1,5 +1,4 @@
-"""Checkpoints of every family and state become bundles that answer what IceVision answers, or are
-refused."""
+"""export makes bundles of every family's checkpoints, or refuses them with a reason."""
 
 from __future__ import annotations
 
@@ -17,14 +16,14 @@ from tests.support.training import PYTHON, ROOT, Training, needs_training
 
 GOLDEN = ROOT / "tests" / "golden"
 HAS_YOLOV5 = any(PYTHON.parents[1].glob("lib/python3.*/site-packages/yolov5"))
-CLASSES = ["nut", "bolt", "washer"]  # as tests.model.seeded_checkpoints has them
+CLASSES = ["nut", "bolt", "washer"]  # as seeded_checkpoints has them
 
 pytestmark = needs_training
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wide and a tall part of the golden picture."""
+    """A wide and a tall crop of the golden picture."""
     folder = tmp_path_factory.mktemp("pictures")
     with Image.open(GOLDEN / "microalgae.png") as golden:
         golden.crop((0, 0, 420, 260)).save(folder / "wide.png")
@@ -61,7 +60,7 @@ def test_every_family_answers_what_icevision_answers(
     assert exported.code == 0, exported.error
     manifest = load_bundle(out).manifest
     if model == "ultralytics.yolov5":
-        # Untrained, its boxes are all of one shape: below 0.5 many overlaps lie on NMS's limit.
+        # Untrained, its boxes all have one shape: below 0.5 many overlaps lie at the limit of NMS.
         assert manifest.parity, compared.error
         assert manifest.parity.at[0].same and manifest.parity.at[0].detections > 10
         assert manifest.parity.candidate_score < 1e-4 and manifest.parity.candidate_box_px < 0.01
@@ -74,7 +73,7 @@ def test_every_family_answers_what_icevision_answers(
     assert json.loads(exported.out)["largest_difference"] < 1e-4
 
 
-def test_what_the_checkpoint_does_not_say_is_asked_for(training: Training, tmp_path: Path) -> None:
+def test_options_add_what_the_checkpoint_does_not_say(training: Training, tmp_path: Path) -> None:
     bare, spare, names = tmp_path / "bare.pth", tmp_path / "spare.pth", tmp_path / "names.txt"
     parallel = tmp_path / "parallel.pth"
     training.make_checkpoints(
@@ -86,7 +85,7 @@ def test_what_the_checkpoint_does_not_say_is_asked_for(training: Training, tmp_p
     names.write_text("nut\nbolt\nwasher\n")
     model = ["--model", "ross.efficientdet:micro_035"]
     mean = ["--mean", "0.5,0.5,0.5", "--std", "0.25,0.25,0.25"]
-    asked, asked_less, made, made_of_file, made_parallel = training.runs(
+    refused, refused_size, complete, from_file, parallel_weights = training.runs(
         ("export", [bare, "--out", tmp_path / "none"]),
         ("export", [spare, "--out", tmp_path / "none"]),
         ("export", [bare, "--out", tmp_path / "a", *model, "--classes", "nut,bolt,washer",
@@ -94,18 +93,18 @@ def test_what_the_checkpoint_does_not_say_is_asked_for(training: Training, tmp_p
         ("export", [spare, "--out", tmp_path / "b", "--classes", names, "--size", "128"]),
         ("export", [parallel, "--out", tmp_path / "c"]),
     )  # fmt: skip
-    assert asked.code == 1
+    assert refused.code == 1
     for option in ("--model FAMILY:BACKBONE", "--classes a,b,c", "--size SIDE"):
-        assert option in asked.error
-    assert asked_less.code == 1
-    assert "classes, img_size" in asked_less.error and "--model" not in asked_less.error
+        assert option in refused.error
+    assert refused_size.code == 1
+    assert "classes, img_size" in refused_size.error and "--model" not in refused_size.error
     assert not (tmp_path / "none").exists()
-    for ended in (made, made_of_file, made_parallel):
+    for ended in (complete, from_file, parallel_weights):
         assert ended.code == 0, ended.error
     first, second, third = (load_bundle(tmp_path / name) for name in "abc")
     assert (first.manifest.input.width, first.manifest.input.height) == (256, 128)
     assert first.manifest.resize.fit == "centre"
-    assert {loaded.manifest.classes for loaded in (first, second, third)} == {tuple(CLASSES)}
+    assert {bundle.manifest.classes for bundle in (first, second, third)} == {tuple(CLASSES)}
     # the same weights, but another normalisation in front of them
     assert second.manifest.sha256 == third.manifest.sha256 != first.manifest.sha256
     picture = decode((GOLDEN / "microalgae.png").read_bytes(), max_pixels=10**6)
@@ -125,22 +124,22 @@ def test_as_many_classes_as_there_are(training: Training, count: int, tmp_path: 
     detector = Detector.load(load_bundle(out), threads=1)
     assert detector.manifest.classes == tuple(classes)
     picture = decode((GOLDEN / "microalgae.png").read_bytes(), max_pixels=10**6)
-    found = detector.detect(picture, Thresholds(0.0, 1.0, 300)).detections
-    assert len(set(found.class_ids.tolist())) == min(count, len(set(found.class_ids.tolist())))
-    assert found.class_ids.max() < count and (count == 1 or found.class_ids.max() > 100)
+    class_ids = detector.detect(picture, Thresholds(0.0, 1.0, 300)).detections.class_ids
+    assert len(set(class_ids.tolist())) == min(count, len(set(class_ids.tolist())))
+    assert class_ids.max() < count and (count == 1 or class_ids.max() > 100)
 
 
-def test_what_the_training_noted_is_taken_over(training: Training, tmp_path: Path) -> None:
+def test_the_notes_of_the_training_reach_the_manifest(training: Training, tmp_path: Path) -> None:
     source = tmp_path / "Nuts & Bolts" / "checkpoint.pth"
     source.parent.mkdir()
-    noted = {"resize": "antialias", "dataset": "tray", "training_command": "python -m train"}
-    training.make_checkpoints({"path": source, "meta": noted})
-    taken, asked = training.runs(
+    notes = {"resize": "antialias", "dataset": "tray", "training_command": "python -m train"}
+    training.make_checkpoints({"path": source, "meta": notes})
+    from_notes, from_options = training.runs(
         ("export", [source, "--out", tmp_path / "a"]),
         ("export", [source, "--out", tmp_path / "b", "--resize", "opencv-linear",
                     "--dataset", "shelf", "--name", "mine", "--version", "2"]),
     )  # fmt: skip
-    assert (taken.code, asked.code) == (0, 0), taken.error + asked.error
+    assert (from_notes.code, from_options.code) == (0, 0), from_notes.error + from_options.error
     first, second = (load_bundle(tmp_path / name).manifest for name in "ab")
     assert (first.name, first.version, first.resize.rule) == ("nuts-bolts", "1.0.0", "antialias")
     assert first.provenance.dataset == "tray"

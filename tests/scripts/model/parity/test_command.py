@@ -1,4 +1,4 @@
-"""Parity passes where IceVision and the handler agree, and names where they part.
+"""parity passes where IceVision and the handler agree, and names the stage where they differ.
 
 All runs of the training environment share one process, because it takes ten seconds to start.
 """
@@ -19,8 +19,7 @@ from PIL import Image
 
 from handler.bundle.files import load_bundle
 from handler.bundle.manifest import Parity
-from scripts.model.parity.detection_sets import Compared, DetectionSet, most_on_edge, same_sets
-from scripts.model.render import render
+from scripts.model.render.photo import render_photo
 from tests.support.training import ROOT, Training, needs_training
 
 GOLDEN = ROOT / "tests" / "golden"
@@ -29,7 +28,7 @@ CHECKPOINT = GOLDEN / "microalgae.pth"
 
 @pytest.fixture(scope="module")
 def other_checkpoint(training: Training, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One of the same classes and size as the committed one, with other weights."""
+    """A checkpoint of the same classes and size as the golden one, with other weights."""
     path = tmp_path_factory.mktemp("checkpoint") / "other.pth"
     same = {"backbone": "micro_050", "classes": ["Microalgae"], "size": 640}
     training.make_checkpoints({"path": path, **same})
@@ -38,7 +37,7 @@ def other_checkpoint(training: Training, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def exported(training: Training, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The committed checkpoint as a bundle that resizes as IceVision."""
+    """A bundle of the golden checkpoint that resizes as IceVision."""
     folder = tmp_path_factory.mktemp("exported")
     ran = training.run("export", CHECKPOINT, "--out", folder, "--name", "cells", "--version", "1")
     assert ran.code == 0, ran.error
@@ -52,9 +51,9 @@ def copy(exported: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures of odd sizes and of several kinds of file, and one with nothing on it."""
+    """Pictures of odd sizes and several file formats, and one with nothing on it."""
     folder = tmp_path_factory.mktemp("photos")
-    photo = Image.fromarray(render.render(50, 701).rgb)
+    photo = Image.fromarray(render_photo(50, 701).rgb)
     photo.crop((0, 0, 701, 533)).save(folder / "wide.jpg", quality=90)
     photo.crop((100, 0, 433, 700)).save(folder / "tall.png")
     photo.crop((50, 50, 640, 641)).convert("L").save(folder / "grey.png")
@@ -65,27 +64,29 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def stored(folder: Path) -> Parity | None:
-    return load_bundle(folder).manifest.parity
+def stored_verdict(bundle_dir: Path) -> Parity | None:
+    return load_bundle(bundle_dir).manifest.parity
 
 
-def change_graph(folder: Path, change: Callable[[onnx.ModelProto], None]) -> None:
+def change_graph(bundle_dir: Path, change: Callable[[onnx.ModelProto], None]) -> None:
     """Change model.onnx, and its sha256 in model.json."""
-    model = onnx.load(folder / "model.onnx")
+    onnx_path = bundle_dir / "model.onnx"
+    model = onnx.load(onnx_path)
     change(model)
-    onnx.save(model, folder / "model.onnx")
-    digest = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
-    change_manifest(folder, lambda whole: whole.update(sha256=digest))
+    onnx.save(model, onnx_path)
+    digest = hashlib.sha256(onnx_path.read_bytes()).hexdigest()
+    change_manifest(bundle_dir, lambda manifest: manifest.update(sha256=digest))
 
 
-def change_manifest(folder: Path, change: Callable[[dict], object]) -> None:
-    whole = json.loads((folder / "model.json").read_text())
-    change(whole)
-    (folder / "model.json").write_text(json.dumps(whole))
+def change_manifest(bundle_dir: Path, change: Callable[[dict], object]) -> None:
+    manifest_path = bundle_dir / "model.json"
+    manifest = json.loads(manifest_path.read_text())
+    change(manifest)
+    manifest_path.write_text(json.dumps(manifest))
 
 
-def constant(model: onnx.ModelProto, ending: str) -> onnx.TensorProto:
-    return next(each for each in model.graph.initializer if each.name.endswith(ending))
+def find_initializer(model: onnx.ModelProto, suffix: str) -> onnx.TensorProto:
+    return next(each for each in model.graph.initializer if each.name.endswith(suffix))
 
 
 @needs_training
@@ -95,7 +96,7 @@ def test_icevision_and_the_handler_answer_the_same(
     ran = training.run("parity", copy, CHECKPOINT, photos, GOLDEN / "microalgae.png")
     assert ran.code == 0, ran.out + ran.error
     assert "boxes > 0.05" in ran.out
-    verdict = stored(copy)
+    verdict = stored_verdict(copy)
     assert verdict is not None
     assert verdict.passed
     assert verdict.compared_from == "picture"
@@ -113,7 +114,7 @@ def test_icevision_and_the_handler_answer_the_same(
         assert row.box_px <= 0.01
         assert row.score is not None
         assert row.score <= 1e-4
-    # The same again stores the same: no date, no place.
+    # A second run stores the same bytes: the verdict holds no date and no path.
     first = (copy / "model.json").read_bytes()
     ran = training.run("parity", copy, CHECKPOINT, photos, GOLDEN / "microalgae.png", "--json")
     assert json.loads(ran.out)["passed"] is True
@@ -121,7 +122,7 @@ def test_icevision_and_the_handler_answer_the_same(
 
 
 def shift_mean(model: onnx.ModelProto) -> None:
-    offset = constant(model, "offset")
+    offset = find_initializer(model, "offset")
     offset.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(offset) + 1, offset.name))
 
 
@@ -131,14 +132,14 @@ def shift_weights(model: onnx.ModelProto) -> None:
     kernel.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(kernel) * 1.01, kernel.name))
 
 
-def other_nms(model: onnx.ModelProto) -> None:
+def fix_nms_overlap(model: onnx.ModelProto) -> None:
     nms = next(node for node in model.graph.node if node.op_type == "NonMaxSuppression")
     model.graph.initializer.append(numpy_helper.from_array(np.array([0.2], np.float32), "fixed"))
     nms.input[3] = "fixed"
 
 
 def shift_boxes(model: onnx.ModelProto) -> None:
-    """Two px to the right, behind NMS, where no candidate shows it."""
+    """Shift boxes two px to the right behind NMS, where no candidate shows it."""
     last = next(node for node in model.graph.node if "boxes" in node.output)
     last.output[0] = "unmoved"
     right = numpy_helper.from_array(np.array([2, 0, 2, 0], np.float32), "right")
@@ -148,16 +149,21 @@ def shift_boxes(model: onnx.ModelProto) -> None:
 
 BROKEN = {
     "fill": (
-        lambda folder: change_manifest(folder, lambda m: m["resize"].update(fill=[114, 114, 114])),
+        lambda bundle_dir: change_manifest(
+            bundle_dir, lambda m: m["resize"].update(fill=[114, 114, 114])
+        ),
         "stage resized: the bundle pads with (114, 114, 114), IceVision with (124, 116, 104)",
     ),
-    "mean": (lambda folder: change_graph(folder, shift_mean), "stage input: "),
+    "mean": (lambda bundle_dir: change_graph(bundle_dir, shift_mean), "stage input: "),
     "weights": (
-        lambda folder: change_graph(folder, shift_weights),
+        lambda bundle_dir: change_graph(bundle_dir, shift_weights),
         "stage network: before NMS, PyTorch and ONNX Runtime differ",
     ),
-    "nms": (lambda folder: change_graph(folder, other_nms), "stage boxes: above 0.5: "),
-    "boxes": (lambda folder: change_graph(folder, shift_boxes), "differs by 2"),
+    "nms": (
+        lambda bundle_dir: change_graph(bundle_dir, fix_nms_overlap),
+        "stage boxes: above 0.5: ",
+    ),
+    "boxes": (lambda bundle_dir: change_graph(bundle_dir, shift_boxes), "differs by 2"),
 }
 
 
@@ -174,7 +180,7 @@ def test_a_bundle_broken_at_a_stage_is_caught_there_and_the_failure_stored(
     assert last.startswith("parity: FAILED at wide.jpg, stage ")
     assert says in last
     assert "DIFFERS in 1" in ran.out
-    verdict = stored(copy)
+    verdict = stored_verdict(copy)
     assert verdict is not None
     assert not verdict.passed
     assert verdict.first_difference is not None
@@ -198,21 +204,21 @@ def test_a_picture_that_is_decoded_differently_is_caught(
 def test_a_bundle_of_another_resize_is_compared_from_its_input_and_only_if_asked(
     training: Training, copy: Path, photos: Path
 ) -> None:
-    def other_rule(whole: dict) -> None:
-        whole["resize"]["rule"] = "antialias"
+    def change_rule(manifest: dict) -> None:
+        manifest["resize"]["rule"] = "antialias"
 
     refused = training.run("parity", copy, CHECKPOINT, photos, "--from-input")
     assert refused.code == 1
     assert "run without it" in refused.error
-    change_manifest(copy, other_rule)
+    change_manifest(copy, change_rule)
     refused = training.run("parity", copy, CHECKPOINT, photos)
     assert refused.code == 1
     assert "add --from-input" in refused.error
-    assert stored(copy) is None
+    assert stored_verdict(copy) is None
     ran = training.run("parity", copy, CHECKPOINT, photos, "--from-input")
     assert ran.code == 0, ran.out + ran.error
     assert ran.out.count("not compared") == 3  # two stages, and the note
-    verdict = stored(copy)
+    verdict = stored_verdict(copy)
     assert verdict is not None
     assert verdict.compared_from == "input"
     assert verdict.at[2].detections > 20
@@ -223,27 +229,27 @@ def test_zero_detections_prove_nothing(training: Training, copy: Path, photos: P
     ran = training.run("parity", copy, CHECKPOINT, photos / "nothing.png")
     assert ran.code == 1
     assert "no detection above 0.05 in 1 picture, so nothing is proven" in ran.error
-    assert stored(copy) is None
+    assert stored_verdict(copy) is None
 
 
 @needs_training
 def test_more_chance_than_chance_is_a_failure(
     training: Training, copy: Path, tmp_path: Path
 ) -> None:
-    """On one plain colour candidates tie, and either side keeps others of them."""
+    """On one plain colour candidates tie, and each side keeps different ones."""
     Image.new("RGB", (97, 31), (90, 90, 90)).save(tmp_path / "plain.png")
     ran = training.run("parity", copy, CHECKPOINT, tmp_path / "plain.png")
     assert ran.code == 1
     assert "TOO MANY ON EDGE" in ran.out
     assert "most in plain.png" in ran.error
-    verdict = stored(copy)
+    verdict = stored_verdict(copy)
     assert verdict is not None
     assert not verdict.passed
     assert verdict.at[2].on_edge > 1
 
 
 @needs_training
-def test_what_cannot_be_compared_is_said_and_nothing_stored(
+def test_what_cannot_be_compared_is_reported_and_nothing_stored(
     training: Training, other_checkpoint: Path, copy: Path, photos: Path, tmp_path: Path
 ) -> None:
     empty = tmp_path / "empty"
@@ -280,106 +286,4 @@ def test_what_cannot_be_compared_is_said_and_nothing_stored(
         ran = training.run("parity", copy, CHECKPOINT, photos)
         assert ran.code == 1
         assert says in ran.error, ran.error
-        assert stored(copy) is None
-
-
-NONE = DetectionSet(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
-
-
-def found(*rows: tuple[float, float, int]) -> DetectionSet:
-    """Boxes of 10 x 10 px at x, with a score and a label."""
-    if not rows:
-        return NONE
-    boxes = np.array([[x, 0, x + 10, 10] for x, _, _ in rows], float)
-    return DetectionSet(boxes, np.array([s for _, s, _ in rows]), np.array([n for *_, n in rows]))
-
-
-def judged(
-    ours: DetectionSet, theirs: DetectionSet, candidates: DetectionSet, most: int = 100
-) -> Compared:
-    return same_sets(ours, theirs, candidates, 0.5, iou_threshold=0.5, max_detections=most)
-
-
-def test_nothing_and_nothing_are_the_same() -> None:
-    assert judged(NONE, NONE, NONE) == Compared(0, None, None, 0, None)
-
-
-def test_the_order_of_a_tie_does_not_count() -> None:
-    ours, theirs = found((0, 0.9, 0), (50, 0.9, 0)), found((50, 0.9, 0), (0, 0.9, 0))
-    assert judged(ours, theirs, ours) == Compared(2, 0.0, 0.0, 0, None)
-
-
-@pytest.mark.parametrize(
-    ("ours", "words"),
-    [
-        (found((0.02, 0.9, 0)), "differs by 0.02 px and 0 in score"),
-        (found((0, 0.9002, 0)), "differs by 0 px and 0.0002 in score"),
-        (found((0, 0.9, 1)), "is found by"),
-        (found(), "0 detections in the handler, 1 in IceVision"),
-        (found((0, 0.9, 0), (50, 0.7, 0)), "2 detections in the handler, 1 in IceVision"),
-        (found((0, 0.9, 0), (0, 0.9, 0)), "2 detections in the handler, 1 in IceVision"),
-        (found((0, float("nan"), 0)), "of score nan differs by 0 px and 1e+09 in score"),
-    ],
-)
-def test_what_differs_is_told(ours: DetectionSet, words: str) -> None:
-    theirs = found((0, 0.9, 0))
-    result = judged(ours, theirs, found((0, 0.9, 0), (50, 0.7, 0)))
-    assert result.how is not None
-    assert words in result.how
-
-
-# With boxes of 10 px, an overlap (IoU) of a half is a third of a box apart.
-AT_LIMIT = 10 / 3
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "edges"),
-    [
-        # a score at the threshold
-        (found((0, 0.9, 0), (50, 0.500004, 0)), found((0, 0.9, 0)), 1),
-        # an overlap at NMS's limit
-        (found((0, 0.9, 0), (AT_LIMIT, 0.8, 0)), found((0, 0.9, 0)), 1),
-        # two that tie, of which NMS keeps either
-        (found((0, 0.900001, 0)), found((2, 0.900002, 0)), 2),
-        # what is kept by chance suppresses the next, which stays on the other side
-        (
-            found((0, 0.9, 0), (AT_LIMIT, 0.8, 0)),
-            found((0, 0.9, 0), (AT_LIMIT + 2, 0.7, 0)),
-            2,
-        ),
-    ],
-)
-def test_chance_is_counted_and_is_no_difference(
-    ours: DetectionSet, theirs: DetectionSet, edges: int
-) -> None:
-    both = DetectionSet(
-        np.concatenate([ours.boxes, theirs.boxes]),
-        np.concatenate([ours.scores, theirs.scores]),
-        np.concatenate([ours.labels, theirs.labels]),
-    )
-    for first, second in ((ours, theirs), (theirs, ours)):
-        result = judged(first, second, both)
-        assert result.how is None
-        assert result.on_edge == edges
-        # What is no candidate of the framework's is no chance.
-        assert judged(first, second, NONE).how is not None
-
-
-def test_full_at_a_tie_is_chance() -> None:
-    ours, theirs = found((0, 0.9, 0), (50, 0.7, 0)), found((0, 0.9, 0), (90, 0.700001, 0))
-    both = found((0, 0.9, 0), (50, 0.7, 0), (90, 0.700001, 0))
-    assert judged(ours, theirs, both, most=2).on_edge == 2
-    assert judged(ours, theirs, both, most=2).how is None
-    assert judged(ours, theirs, both, most=3).how is not None
-
-
-def test_a_clear_difference_is_no_chance() -> None:
-    ours, theirs = found((0, 0.9, 0), (2, 0.8, 0)), found((0, 0.9, 0))  # NMS was left out
-    result = judged(ours, theirs, ours)
-    assert result.on_edge == 0
-    assert result.how is not None
-    assert "found by the handler alone" in result.how
-
-
-def test_chance_has_its_measure() -> None:
-    assert [most_on_edge(n) for n in (0, 1, 99, 100, 250)] == [0, 1, 1, 1, 2]
+        assert stored_verdict(copy) is None
