@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Pictures in, counts and boxes out, by an Icebox API: one file to copy, for Python 3.10 and later.
+"""Count objects on pictures with an Icebox API. One file to copy, for Python 3.10 and later.
 
     from icebox import Icebox
-    found = Icebox("https://…").detect("photo.jpg")
-    print(found.count, found.count_interval)
+    prediction = Icebox("https://…").detect("photo.jpg")
+    print(prediction.count, prediction.count_interval)
 
-As a command: python icebox.py URL photo.jpg …
+It is a command as well: python icebox.py URL photo.jpg …
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
-BODY_BYTES = 4_400_000  # of picture that API Gateway and Lambda let through, in base64 on the way
+MAX_BODY_BYTES = 4_400_000  # API Gateway and Lambda accept so many, since they pass them as base64
 TRIES = 4
-RETRIED = (429, 502, 503, 504)
-LONGEST_WAIT_S = 30.0
+RETRIED_STATUSES = (429, 502, 503, 504)
+MAX_WAIT_S = 30.0
 SIGNATURES = {
     b"\xff\xd8\xff": "image/jpeg",
     b"\x89PNG": "image/png",
@@ -44,9 +44,9 @@ Picture = str | os.PathLike[str] | bytes | BinaryIO
 
 
 class IceboxError(Exception):
-    """What the API, or something on the way to it, said in place of an answer.
+    """The API, or a gateway or proxy before it, did not return a prediction.
 
-    status: HTTP's, 0 where none came. title, detail: of the problem.
+    status: of the HTTP response, 0 without a response. title, detail: the problem in words.
     """
 
     def __init__(self, status: int, title: str, detail: str = "") -> None:
@@ -56,7 +56,7 @@ class IceboxError(Exception):
 
 @dataclass(frozen=True)
 class Box:
-    """Px of the upright original."""
+    """Corners in pixels of the upright original."""
 
     xmin: float
     ymin: float
@@ -73,7 +73,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class Interval:
-    """Where the true count lies, in `coverage` of pictures like those it was calibrated on."""
+    """A range that holds the true count for the fraction `coverage` of calibration pictures."""
 
     low: int
     high: int
@@ -82,7 +82,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One picture's answer. raw: the JSON, with all else that it has."""
+    """The detections on one picture. raw: the API's JSON, with all its fields."""
 
     prediction_id: str
     count: int
@@ -95,9 +95,10 @@ class Prediction:
 class Icebox:
     """An Icebox API.
 
-    url: as `sam deploy` prints it. key: where the deployment asks for one. timeout_s: of one
-    attempt. tries: of a request that is throttled, or that meets a broken connection or a gateway's
-    502, 503 or 504. Every method raises IceboxError; those that take a picture's path, OSError.
+    url: as `sam deploy` prints it. key: an API key, if the deployment requires one. timeout_s: of
+    one attempt. tries: attempts for a request that is throttled, loses its connection, or gets a
+    gateway's 502, 503 or 504. Every method raises IceboxError, and OSError if it cannot read a
+    picture's file.
     """
 
     def __init__(
@@ -118,18 +119,20 @@ class Icebox:
         labels: Sequence[str] = (),
         tiles: str | None = None,
     ) -> Prediction:
-        """Find and count. picture: a path, bytes, or an open file; large ones go by S3.
+        """Find and count objects on a picture. A large picture is uploaded through S3.
 
-        What is None is the model's own. tiles: "auto", or columns x rows such as "3x2".
+        picture: a path, bytes, or an open binary file. tiles: "auto", or columns x rows such as
+        "3x2". Parameters that are None have the model's default.
         """
-        asked = {
+        parameters = {
             "score_threshold": score_threshold,
             "iou_threshold": iou_threshold,
             "max_detections": max_detections,
             "labels": ",".join(labels) or None,
             "tiles": tiles,
         }
-        return _prediction(json.loads(self._detect(_read(picture), asked, "application/json")))
+        response = self._detect(_read(picture), parameters, "application/json")
+        return _parse_prediction(json.loads(response))
 
     def detect_many(
         self,
@@ -139,23 +142,23 @@ class Icebox:
         score_threshold: float | None = None,
         tiles: str | None = None,
     ) -> Iterator[Prediction | IceboxError | OSError]:
-        """Of each picture, in their order, what was found or what went wrong."""
+        """Yield the prediction, or the error, of each picture in order."""
 
-        def one(picture: Picture) -> Prediction | IceboxError | OSError:
+        def detect_one(picture: Picture) -> Prediction | IceboxError | OSError:
             try:
                 return self.detect(picture, score_threshold=score_threshold, tiles=tiles)
             except (IceboxError, OSError) as error:
                 return error
 
         with ThreadPoolExecutor(at_once) as pool:
-            yield from pool.map(one, pictures)
+            yield from pool.map(detect_one, pictures)
 
     def annotated(
         self, picture: Picture, *, score_threshold: float | None = None, tiles: str | None = None
     ) -> bytes:
-        """The picture with the boxes on it, as JPEG of at most 1280 px."""
-        asked = {"score_threshold": score_threshold, "tiles": tiles}
-        return self._detect(_read(picture), asked, "image/jpeg")
+        """The picture with boxes drawn on it: a JPEG of at most 1280 px."""
+        parameters = {"score_threshold": score_threshold, "tiles": tiles}
+        return self._detect(_read(picture), parameters, "image/jpeg")
 
     def feedback(
         self,
@@ -165,47 +168,53 @@ class Icebox:
         detections: Sequence[Detection] | None = None,
         comment: str | None = None,
     ) -> str:
-        """Say what was really there, as a count or as boxes; the feedback's id."""
-        said: dict[str, Any] = {"count": count, "comment": comment}
+        """Correct a prediction by a count or by boxes. Returns the feedback's id."""
+        fields: dict[str, Any] = {"count": count, "comment": comment}
         if detections is not None:
-            said["detections"] = [{"label": e.label, "box": vars(e.box)} for e in detections]
-        told = {name: value for name, value in said.items() if value is not None}
-        name = urllib.parse.quote(prediction_id, safe="")
-        answer = self._post_json(f"/v1/predictions/{name}/feedback", told)
-        return str(answer["feedback_id"])
+            fields["detections"] = [{"label": d.label, "box": vars(d.box)} for d in detections]
+        correction = {name: value for name, value in fields.items() if value is not None}
+        quoted_id = urllib.parse.quote(prediction_id, safe="")
+        stored = self._post_json(f"/v1/predictions/{quoted_id}/feedback", correction)
+        return str(stored["feedback_id"])
 
     def model(self) -> dict[str, Any]:
-        """The manifest of what is served."""
+        """The manifest of the model that the API serves."""
         return dict(json.loads(self._send("GET", "/v1/model")))
 
     def health(self) -> dict[str, Any]:
         return dict(json.loads(self._send("GET", "/health")))
 
-    def _detect(self, data: bytes, asked: dict[str, Any], accept: str) -> bytes:
-        query = urllib.parse.urlencode({k: v for k, v in asked.items() if v is not None})
+    def _detect(self, image_bytes: bytes, parameters: dict[str, Any], accept: str) -> bytes:
+        query = urllib.parse.urlencode({k: v for k, v in parameters.items() if v is not None})
         path = f"/v1/detect?{query}" if query else "/v1/detect"
-        media = "application/octet-stream"
-        if len(data) > BODY_BYTES:
-            data, media = json.dumps({"upload_id": self._upload(data)}).encode(), "application/json"
-        return self._send("POST", path, data, {"Content-Type": media, "Accept": accept})
+        body, content_type = image_bytes, "application/octet-stream"
+        if len(image_bytes) > MAX_BODY_BYTES:
+            body = json.dumps({"upload_id": self._upload(image_bytes)}).encode()
+            content_type = "application/json"
+        return self._send("POST", path, body, {"Content-Type": content_type, "Accept": accept})
 
-    def _upload(self, data: bytes) -> str:
-        kind = next((kind for start, kind in SIGNATURES.items() if data.startswith(start)), "")
-        # HEIC starts with a length; what is no picture at all, the function will say
-        asked = {"content_type": kind or "image/heic", "bytes": len(data)}
+    def _upload(self, image_bytes: bytes) -> str:
+        """Put a picture into the API's upload bucket. Returns the upload's id."""
+        # HEIC starts with a length, so it has no signature here; the API rejects other files later
+        content_type = next(
+            (name for start, name in SIGNATURES.items() if image_bytes.startswith(start)),
+            "image/heic",
+        )
         try:
-            place = self._post_json("/v1/uploads", asked)
+            upload = self._post_json(
+                "/v1/uploads", {"content_type": content_type, "bytes": len(image_bytes)}
+            )
         except IceboxError as error:
             if error.status != 404:
                 raise
             raise IceboxError(
                 413,
                 "Picture too large",
-                f"it has {len(data):,} bytes, about {BODY_BYTES:,} go through, and this API takes "
-                "no uploads; save it smaller, or set UPLOAD_STORE there",
+                f"it has {len(image_bytes):,} bytes, about {MAX_BODY_BYTES:,} go through, and this "
+                "API takes no uploads; save it smaller, or set UPLOAD_STORE there",
             ) from None
-        self._send("PUT", place["url"], data, place["headers"], with_key=False)
-        return str(place["upload_id"])
+        self._send("PUT", upload["url"], image_bytes, upload["headers"], with_key=False)
+        return str(upload["upload_id"])
 
     def _post_json(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}
@@ -221,34 +230,35 @@ class Icebox:
         with_key: bool = True,
     ) -> bytes:
         url = path if urllib.parse.urlsplit(path).scheme else self.url + path
-        sent = {"User-Agent": "icebox-client/1", **(headers or {})}
+        headers = {"User-Agent": "icebox-client/1", **(headers or {})}
         if with_key and self.key:
-            sent["x-api-key"] = self.key
-        for left in reversed(range(self.tries)):
-            wait_s = random.uniform(0.5, 1) * 2 ** (self.tries - left - 1) / 2
+            headers["x-api-key"] = self.key
+        for attempt in range(self.tries):
+            is_last = attempt == self.tries - 1
+            wait_s = random.uniform(0.5, 1) * 2**attempt / 2
             try:
-                request = urllib.request.Request(url, body, sent, method=method)
-                with self._opener.open(request, timeout=self.timeout_s) as answer:
-                    return bytes(answer.read())
+                request = urllib.request.Request(url, body, headers, method=method)
+                with self._opener.open(request, timeout=self.timeout_s) as response:
+                    return bytes(response.read())
             except urllib.error.HTTPError as error:
                 with error:
-                    problem = _problem(error)
+                    icebox_error = _parse_problem(error)
                     wait_s = _retry_after_s(error) or wait_s
-                if error.code not in RETRIED or not left:
-                    raise problem from None
+                if error.code not in RETRIED_STATUSES or is_last:
+                    raise icebox_error from None
             except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
                 reason = getattr(error, "reason", error)
                 if isinstance(reason, TimeoutError):
-                    problem = IceboxError(0, "No answer", f"within {self.timeout_s:g} s from {url}")
-                    raise problem from None
-                if not left:
+                    detail = f"within {self.timeout_s:g} s from {url}"
+                    raise IceboxError(0, "No answer", detail) from None
+                if is_last:
                     raise IceboxError(0, "No connection", f"to {url} ({reason})") from None
-            time.sleep(min(wait_s, LONGEST_WAIT_S))
-        raise AssertionError("the last try returns or raises")
+            time.sleep(min(wait_s, MAX_WAIT_S))
+        raise AssertionError("the last attempt returns or raises")
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A key and a picture go to the host that they were meant for, and no other."""
+    """Redirects are errors: key and picture go to no other host."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -262,7 +272,7 @@ def _read(picture: Picture) -> bytes:
     return picture.read()
 
 
-def _prediction(raw: dict[str, Any]) -> Prediction:
+def _parse_prediction(raw: dict[str, Any]) -> Prediction:
     interval = raw["count_interval"]
     return Prediction(
         prediction_id=raw["prediction_id"],
@@ -270,22 +280,22 @@ def _prediction(raw: dict[str, Any]) -> Prediction:
         counts=raw["counts"],
         count_interval=Interval(**interval) if interval else None,
         detections=tuple(
-            Detection(each["label"], each["score"], Box(**each["box"]))
-            for each in raw["detections"]
+            Detection(item["label"], item["score"], Box(**item["box"]))
+            for item in raw["detections"]
         ),
         raw=raw,
     )
 
 
-def _problem(error: urllib.error.HTTPError) -> IceboxError:
-    """From problem+json, or from whatever else answered in between."""
+def _parse_problem(error: urllib.error.HTTPError) -> IceboxError:
+    """The error in problem+json, or in the words of the proxy that sent another response."""
     if 300 <= error.code < 400:
-        where = error.headers.get("Location", "elsewhere")
-        return IceboxError(error.code, "Redirected", f"to {where}; use the API's own URL")
+        location = error.headers.get("Location", "elsewhere")
+        return IceboxError(error.code, "Redirected", f"to {location}; use the API's own URL")
     text = error.read(4096).decode(errors="replace")
     try:
-        told = json.loads(text)
-        return IceboxError(error.code, told["title"], told["detail"])
+        problem = json.loads(text)
+        return IceboxError(error.code, problem["title"], problem["detail"])
     except (ValueError, TypeError, KeyError):
         return IceboxError(error.code, str(error.reason), " ".join(text.split())[:200])
 
@@ -295,67 +305,71 @@ def _retry_after_s(error: urllib.error.HTTPError) -> float:
     return float(text) if text.isascii() and text.isdigit() else 0.0
 
 
-# The command
+# The command line
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="Count what an Icebox API finds on pictures.",
-        epilog="Exit code 1 where a picture failed; which and why stands on stderr.",
+        epilog="Exit code 1 if a picture failed; stderr says which and why.",
     )
     parser.add_argument("url", help="the API, as sam deploy printed it")
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--key", default=os.environ.get("ICEBOX_KEY"), help="or $ICEBOX_KEY")
     parser.add_argument("--score-threshold", type=float)
     parser.add_argument("--tiles", help="auto, or columns x rows such as 3x2")
-    parser.add_argument("--annotated", type=Path, metavar="FOLDER", help="keep them, with boxes")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="one answer a line")
-    form.add_argument("--csv", action="store_true", help="one detection a line")
-    asked = parser.parse_args(argv)
+    parser.add_argument(
+        "--annotated", type=Path, metavar="FOLDER", help="write the pictures with boxes there"
+    )
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help="print one prediction a line")
+    formats.add_argument("--csv", action="store_true", help="print one detection a line")
+    options = parser.parse_args(argv)
     try:
-        api = Icebox(asked.url, asked.key)
+        api = Icebox(options.url, options.key)
     except ValueError as error:
         parser.error(str(error))
-    how = {"score_threshold": asked.score_threshold, "tiles": asked.tiles}
+    parameters = {"score_threshold": options.score_threshold, "tiles": options.tiles}
     failed = 0
-    rows = csv.writer(sys.stdout)
-    if asked.csv:
-        rows.writerow(["picture", "label", "score", "xmin", "ymin", "xmax", "ymax"])
-    width = max(len(str(path)) for path in asked.pictures)
-    answers = api.detect_many(asked.pictures, **how)
-    for done, (path, found) in enumerate(zip(asked.pictures, answers, strict=True), 1):
+    writer = csv.writer(sys.stdout)
+    if options.csv:
+        writer.writerow(["picture", "label", "score", "xmin", "ymin", "xmax", "ymax"])
+    total, width = len(options.pictures), max(len(str(path)) for path in options.pictures)
+    results = api.detect_many(options.pictures, **parameters)
+    for done, (path, result) in enumerate(zip(options.pictures, results, strict=True), 1):
         try:
-            if isinstance(found, Exception):
-                raise found
-            if asked.annotated:
-                asked.annotated.mkdir(parents=True, exist_ok=True)
-                drawn = api.annotated(path, **how)
-                (asked.annotated / f"{path.stem}.jpg").write_bytes(drawn)
+            if isinstance(result, Exception):
+                raise result
+            if options.annotated:
+                options.annotated.mkdir(parents=True, exist_ok=True)
+                annotated = api.annotated(path, **parameters)
+                (options.annotated / f"{path.stem}.jpg").write_bytes(annotated)
         except (IceboxError, OSError) as error:
             failed += 1
-            _show(f"{path}: {error}", asked.pictures, done, sys.stderr)
+            _print_line(f"{path}: {error}", done, total, sys.stderr)
             continue
-        if asked.json:
-            print(json.dumps({"picture": str(path), **found.raw}, ensure_ascii=False))
-        elif asked.csv:
-            for each in found.detections:
-                rows.writerow([path, each.label, each.score, *vars(each.box).values()])
+        if options.json:
+            print(json.dumps({"picture": str(path), **result.raw}, ensure_ascii=False))
+        elif options.csv:
+            for detection in result.detections:
+                box = vars(detection.box).values()
+                writer.writerow([path, detection.label, detection.score, *box])
         else:
-            between = found.count_interval
-            told = f"  {between.coverage:.0%}: {between.low}–{between.high}" if between else ""
-            _show(f"{path!s:{width}}  {found.count:6}{told}", asked.pictures, done, sys.stdout)
+            line = f"{path!s:{width}}  {result.count:6}"
+            if interval := result.count_interval:
+                line += f"  {interval.coverage:.0%}: {interval.low}–{interval.high}"
+            _print_line(line, done, total, sys.stdout)
     if failed:
-        print(f"{failed} of {len(asked.pictures)} pictures failed", file=sys.stderr)
+        print(f"{failed} of {total} pictures failed", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _show(line: str, pictures: Sequence[Path], done: int, where: Any) -> None:
-    """A line, and below it, on a terminal only, how far we are."""
+def _print_line(line: str, done: int, total: int, stream: TextIO) -> None:
+    """Print a line and, if stderr is a terminal, the progress below it."""
     is_terminal = sys.stderr.isatty()
-    print(f"\r\033[K{line}" if is_terminal else line, file=where, flush=True)
-    if is_terminal and done < len(pictures):
-        print(f"{done} of {len(pictures)} …", end="", file=sys.stderr, flush=True)
+    print(f"\r\033[K{line}" if is_terminal else line, file=stream, flush=True)
+    if is_terminal and done < total:
+        print(f"{done} of {total} …", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""clients/icebox.py with pictures too large for a request: by way of a moto server's S3."""
+"""clients/icebox.py uploads pictures too large for a request, here to a moto server's S3."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_large_picture_goes_by_s3(
     kind: str, s3: Any, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = make_bucket(s3, "icebox-uploads")
-    monkeypatch.setattr(client, "BODY_BYTES", 500)
+    monkeypatch.setattr(client, "MAX_BODY_BYTES", 500)
     digest = hashlib.sha256(b"key").hexdigest()
     uploads = {"UPLOAD_STORE": f"s3://{bucket}", "API_KEY_SHA256": digest}
     picture = encoded(RED_AND_GREEN, kind)

@@ -1,4 +1,4 @@
-"""clients/icebox.py against the function on loopback, and against what may stand before it."""
+"""clients/icebox.py with the function on loopback, and with the errors of gateways and proxies."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +35,7 @@ def api(url: str) -> Icebox:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Waits are noted, not waited."""
+    """The waits in seconds, without waiting."""
     waited: list[float] = []
     monkeypatch.setattr(client.time, "sleep", waited.append)
     return waited
@@ -63,10 +64,10 @@ def test_what_is_asked_for_is_sent(api: Icebox) -> None:
 
 
 def test_the_interval_is_told(fake_answers: list[Reply], fake_url: str) -> None:
-    told = json.loads(ANSWER) | {"count_interval": {"low": 0, "high": 3, "coverage": 0.9}}
-    fake_answers.append(Reply(200, json.dumps(told).encode()))
-    between = Icebox(fake_url).detect(b"x").count_interval
-    assert between == client.Interval(0, 3, 0.9)
+    answer = json.loads(ANSWER) | {"count_interval": {"low": 0, "high": 3, "coverage": 0.9}}
+    fake_answers.append(Reply(200, json.dumps(answer).encode()))
+    interval = Icebox(fake_url).detect(b"x").count_interval
+    assert interval == client.Interval(0, 3, 0.9)
 
 
 def test_the_model_and_its_health(api: Icebox) -> None:
@@ -109,12 +110,12 @@ def test_keys(tiny_bundle: Path, tmp_path: Path) -> None:
 def test_a_large_picture_without_uploads_is_refused_with_the_way_out(
     api: Icebox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "BODY_BYTES", 100)
+    monkeypatch.setattr(client, "MAX_BODY_BYTES", 100)
     with pytest.raises(IceboxError, match=r"413: .* save it smaller, or set UPLOAD_STORE"):
         api.detect(jpeg(RED))
 
 
-# What stands before the function
+# Gateways and proxies before the function
 
 
 @pytest.fixture
@@ -124,12 +125,12 @@ def fake_answers() -> list[Reply]:
 
 @pytest.fixture
 def fake_url(fake_answers: list[Reply]) -> Iterator[str]:
-    """A server that gives these answers in turn."""
+    """A server that returns these responses in turn."""
     with fake_server(lambda _: fake_answers.pop(0)) as fake:
         yield fake.url
 
 
-@pytest.mark.parametrize("status", client.RETRIED)
+@pytest.mark.parametrize("status", client.RETRIED_STATUSES)
 def test_what_may_pass_is_tried_again(
     status: int, fake_answers: list[Reply], fake_url: str, no_waiting: list[float]
 ) -> None:
@@ -141,11 +142,11 @@ def test_what_may_pass_is_tried_again(
 def test_retry_after_is_kept_to_within_reason(
     fake_answers: list[Reply], fake_url: str, no_waiting: list[float]
 ) -> None:
-    for told in ("7", "99999"):
-        fake_answers.append(Reply(429, headers={"Retry-After": told}))
+    for retry_after in ("7", "99999"):
+        fake_answers.append(Reply(429, headers={"Retry-After": retry_after}))
     fake_answers.append(Reply(200, ANSWER))
     Icebox(fake_url).detect(b"x")
-    assert no_waiting == [7, client.LONGEST_WAIT_S]
+    assert no_waiting == [7, client.MAX_WAIT_S]
 
 
 def test_it_gives_up_and_says_what_the_proxy_said(fake_answers: list[Reply], fake_url: str) -> None:
@@ -178,8 +179,6 @@ def test_a_slow_answer_is_not_waited_for() -> None:
         released.wait(10)
         return Reply()
 
-    import threading
-
     released = threading.Event()
     with fake_server(answer) as fake:
         began = time.monotonic()
@@ -197,7 +196,7 @@ def test_a_key_does_not_follow_a_redirect(fake_answers: list[Reply], fake_url: s
         assert not other.seen
 
 
-# The command
+# The command line
 
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -225,10 +224,10 @@ def test_the_command_prints_counts(url: str, tmp_path: Path) -> None:
 
 def test_the_command_for_machines(url: str, tmp_path: Path) -> None:
     (tmp_path / "bb.jpg").write_bytes(jpeg(RED_AND_GREEN))
-    asked = ("--json", "--tiles", "2x2", "--score-threshold", "0.6")
-    [line] = command(url, tmp_path / "bb.jpg", *asked).stdout.splitlines()
-    told = json.loads(line)
-    assert told["tiles"] == {"columns": 2, "rows": 2} and told["thresholds"]["score"] == 0.6
+    options = ("--json", "--tiles", "2x2", "--score-threshold", "0.6")
+    [line] = command(url, tmp_path / "bb.jpg", *options).stdout.splitlines()
+    answer = json.loads(line)
+    assert answer["tiles"] == {"columns": 2, "rows": 2} and answer["thresholds"]["score"] == 0.6
     head, *rows = command(url, tmp_path / "bb.jpg", "--csv").stdout.splitlines()
     assert head == "picture,label,score,xmin,ymin,xmax,ymax" and len(rows) == 3
     assert command("example.com", "a.jpg").returncode == 2
