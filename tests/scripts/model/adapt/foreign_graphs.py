@@ -1,4 +1,4 @@
-"""Tiny ONNX detectors in the forms of others: constants for outputs, whatever the picture."""
+"""Tiny ONNX detectors in the formats of others; their outputs are constants."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OBJECTS = (
 )
 
 
-def graph(
+def make_model(
     outputs: Mapping[str, np.ndarray],
     *,
     image: str = "images",
@@ -35,7 +35,7 @@ def graph(
     times_input: Mapping[str, str] | None = None,
     shapes: Mapping[str, Sequence[int | str]] | None = None,
 ) -> onnx.ModelProto:
-    """A graph whose outputs are these, plus nothing times the picture's mean.
+    """A model whose outputs are these, plus zero times the picture's mean.
 
     inputs: (name, type, shape) of others beside the picture. times_input: output → the input it is
     multiplied by, an [1, 2] of (w, h) doubled to xyxy.
@@ -59,7 +59,7 @@ def graph(
         nodes.append(helper.make_node("Add", [value, "zero"], [f"{name}_sum"]))
         kind = helper.np_dtype_to_tensor_dtype(array.dtype)
         nodes.append(helper.make_node("Cast", [f"{name}_sum"], [name], to=kind))
-    made = helper.make_graph(
+    graph = helper.make_graph(
         nodes,
         "tiny",
         [
@@ -76,7 +76,7 @@ def graph(
         ],
         constants,
     )
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     for key, value in (metadata or {}).items():
         model.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(model)
@@ -84,9 +84,9 @@ def graph(
 
 
 def save(model: onnx.ModelProto, folder: Path, name: str = "model.onnx") -> Path:
-    path = folder / name
-    path.write_bytes(model.SerializeToString())
-    return path
+    onnx_path = folder / name
+    onnx_path.write_bytes(model.SerializeToString())
+    return onnx_path
 
 
 def grid(strides: Sequence[int] = STRIDES) -> np.ndarray:
@@ -106,20 +106,21 @@ def cxcywh(box: Sequence[float]) -> np.ndarray:
 
 
 def rows_for_objects(strides: Sequence[int] = STRIDES, anchors: int = 1) -> list[int]:
-    """For each object a row of its own, of the first level, near its centre."""
+    """A row of the first level for each object, near its centre; no two objects share one."""
     columns = -(-WIDTH // strides[0])
-    taken: list[int] = []
+    rows: list[int] = []
     for _, _, box in OBJECTS:
         x, y, _, _ = cxcywh(box)
         row = int(y // strides[0]) * columns + int(x // strides[0])
-        while row in taken:
+        while row in rows:
             row += 1
-        taken.append(row)
-    return taken
+        rows.append(row)
+    return rows
 
 
 def decoded_table(*, objectness: bool, anchors: int = 1) -> np.ndarray:
-    """(A, 4 [+ 1] + C): cxcywh in input px, [objectness], class scores; quiet rows on cells."""
+    """(A, 4 [+ 1] + C): cxcywh in input px, [objectness], class scores. Rows without an object are
+    their own cell, with faint scores."""
     cells = np.repeat(grid(), anchors, 0)
     table = np.zeros((len(cells), 4 + objectness + len(CLASSES)))
     table[:, :2] = (cells[:, :2] + 0.5) * cells[:, 2:]

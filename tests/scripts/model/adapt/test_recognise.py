@@ -1,0 +1,55 @@
+"""The choice between formats, and the reasons given for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from scripts.model.adapt.formats import FORMATS
+from tests.scripts.model.adapt.bundles import adapt_model, detect
+from tests.scripts.model.adapt.cases import CASES, yolo
+from tests.scripts.model.adapt.foreign_graphs import (
+    HEIGHT,
+    WIDTH,
+    decoded_table,
+    make_model,
+)
+
+
+def test_a_forced_format_reads_the_same_shape_another_way(tmp_path: Path) -> None:
+    table = decoded_table(objectness=True)  # 8 columns: 5 + 3 as YOLOX, 4 + 4 as YOLOv8
+    model = make_model({"output": table[None].astype(np.float32)})
+    as_yolox = adapt_model(tmp_path, model)
+    assert as_yolox.reading.format == "yolox"
+    as_yolov8 = adapt_model(tmp_path, model, format="yolov8", classes="a,b,c,d")
+    assert as_yolov8.reading.format == "yolov8"
+    by_class_count = adapt_model(tmp_path, model, classes="a,b,c,d")
+    assert by_class_count.reading.format == "yolov8"
+
+
+def test_the_reasons_show_the_arithmetic(tmp_path: Path) -> None:
+    reasons = adapt_model(tmp_path, yolo.yolox_raw().model).reading.reasons[0]
+    assert "252 = 12×16 + 6×8 + 3×4 cells (strides 8, 16, 32) × (4 + 1 + 3): YOLOX" in reasons
+    assert "decoded: no" in reasons
+    assert "decoded: yes" in adapt_model(tmp_path, yolo.yolox_decoded().model).reading.reasons[0]
+    assert "756 = 3 × (12×16" in adapt_model(tmp_path, yolo.yolov5().model).reading.reasons[0]
+
+
+def test_a_segmentation_graph_gives_its_boxes(tmp_path: Path) -> None:
+    table = decoded_table(objectness=False)
+    masks = np.random.default_rng(0).normal(0, 3, (len(table), 32))
+    outputs = {
+        "output0": np.concatenate([table, masks], 1).T[None].astype(np.float32),
+        "output1": np.zeros((1, 32, 24, 32), np.float32),
+    }
+    metadata = {"names": "{0: 'ant', 1: 'bee', 2: 'cat'}", "task": "segment"}
+    adapt_model(tmp_path, make_model(outputs, metadata=metadata), classes=None)
+    assert len(detect(tmp_path, WIDTH, HEIGHT)) == len(yolo.yolov8().objects)
+
+
+def test_each_format_has_a_name_of_its_own_and_a_golden_case() -> None:
+    names = [known.name for known in FORMATS]
+    assert len(names) == len(set(names))
+    with_case = {format_name for format_name, _, _ in CASES.values()}
+    assert set(names) - with_case == {"rtmdet", "yolo-nas"}  # variants of mmdeploy and of YOLOv7's
