@@ -15,6 +15,9 @@ from tests.support.paths import ROOT
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 TRAINING = "The handler knows nothing of the scripts or of training"
 APP = "Only the runtime imports handler.app"
+HTTP = "One direction through http"
+ROUTES = "Routes know what they share, not each other"
+RECORDS = "One direction through records"
 LAYERS = "One direction through the handler"
 RECORD = "A record is read without anything of ours"
 DETECTION = "One direction through detection"
@@ -67,6 +70,10 @@ def test_the_contracts_hold(copy: Path) -> None:
         ("handler/bundle/reader.py", "import handler.bundle.files", BUNDLE),
         ("handler/storage/uploads.py", "import handler.storage.store", STORAGE),
         ("handler/storage/new.py", "import handler.storage.location", STORAGE),
+        ("handler/http/route.py", "import handler.http.gateway", HTTP),
+        ("handler/routes/roboflow.py", "import handler.routes.detect", ROUTES),
+        ("handler/records/log.py", "import handler.records.build", RECORDS),
+        ("handler/records/record.py", "import handler.problems", RECORD),
     ],
 )
 def test_an_import_against_them_is_found(copy: Path, path: str, line: str, broken: str) -> None:

@@ -25,13 +25,12 @@ from handler.problems import BadRequest, NotAcceptable, Problem, TooManyPictures
 from handler.routes.accept import accepts_json, choose_media_type
 from handler.routes.annotated import annotated
 from handler.routes.body import ImageBytes, read_images
-from handler.routes.parameters import integer, labels, number, tile_grid
+from handler.routes.parameters import MAX_DETECTIONS, integer, labels, number, tile_grid
 from handler.routes.predictor import Predictor
 from handler.storage.uploads import Uploads
 
 PATH = "/v1/detect"
 PARAMETERS = ("score_threshold", "iou_threshold", "max_detections", "labels", "tiles")
-MAX_DETECTIONS = 1000  # keeps response, and record as one log line, well within their limits
 LIST_S = 12.0  # the last picture of a list is begun within this time; the function has 20 s
 
 

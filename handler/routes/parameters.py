@@ -9,6 +9,8 @@ from typing import Literal
 from handler.detection.tiling import MAX_PER_SIDE, WHOLE, Grid
 from handler.problems import BadRequest
 
+MAX_DETECTIONS = 1000  # keeps response, and record as one log line, well within their limits
+
 
 def number(name: str, value: object, *, least: float = 0, most: float = 1) -> float:
     """A number from `least` to `most`. Raises BadRequest, which calls it `name`."""

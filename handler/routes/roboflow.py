@@ -22,8 +22,7 @@ from handler.invocation import Invocation
 from handler.problems import BadRequest, Problem
 from handler.routes.annotated import annotated
 from handler.routes.body import decode_base64, read_body, read_image
-from handler.routes.detect import MAX_DETECTIONS
-from handler.routes.parameters import integer, number
+from handler.routes.parameters import MAX_DETECTIONS, integer, number
 from handler.routes.predictor import Predictor
 
 PATH = "/{project}/{version:int}"

@@ -168,6 +168,18 @@ def test_a_named_stage_is_no_part_of_the_path(app: App) -> None:
     assert to_response(app.invoke(event)).status == 200
 
 
+def test_a_custom_domain_sends_paths_without_the_stage(app: App) -> None:
+    event = app.event("GET", "/health")
+    event["requestContext"]["stage"] = "prod"
+    assert app.invoke(event)["statusCode"] == 200
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("path", ["/health/", "/health//", "/"])
+def test_a_last_slash_is_no_part_of_the_path(app: App, form: str, path: str) -> None:
+    assert app.send("GET", path, form=form).status == 200
+
+
 def test_an_event_of_the_rest_api_console_has_nulls(app: App) -> None:
     event = to_rest_api(HttpRequest("GET", "/health"))
     assert event["headers"] is None

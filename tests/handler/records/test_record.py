@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from handler.detection.detections import Detections
 from handler.images.statistics import statistics
 from handler.records.record import Image, Model, PredictionRecord
+from tests.support.paths import ROOT
 
 SHA = "0" * 64
 shares = st.floats(0, 1, allow_nan=False)
@@ -147,3 +150,14 @@ def test_a_chequered_picture_is_sharper_than_a_blurred_one() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 64), (2, 2), (64, 1)])
 def test_a_sliver_has_statistics_too(shape: tuple[int, int]) -> None:
     assert statistics(np.full((*shape, 3), 51, np.uint8)) == (0.2, 0.0, 0.0)
+
+
+def test_reading_a_record_loads_nothing_heavy() -> None:
+    """A monitor reads many: ONNX Runtime, Pillow and numpy would cost it most of a second."""
+    program = (
+        "import sys, handler.records.record; "
+        "print(sorted({'numpy', 'PIL', 'onnxruntime', 'boto3', 'aws_lambda_powertools'}"
+        " & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert ran.stdout == "[]\n", ran.stderr

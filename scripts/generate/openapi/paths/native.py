@@ -6,7 +6,7 @@ from typing import Any
 
 from handler.detection.tiling import MAX_PER_SIDE
 from handler.records import feedback
-from handler.routes import detect
+from handler.routes import detect, parameters
 from handler.routes import feedback as feedback_route
 from handler.routes import uploads as upload_route
 from handler.storage import uploads
@@ -95,7 +95,7 @@ def _detect() -> Schema:
             ),
             query_parameter(
                 "max_detections",
-                {"type": "integer", "minimum": 1, "maximum": detect.MAX_DETECTIONS},
+                {"type": "integer", "minimum": 1, "maximum": parameters.MAX_DETECTIONS},
                 "keep the best so many",
             ),
             query_parameter(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from handler.routes import detect, roboflow
+from handler.routes import parameters, roboflow
 from scripts.generate.openapi.elements import (
     PREDICTION_HEADERS,
     Schema,
@@ -51,7 +51,7 @@ def _detect() -> Schema:
             query_parameter("classes", {"type": "string"}, "only these, with commas between"),
             query_parameter(
                 "max_detections",
-                {"type": "integer", "minimum": 1, "maximum": detect.MAX_DETECTIONS},
+                {"type": "integer", "minimum": 1, "maximum": parameters.MAX_DETECTIONS},
                 "",
             ),
             query_parameter("format", {"enum": ["json", "image"], "default": "json"}, ""),
