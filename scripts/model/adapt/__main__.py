@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -18,10 +19,12 @@ import numpy as np
 
 from handler.bundle.files import ONNX_FILE
 from handler.detection import letterbox
+from scripts.model import graph
 from scripts.model.adapt.adapter import CHECK_FILE, adapt
+from scripts.model.adapt.class_ids import Numbering
 from scripts.model.adapt.formats import FORMATS
 from scripts.model.adapt.options import AdaptOptions
-from scripts.model.adapt.reading import Coding
+from scripts.model.adapt.reading import Activation, Background, CellCentre, Coding, Units
 from scripts.model.adapt.recognise import list_formats
 from scripts.model.adapt.report import format_detections, format_report, to_json
 from scripts.tool import exit_on_error
@@ -93,8 +96,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--format", choices=[known.name for known in FORMATS], metavar="FORMAT", help="see below")
     add("--dataset", default="not said", help="what it was trained on, for the record")
 
-    group = parser.add_argument_group("classes")
-    add = group.add_argument
+    _add_class_options(parser.add_argument_group("classes").add_argument)
+    _add_input_options(
+        parser.add_argument_group(
+            "how pictures go in (by default as the format's own code)"
+        ).add_argument
+    )
+    _add_output_options(
+        parser.add_argument_group("how boxes come out (by default as recognised)").add_argument
+    )
+    return parser
+
+
+def _add_class_options(add: Callable[..., object]) -> None:
     add(
         "--classes",
         metavar="NAMES",
@@ -103,17 +117,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--class-ids",
-        choices=("auto", "coco", "contiguous"),
+        choices=get_args(Numbering),
         default="auto",
         help="coco: 80 names for labels 1 to 90; auto: where the format's zoo has it so",
     )
     add("--class-offset", type=int, metavar="N", help="the label, or column, of the first class")
 
-    group = parser.add_argument_group("how pictures go in (by default as the format's own code)")
-    add = group.add_argument
+
+def _add_input_options(add: Callable[..., object]) -> None:
     add("--size", type=_parse_size, metavar="WxH", help="in px, where the graph leaves it open")
-    add("--layout", choices=("nchw", "nhwc"), help="by default read off the input's shape")
-    add("--order", choices=("rgb", "bgr"), help="of the colour channels")
+    add("--layout", choices=get_args(graph.Layout), help="by default read off the input's shape")
+    add("--order", choices=get_args(graph.Order), help="of the colour channels")
     add(
         "--scale",
         type=_parse_scale,
@@ -134,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         "and yolov5 (both centred), yolox and mmdet (top left); or stretch",
     )
     add("--fill", type=_parse_colour, metavar="R,G,B", help="of the padding")
-    add("--resize", choices=("antialias", "opencv-linear"), help="the filter")
+    add("--resize", choices=get_args(letterbox.Rule), help="the filter")
     add(
         "--set",
         type=_parse_setting,
@@ -144,15 +158,15 @@ def _parser() -> argparse.ArgumentParser:
         help="the value of another input of the graph",
     )
 
-    group = parser.add_argument_group("how boxes come out (by default as recognised)")
-    add = group.add_argument
+
+def _add_output_options(add: Callable[..., object]) -> None:
     add("--coding", choices=get_args(Coding), help="grid: YOLOX before decoding")
-    add("--units", choices=("px", "normalised"), help="px of the input, or 0..1")
-    add("--activation", choices=("none", "sigmoid", "softmax"), help="of the scores")
-    add("--background", choices=("none", "first", "last"), help="column of no class")
+    add("--units", choices=get_args(Units), help="px of the input, or 0..1")
+    add("--activation", choices=get_args(Activation), help="of the scores")
+    add("--background", choices=get_args(Background), help="column of no class")
     add(
         "--cell-centre",
-        choices=("corner", "middle", "opencv"),
+        choices=get_args(CellCentre),
         help="NanoDet: corner (Plus), middle (before it), opencv ((stride - 1) / 2)",
     )
     add("--nms", choices=("per-class", "class-agnostic", "none"))
@@ -161,7 +175,6 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--iou-threshold", type=_parse_fraction, metavar="T", help="of NMS, the default of requests"
     )
-    return parser
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Wraps an ONNX detector made elsewhere into a bundle: model.onnx and model.json."""
+"""Turns an ONNX detector made elsewhere into a bundle: model.onnx and model.json."""
 
 from __future__ import annotations
 
@@ -36,8 +36,10 @@ CHECK_FILE = "check.jpg"
 
 @dataclass(frozen=True, eq=False)
 class AdaptResult:
-    """A finished bundle's manifest, and what was recognised on the way. detections: on the picture
-    of --check."""
+    """A finished bundle's manifest, and how the model was read.
+
+    notes, warnings: sentences for the user. detections: on the picture of --check, if any.
+    """
 
     manifest: Manifest
     reading: FormatReading

@@ -1,7 +1,7 @@
-"""Loads an ONNX detector made elsewhere: one input of a fixed size, an opset that bundles can take.
+"""Loads an ONNX detector made elsewhere, with one input of a fixed size and an opset of bundles.
 
-Shapes in the file's value infos are not trusted: the graph is run on pictures of noise, and what
-ONNX Runtime gave counts.
+Shapes in the file are not trusted: the graph runs on pictures of noise, and the shapes that ONNX
+Runtime returns count.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ MAX_BYTES = 2_000_000_000  # protobuf's limit of one message, and so of a bundle
 
 @dataclass(frozen=True, eq=False)
 class ForeignModel:
-    """A graph whose only input is one picture, and what it gave on noise.
+    """A graph whose only input is one picture, and its outputs on noise.
 
-    fixed_inputs: the other inputs it had, and the constants put in their place. class_names: those
-    of the file's metadata. sha256: of the file as it came.
+    fixed_inputs: the other inputs of the file, and the constants that replace them. class_names:
+    from the file's metadata. sha256: of the file.
     """
 
     model: onnx.ModelProto

@@ -1,4 +1,4 @@
-"""Warnings where NMS is inside a graph: thresholds that requests cannot undo, labels of no name."""
+"""Warnings about NMS inside a graph: thresholds that requests cannot lower, unnamed labels."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def _score_threshold_inside(graph: onnx.GraphProto) -> float | None:
 def _likely_labels(foreign: ForeignModel, reading: FormatReading, labels: OutputSlice) -> set[int]:
     """Labels that the graph gave on noise with a score above the default threshold."""
     samples = {output.name: output.samples for output in foreign.outputs}
-    found: set[int] = set()
+    likely: set[int] = set()
     for scores, numbers in zip(
         samples[reading.scores.outputs[0]], samples[labels.outputs[0]], strict=True
     ):
         is_likely = _first_column(scores, reading.scores) > reading.score_threshold
-        found |= {round(float(number)) for number in _first_column(numbers, labels)[is_likely]}
-    return found
+        likely |= {round(float(number)) for number in _first_column(numbers, labels)[is_likely]}
+    return likely
 
 
 def _first_column(table: np.ndarray, part: OutputSlice) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
-"""The ways detectors arrange boxes, scores and labels in their outputs, where formats share one.
+"""Layouts of boxes, scores and labels in a model's outputs that several formats share.
 
-Each finder gives the first arrangement of its kind that an observed model has, or None. An
-arrangement that only one family has is found in that family's module of `formats`.
+Each finder returns the first layout of its kind in an observed model, or None. A layout that only
+one family has is in that family's module of `formats`.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class BoxesAndScores:
 
     @property
     def has_background(self) -> bool:
-        """Whether the first column of the scores is rather background than a class."""
+        """Whether the first column of the scores is likely background, not a class."""
         columns, class_count = self.scores_slice.width, self.model.class_count
         if columns < 2:
             return False
@@ -181,7 +181,7 @@ class DetectionRows:
 
     @property
     def boxes_slice(self) -> OutputSlice:
-        """The usual place of the boxes: first of 6 columns, behind the picture's number of 7."""
+        """Where boxes usually are: first of 6 columns; of 7, behind the picture's number."""
         if self.is_pinto:
             return self.slice(2 if self.is_score_last else 3, 4)
         return self.slice(self.width - 6, 4)
@@ -206,7 +206,7 @@ def find_detection_rows(model: ObservedModel) -> DetectionRows | None:
 
 @dataclass(frozen=True, eq=False)
 class PredictionTable:
-    """Before NMS: one table, a box's place and class scores in a row, or in a column.
+    """Before NMS: one table, each box and its class scores in a row, or in a column.
 
     grid: whose cells the boxes belong to; None at a size that no known strides divide.
     """
@@ -248,10 +248,11 @@ class QueryTable:
 def find_prediction_table(model: ObservedModel) -> PredictionTable | QueryTable | None:
     tables = [(o, t) for o in model.outputs if (t := o.table_shape) is not None and min(t) >= 5]
     for output, (rows, columns) in sorted(tables, key=lambda pair: -pair[0].samples[0].size):
-        for box_count, width, layout in ((rows, columns, "rows"), (columns, rows, "columns")):
+        by_row = OutputSlice((output.name,), columns, "rows")
+        by_column = OutputSlice((output.name,), rows, "columns")
+        for table, box_count in ((by_row, rows), (by_column, columns)):
             grid = model.match_grid(box_count)
             if grid is not None:
-                table = OutputSlice((output.name,), width, layout)
                 return PredictionTable(model, output, table, box_count, grid)
     if not tables:
         return None

@@ -1,4 +1,4 @@
-"""A tried foreign model, as recognition asks about it: outputs by name, grids by their cells."""
+"""Lookups in a foreign model's observed outputs: by name, and by the grid whose cells they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one output of a graph gave on pictures of noise, and what its values can be."""
+"""One output of a graph on pictures of noise: its shape, and what its values can be."""
 
 from __future__ import annotations
 

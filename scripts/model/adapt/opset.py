@@ -105,11 +105,11 @@ def _upgrade_node(
             if attribute is not None:
                 set_input(index, add_constant(attribute.f, np.float32))
     if kind == "Pad" and version < 11:
-        pads, value = pop_attribute("pads"), pop_attribute("value")
+        pads, fill = pop_attribute("pads"), pop_attribute("value")
         if pads is not None:
             set_input(1, add_constant(list(pads.ints), np.int64))
-        if value is not None:
-            set_input(2, add_constant(value.f, np.float32))
+        if fill is not None:
+            set_input(2, add_constant(fill.f, np.float32))
     if kind == "Dropout":
         return [helper.make_node("Identity", [node.input[0]], [node.output[0]])]
     if kind == "BatchNormalization":

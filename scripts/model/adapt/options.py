@@ -1,4 +1,4 @@
-"""What the user says of a foreign model, and how it takes the place of a format's defaults."""
+"""The user's options about a foreign model, and how they replace a format's defaults."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class AdaptOptions:
 def apply_options(
     reading: FormatReading, options: AdaptOptions, image: ImageInput
 ) -> FormatReading:
-    """The reading with the options in the place of its defaults.
+    """The reading, its defaults replaced by the options.
 
     Raises ToolError where they do not fit the reading or the input.
     """

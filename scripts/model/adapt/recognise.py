@@ -11,7 +11,7 @@ from scripts.model.adapt.observed_model import ObservedModel
 from scripts.model.adapt.reading import FormatReading
 from scripts.tool import ToolError
 
-# From the most telling arrangement of outputs to the most general: the first that is there decides.
+# From the most specific layout to the most general; the first plausible reading is taken.
 _LAYOUT_FINDERS: tuple[Callable[[ObservedModel], object | None], ...] = (
     nanodet.find_stride_outputs,
     detr.find_query_outputs,

@@ -1,4 +1,4 @@
-"""Runs a foreign graph on pictures of noise, to learn its outputs' shapes and values."""
+"""Runs a foreign graph on pictures of noise, which shows its outputs' shapes and values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Brings a foreign graph to the opset of bundles, and proves that it still gives the same."""
+"""Upgrades a foreign graph to the opset of bundles, and checks that its outputs stay the same."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def upgrade_model(
 ) -> onnx.ModelProto:
     """The same graph at graph.OPSET or later.
 
-    ONNX's converter comes first, then ours. outputs: what the graph gave on noisy pictures, which
-    the upgraded one must give, too. Raises ToolError.
+    ONNX's converter comes first, then ours. outputs: the graph's on noisy pictures; those of the
+    upgraded graph must be close to them. Raises ToolError.
     """
     version = opset_version(model)
     if version >= graph.OPSET:

@@ -1,7 +1,8 @@
-"""All formats that adapt knows, in the order of --help.
+"""All formats that adapt recognises, in the order of --help.
 
-A new one is a module here, or an entry in its family's, and a line in FORMATS. Of the readings of
-one layout, the one with the highest priority is tried first, ties in this order.
+To add one, write its module, or an entry in its family's module, and list it in FORMATS. A layout
+that no other format has gets its finder into scripts.model.adapt.recognise. Of the readings of one
+layout, the one with the highest priority is tried first; ties go by the order of FORMATS.
 """
 
 from scripts.model.adapt.formats import (
