@@ -1,11 +1,11 @@
-// A path and options in; the API's answer, its model, or a Trouble in a person's words out.
+// Calls the API, with the key that it asks for, and puts its errors into words for the user.
 
-const MAX_BYTES = 4.5e6; // of a picture in a request, once Lambda has it in base64
-const WAIT_MS = 40000; // beyond the API's 30 s
+const MAX_BYTES = 4.5e6; // the largest picture in a request, since Lambda gets it as base64
+const WAIT_MS = 40000; // longer than the API's own limit of 30 s
 const KEY = "icebox-key";
-let loading = null; // the promise of the manifest
+let loading = null; // promise of the manifest
 
-/** What went wrong, in words for the person in front. actions: names of what may help. */
+/** An error in words for the user. actions: keys of ACTIONS that may help. */
 class Trouble extends Error {
   constructor(title, detail, actions = ["again", "other"], status = 0) {
     super(detail);
@@ -17,11 +17,11 @@ function storedKey() {
   try { return sessionStorage.getItem(KEY) || ""; } catch { return ""; }
 }
 function storeKey(key) {
-  try { key ? sessionStorage.setItem(KEY, key) : sessionStorage.removeItem(KEY); } catch { /* storage is off: asked for again */ }
+  try { key ? sessionStorage.setItem(KEY, key) : sessionStorage.removeItem(KEY); } catch { /* without storage, the key is asked for again */ }
   $("key-open").hidden = !key;
 }
 
-/** A response with a 2xx status; asks for a key where one is wanted. Throws Trouble. */
+/** Fetches a response with a 2xx status. Asks the user for a key if the API requires one. Throws Trouble. */
 async function api(path, options = {}) {
   for (;;) {
     const key = storedKey();
@@ -42,39 +42,39 @@ async function api(path, options = {}) {
   }
 }
 
-/** As `api`, of a document. */
+/** Posts a document as JSON, like `api`. */
 function postJson(path, document, accept = "application/json") {
   return api(path, { method: "POST", body: JSON.stringify(document), headers: { "Content-Type": "application/json", Accept: accept } });
 }
 
-/** Words for an answer that is no success: its own, where it has some. */
+/** The error of a response in words, its own where it has some. */
 async function troubleOf(response) {
   const status = response.status;
   const text = await response.text().catch(() => "");
-  let said = {};
-  try { said = JSON.parse(text) || {}; } catch { /* no JSON */ }
-  const detail = said.detail || "";
+  let problem = {};
+  try { problem = JSON.parse(text) || {}; } catch { /* no JSON */ }
+  const detail = problem.detail || "";
   const sentence = detail && detail[0].toUpperCase() + detail.slice(1) + (/[.!?]$/.test(detail) ? "" : ".");
-  if (status === 413 && !said.title) return new Trouble("Too large", `This picture is too large for the API, which takes about ${MAX_BYTES / 1e6} MB.`, ["scaled", "other"], status);
-  if (status === 429) return new Trouble("Busy", "The API has more requests than it takes. Try again in a moment.", undefined, status);
+  if (status === 413 && !problem.title) return new Trouble("Too large", `This picture is too large for the API, which takes about ${MAX_BYTES / 1e6} MB.`, ["scaled", "other"], status);
+  if (status === 429) return new Trouble("Busy", "The API has too many requests. Try again in a moment.", undefined, status);
   if (status >= 500) return new Trouble("That went wrong", `The API failed (${status}); the picture is not to blame. Try again.`, undefined, status);
-  const trouble = new Trouble(said.title || "Not accepted", sentence || said.message || `The API answered ${status}.`, status === 413 ? ["scaled", "other"] : ["other"], status);
-  trouble.noRoute = status === 405 || (status === 404 && (!said.type || said.type.endsWith(":not-configured") || detail.startsWith("there is no such path")));
+  const trouble = new Trouble(problem.title || "Not accepted", sentence || problem.message || `The API answered ${status}.`, status === 413 ? ["scaled", "other"] : ["other"], status);
+  trouble.noRoute = status === 405 || (status === 404 && (!problem.type || problem.type.endsWith(":not-configured") || detail.startsWith("there is no such path")));
   return trouble;
 }
 
-function askKey(said) {
+function askKey(reason) {
   const dialog = $("key");
   if (dialog.open) return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "key"), { once: true }));
-  $("key-said").textContent = said;
-  $("key-said").className = said ? "bad" : "";
+  $("key-said").textContent = reason;
+  $("key-said").className = reason ? "bad" : "";
   $("key-text").value = "";
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "key"), { once: true }));
 }
 
-/** The manifest, once. Throws Trouble. */
+/** Loads the manifest, once. Throws Trouble. */
 function loadModel() {
   loading ??= (async () => {
     try {
@@ -104,13 +104,13 @@ function showModel() {
   slider.min = Math.floor(floor * 100) / 100;
   slider.max = Math.max(0.99, Math.ceil(threshold * 100) / 100);
   slider.value = threshold;
-  const share = (threshold - slider.min) / (slider.max - slider.min);
-  $("default-mark").style.left = `calc(${share * 100}% + ${8 - 16 * share}px)`; // a thumb is 16 px
+  const fraction = (threshold - slider.min) / (slider.max - slider.min);
+  $("default-mark").style.left = `calc(${fraction * 100}% + ${8 - 16 * fraction}px)`; // a thumb is 16 px
   $("exact-hint").textContent = canScale()
-    ? `Otherwise pictures are scaled on this device to ${longSide()} px, twice what the model looks at: a fraction of the bytes.`
-    : "This model wants exact pixels: pictures are scaled only where they are too large to send.";
+    ? `Otherwise this device scales pictures to ${longSide()} px, twice the model's input, and sends far fewer bytes.`
+    : "This model needs exact pixels: pictures are scaled only if they are too large to send.";
 }
 
-/** Where the server itself reduces large JPEGs (handler.detector.at_least), so may we. */
+/** Whether the page may scale pictures: where the server decodes large JPEGs at a reduced size as well. */
 const canScale = () => model.resize.rule === "antialias" && model.resize.fit !== "stretch";
 const longSide = () => 2 * Math.max(model.input.width, model.input.height);

@@ -1,9 +1,9 @@
-// A file in; what of it is sent out: the file itself, or a JPEG of what the model needs.
+// Decides what is sent of a file: the file itself, or a JPEG scaled to what the model needs.
 
-const SMALL_BYTES = 1e6; // a file of at most so much, and no larger than the model needs, goes as it is
-const QUALITY = 0.92; // as JPEG: changes counts about as much as the server's own reduced decoding does
+const SMALL_BYTES = 1e6; // a file of at most so many bytes is sent unchanged, if its size in px suits the model
+const QUALITY = 0.92; // of the JPEG: changes counts about as much as the server's reduced decoding
 
-/** Sets the upright size, or that the browser cannot read the file. */
+/** Sets the item's upright size, or undecodable if the browser cannot read the file. */
 async function openPicture(item) {
   if (item.width || item.undecodable) return;
   const image = new Image();
@@ -12,7 +12,7 @@ async function openPicture(item) {
     await image.decode();
     item.width = image.naturalWidth;
     item.height = image.naturalHeight;
-  } catch { /* told below */ }
+  } catch { /* undecodable is set below */ }
   item.cut = !(await isWhole(item.file));
   if (!item.width || !item.height) {
     item.width = item.height = undefined;
@@ -25,9 +25,9 @@ async function openPicture(item) {
   refreshStrip();
 }
 
-/** What is sent: the file itself, in the request or by an upload, or a JPEG of what the model needs. Throws Trouble. */
+/** The body or upload to send: the file itself, or a scaled JPEG. Throws Trouble. */
 async function prepare(item) {
-  // browsers show what there is of a file that ends early; the API says so
+  // browsers show the first part of a truncated file, the API reports the error
   if (item.cut && item.file.size > MAX_BYTES) throw new Trouble("Cut off", "This file ends too early: a part of the picture is missing. Copy or save it again.", ["other"]);
   const exact = $("exact").checked && !item.wantsScaled;
   if (item.cut || item.undecodable || exact) return original(item);
@@ -45,7 +45,7 @@ async function prepare(item) {
   return small.body.size < item.file.size || item.file.size > MAX_BYTES ? small : original(item);
 }
 
-/** The file itself; by an upload where it is too large for a request. Throws Trouble. */
+/** The file itself, or its upload if it is too large for a request. Throws Trouble. */
 async function original(item) {
   const body = item.file;
   if (body.size <= MAX_BYTES || item.sendsAnyway) return { body };
@@ -54,11 +54,11 @@ async function original(item) {
   } catch (error) {
     if (!error.noRoute) throw error;
   }
-  const trouble = new Trouble("Too large to send as it is", `This file has ${bytes(body.size)}; the API takes about ${bytes(MAX_BYTES)}.` + (item.undecodable ? " This browser cannot open it, and so not scale it." : ""), ["scaled", "anyway", "other"]);
+  const trouble = new Trouble("Too large to send as it is", `This file has ${bytes(body.size)}; the API takes about ${bytes(MAX_BYTES)}.` + (item.undecodable ? " This browser cannot open it, so it cannot scale it." : ""), ["scaled", "anyway", "other"]);
   throw Object.assign(trouble, { isTooLarge: true });
 }
 
-/** Whether a JPEG, PNG or WebP has its end; true of all other files. */
+/** Whether a JPEG, PNG or WebP is complete; true for all other files. */
 async function isWhole(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const has = (at, ...values) => values.every((value, i) => bytes[at + i] === value);
@@ -69,7 +69,7 @@ async function isWhole(file) {
   if (has(0, 0x89, 0x50, 0x4e, 0x47)) return from(Math.max(8, bytes.length - 4096), 0x49, 0x45, 0x4e, 0x44) > 0 || from(8, 0x49, 0x45, 0x4e, 0x44, 0xae) > 0;
   if (has(0, 0x52, 0x49, 0x46, 0x46) && has(8, 0x57, 0x45, 0x42, 0x50)) return bytes.length + 1 >= 8 + new DataView(bytes.buffer).getUint32(4, true);
   if (!has(0, 0xff, 0xd8)) return true;
-  let at = 2; // segments of a JPEG up to its first scan: thumbnails in them have an end of their own
+  let at = 2; // skip a JPEG's segments before its first scan: thumbnails in them have their own end marker
   while (bytes[at] === 0xff && bytes[at + 1] !== 0xda) at += bytes[at + 1] === 0xff ? 1 : 2 + bytes[at + 2] * 256 + bytes[at + 3];
   return from(at, 0xff, 0xd9) > 0;
 }
@@ -77,16 +77,16 @@ async function isWhole(file) {
 async function scaled(item, side) {
   const canvas = draw(item.image, item.width, item.height, side, "high");
   const body = await blobOf(canvas, "image/jpeg", QUALITY);
-  canvas.width = canvas.height = 0; // Safari keeps its memory otherwise
+  canvas.width = canvas.height = 0; // or Safari does not free its memory
   return { body, isScaled: true };
 }
 
-/** A canvas with the picture, upright, its longer side at most `side` px; transparency on white. */
+/** A canvas with the upright picture, its longer side at most `side` px, on white. */
 function draw(image, width, height, side, quality) {
-  const share = Math.min(1, side / Math.max(width, height));
+  const scale = Math.min(1, side / Math.max(width, height));
   const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(width * share));
-  canvas.height = Math.max(1, Math.round(height * share));
+  canvas.width = Math.max(1, Math.round(width * scale));
+  canvas.height = Math.max(1, Math.round(height * scale));
   const pen = canvas.getContext("2d", { alpha: false });
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, canvas.width, canvas.height);

@@ -1,10 +1,10 @@
-// Ways in: choose, drop, paste, photograph; a key; and the start.
+// Takes pictures (chosen, dropped, pasted, photographed) and keys from the user, and starts the page.
 
 for (const [id, input] of [["choose", "files"], ["next", "files"], ["photo", "camera"], ["next-photo", "camera"]]) $(id).addEventListener("click", () => $(input).click());
 for (const id of ["files", "camera"]) {
   $(id).addEventListener("change", (event) => {
     add(event.target.files);
-    event.target.value = ""; // so that the same file can be chosen again
+    event.target.value = ""; // or the same file cannot be chosen again
     $("main").focus({ preventScroll: true });
     scrollTo({ top: 0, behavior: calm.matches ? "auto" : "smooth" });
   });
@@ -39,7 +39,7 @@ $("exact").addEventListener("change", () => {
 $("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("key-text").value.trim();
-  if (!text || /[^\x21-\x7e]/.test(text)) { // no header carries others
+  if (!text || /[^\x21-\x7e]/.test(text)) { // a header can carry no others
     $("key-said").className = "bad";
     $("key-said").textContent = "A key has letters, digits and signs, without spaces.";
     return;

@@ -1,17 +1,17 @@
-// Chosen files in; each picture's boxes out, one after the other.
+// Sends the chosen pictures to the API, one after the other, and keeps their boxes.
 
-const MOST_BOXES = 1000; // the API's, unless the model's own is more
-const MOST_ITEMS = 30; // of the strip
+const MAX_BOXES = 1000; // the API's limit; a model's default may be higher
+const MAX_ITEMS = 30; // in the strip
 let working = false;
 
 function add(files) {
-  const made = [...files].map((file) => ({ file, url: URL.createObjectURL(file), name: file.name || "picture", state: "waiting", wantsScaled: false }));
-  if (!made.length) return;
-  items.push(...made);
-  for (const gone of items.splice(0, Math.max(0, items.length - MOST_ITEMS))) forget(gone);
+  const added = [...files].map((file) => ({ file, url: URL.createObjectURL(file), name: file.name || "picture", state: "waiting", wantsScaled: false }));
+  if (!added.length) return;
+  items.push(...added);
+  for (const gone of items.splice(0, Math.max(0, items.length - MAX_ITEMS))) forget(gone);
   $("start").hidden = true;
   $("result").hidden = $("next").hidden = $("next-photo").hidden = false;
-  show(made.find((item) => items.includes(item)) || items[0]);
+  show(added.find((item) => items.includes(item)) || items[0]);
   work();
 }
 
@@ -21,7 +21,7 @@ function forget(item) {
   if (item.drawn) URL.revokeObjectURL(item.drawn);
 }
 
-/** One picture after the other: the function takes one at a time, and a phone has one uplink. */
+/** Detects on one picture after the other: an environment of the function and a phone's uplink take one at a time. */
 async function work() {
   if (working) return;
   working = true;
@@ -37,7 +37,7 @@ async function work() {
       if (!(error instanceof Trouble)) console.error(error);
       item.trouble = error instanceof Trouble ? error : new Trouble("That went wrong", `This page failed: ${error.message}. Try again.`);
       item.state = "failed";
-      if (error.status === 404) item.upload = null; // too late for it, or with another key
+      if (error.status === 404) item.upload = null; // the upload has expired, or belongs to another key
     }
     refresh(item);
     if (item === current) announce();
@@ -49,10 +49,10 @@ async function detect(item) {
   const started = performance.now();
   await openPicture(item);
   const sent = await prepare(item);
-  const most = Math.max(MOST_BOXES, model.thresholds.max_detections);
-  const response = await post(sent, `score_threshold=${floor}&max_detections=${most}`, "application/json");
+  const maxDetections = Math.max(MAX_BOXES, model.thresholds.max_detections);
+  const response = await post(sent, `score_threshold=${floor}&max_detections=${maxDetections}`, "application/json");
   let answer;
-  try { answer = await response.json(); } catch { /* cut off, or a proxy's page */ }
+  try { answer = await response.json(); } catch { /* truncated, or a proxy's page */ }
   if (!answer || !Array.isArray(answer.detections)) throw new Trouble("Not understood", "The API's answer could not be read. Try again.");
   item.width ??= answer.image.width;
   item.height ??= answer.image.height;
@@ -62,7 +62,7 @@ async function detect(item) {
     label, score, colour: COLOURS[Math.max(0, model.classes.indexOf(label)) % COLOURS.length],
     x0: box.xmin * sx, y0: box.ymin * sy, x1: box.xmax * sx, y1: box.ymax * sy,
   }));
-  item.full = item.found.length >= most;
+  item.full = item.found.length >= maxDetections;
   item.sent = { ...sent, body: null, width: answer.image.width, height: answer.image.height, bytes: sent.body.size, ms: performance.now() - started };
   item.corrected = null;
   if (item.undecodable) await drawByServer(item);
@@ -71,12 +71,12 @@ async function detect(item) {
 function post({ body, uploadId }, query, accept) {
   const path = `v1/detect?${query}`;
   if (uploadId) return postJson(path, { upload_id: uploadId }, accept);
-  // never labelled as text or JSON: gateways hand those on as text
+  // never as text or JSON, which gateways pass on as text
   const type = body.type.startsWith("image/") ? body.type : "application/octet-stream";
   return api(path, { method: "POST", body, headers: { "Content-Type": type, Accept: accept } });
 }
 
-/** HEIC and TIFF, where the browser reads none: the API draws what is shown. */
+/** Shows the annotated picture of the API, for HEIC and TIFF that the browser cannot read. */
 async function drawByServer(item) {
   const labels = [...new Set(item.found.map((each) => each.label))].filter((label) => !off.has(label));
   const query = new URLSearchParams({ score_threshold: labels.length || !off.size ? threshold : 1 });

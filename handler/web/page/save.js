@@ -1,4 +1,4 @@
-// What is shown in; a JSON, CSV or JPEG file out.
+// Saves what is shown as a JSON, CSV or JPEG file.
 
 const stem = (name) => name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}._-]+/gu, "_") || "picture";
 
@@ -14,14 +14,14 @@ const round = (number) => Math.round(number * 100) / 100;
 $("save-json").addEventListener("click", () => {
   const { answer, sent, width, height, name } = current, some = shown(current);
   const counts = Object.fromEntries(model.classes.filter((label) => !off.has(label)).map((label) => [label, some.filter((each) => each.label === label).length]));
-  const whole = {
+  const report = {
     file: name, prediction_id: answer.prediction_id, model: answer.model, image: { width, height },
-    sent: { ...answer.image, bytes: sent.bytes }, // boxes are in px of `image` all the same
+    sent: { ...answer.image, bytes: sent.bytes }, // boxes are in px of `image`, not of this
     count: some.length, counts, count_interval: intervalOf(current, some.length),
     detections: some.map(({ label, score, x0, y0, x1, y1 }) => ({ label, score, box: { xmin: round(x0), ymin: round(y0), xmax: round(x1), ymax: round(y1) } })),
     thresholds: { ...answer.thresholds, score: threshold },
   };
-  save(new Blob([JSON.stringify(whole, null, 2) + "\n"], { type: "application/json" }), `${stem(name)}.json`);
+  save(new Blob([JSON.stringify(report, null, 2) + "\n"], { type: "application/json" }), `${stem(name)}.json`);
 });
 
 $("save-csv").addEventListener("click", () => {
@@ -35,7 +35,7 @@ $("save-picture").addEventListener("click", async () => {
   if (item.undecodable) return save(item.drawnBlob, name);
   $("save-picture").disabled = true;
   try {
-    // full size, or half and half again where this device has no canvas that large
+    // full size, halved until this device has a canvas that large
     for (let side = Math.max(item.width, item.height); ; side /= 2) {
       try {
         const sheet = draw(item.image, item.width, item.height, side, "high");

@@ -1,6 +1,6 @@
-// The current picture, threshold and classes in; count, classes, facts, table and strip out.
+// Shows count, classes, facts, table and strip for the current picture, threshold and classes.
 
-const passes = (each) => each.score > threshold; // strictly, as the API
+const passes = (each) => each.score > threshold; // strictly greater, as in the API
 const counted = (item) => (item?.found || []).filter(passes);
 const shown = (item) => counted(item).filter((each) => !off.has(each.label));
 
@@ -37,7 +37,7 @@ function refresh(item) {
   paint();
 }
 
-/** What is being done; of an upload, how much has left. */
+/** Shows what is being done, and the progress of an upload. */
 function showBusy() {
   const { state, progress } = current;
   $("busy").hidden = state !== "working" && state !== "waiting";
@@ -56,18 +56,18 @@ const ACTIONS = {
 function retry(item) {
   item.state = "waiting";
   item.trouble = null;
-  if (item === current) $("stage").focus({ preventScroll: true }); // the pressed button goes away
+  if (item === current) $("stage").focus({ preventScroll: true }); // the pressed button disappears
   refresh(item);
   work();
 }
 
 function button(text, act, primary) {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.textContent = text;
-  if (primary) made.className = "primary";
-  made.addEventListener("click", act);
-  return made;
+  const element = document.createElement("button");
+  element.type = "button";
+  element.textContent = text;
+  if (primary) element.className = "primary";
+  element.addEventListener("click", act);
+  return element;
 }
 
 function showPicture() {
@@ -80,47 +80,47 @@ function showPicture() {
   fit();
 }
 
-/** Where the true count lies, as handler.count_interval has it; null where it was not measured.
- * The answer has none: it was asked for below the threshold that the interval is of. */
+/** The interval of the true count, as in handler.detection.count_interval; null where the model is not calibrated.
+ * The API's answer has none, since the page asks for scores below the calibrated threshold. */
 function intervalOf(item, count) {
-  const known = model.count_calibration;
-  if (!known || off.size || threshold !== known.score_threshold || item.answer.thresholds.iou !== known.iou_threshold || item.full) return null;
+  const calibration = model.count_calibration;
+  if (!calibration || off.size || threshold !== calibration.score_threshold || item.answer.thresholds.iou !== calibration.iou_threshold || item.full) return null;
   const scale = Math.sqrt(count + 1);
-  const low = Math.ceil(count + known.below * scale - 1e-6), high = Math.floor(count + known.above * scale + 1e-6);
-  return { low: Math.max(0, Math.min(low, count)), high: Math.max(high, count), coverage: known.coverage };
+  const low = Math.ceil(count + calibration.below * scale - 1e-6), high = Math.floor(count + calibration.above * scale + 1e-6);
+  return { low: Math.max(0, Math.min(low, count)), high: Math.max(high, count), coverage: calibration.coverage };
 }
 
 function showCount() {
   const item = current, done = item.found && item.state !== "failed";
   const all = counted(item), some = shown(item);
-  $("count").textContent = done ? whole(some.length) : "–";
+  $("count").textContent = done ? formatInteger(some.length) : "–";
   const labels = [...new Set(all.map((each) => each.label))];
   const hidden = all.length - some.length;
   const what = model?.classes.length === 1 ? model.classes[0] : labels.length === 1 ? labels[0] : some.length === 1 ? "object" : "objects";
-  $("count-of").textContent = !done ? (item.state === "failed" ? "No count" : "Counting …") : hidden ? `${what}, ${whole(hidden)} more hidden` : what;
+  $("count-of").textContent = !done ? (item.state === "failed" ? "No count" : "Counting …") : hidden ? `${what}, ${formatInteger(hidden)} more hidden` : what;
   const interval = done && intervalOf(item, some.length);
   $("interval").hidden = !interval;
   if (interval) {
     const { low, high, coverage } = interval;
-    $("interval").textContent = `${whole(low)} to ${whole(high)} with ${Math.round(coverage * 100)} % certainty`;
+    $("interval").textContent = `${formatInteger(low)} to ${formatInteger(high)} with ${Math.round(coverage * 100)} % certainty`;
   }
   const tally = Map.groupBy ? Map.groupBy(all, (each) => each.label) : all.reduce((map, each) => map.set(each.label, [...(map.get(each.label) || []), each]), new Map());
   for (const chip of $("classes").children) {
     const name = chip.dataset.name, n = (tally.get(name) || []).length;
-    chip.querySelector("b").textContent = whole(n);
+    chip.querySelector("b").textContent = formatInteger(n);
     chip.hidden = n === 0 && !off.has(name);
   }
   $("threshold-value").textContent = threshold.toFixed(2);
   const isDefault = model && threshold === model.thresholds.score;
-  $("threshold").setAttribute("aria-valuetext", `${threshold.toFixed(2)}${isDefault ? ", the model's own" : ""}`);
+  $("threshold").setAttribute("aria-valuetext", `${threshold.toFixed(2)}${isDefault ? ", the model's default" : ""}`);
   $("threshold-reset").hidden = !model || isDefault;
-  $("threshold-hint").textContent = item.full ? `Only the best ${whole(item.found.length)} boxes are known.` : isDefault ? "The model's own." : model ? `The model's own is ${model.thresholds.score.toFixed(2)}.` : "";
+  $("threshold-hint").textContent = item.full ? `The API returned only the best ${formatInteger(item.found.length)} boxes.` : isDefault ? "The model's default." : model ? `The model's default is ${model.thresholds.score.toFixed(2)}.` : "";
   if (done) $("corrected").value = item.corrected ?? all.length;
   $("corrected").disabled = $("fewer").disabled = $("more").disabled = !done;
   $("stage").setAttribute("aria-label", done ? `${item.name} with ${some.length} boxes` : item.name);
 }
 
-/** A chip a class that this picture may have; those that are there keep the focus. */
+/** Shows a chip for each class on this picture. Existing chips stay, with the focus. */
 function showClasses() {
   const list = $("classes");
   const names = !model || model.classes.length < 2 ? [] : model.classes.filter((name) => off.has(name) || (current.found || []).some((each) => each.label === name));
@@ -147,11 +147,11 @@ function showClasses() {
 function showFacts() {
   const { sent, answer, file, width, height, undecodable } = current;
   if (!sent) { $("facts").textContent = ""; return; }
-  const said = [`${current.name}, ${whole(width)} × ${whole(height)} px.`];
-  said.push(sent.isScaled ? `Sent as ${whole(sent.width)} × ${whole(sent.height)} px: ${bytes(sent.bytes)} instead of ${bytes(file.size)}.` : `Sent as it is, ${bytes(sent.bytes)}${sent.uploadId ? ", by an upload" : ""}.`);
-  if (undecodable) said.push(`This browser opens no ${answer.image.format}; the picture was drawn by the API.`);
-  said.push(`${answer.model.name} ${answer.model.version} took ${Math.round(answer.timing_ms?.total ?? 0)} ms, ${(sent.ms / 1000).toFixed(1)} s in all.`);
-  $("facts").textContent = said.join(" ");
+  const sentences = [`${current.name}, ${formatInteger(width)} × ${formatInteger(height)} px.`];
+  sentences.push(sent.isScaled ? `Sent as ${formatInteger(sent.width)} × ${formatInteger(sent.height)} px: ${bytes(sent.bytes)} instead of ${bytes(file.size)}.` : `Sent as it is, ${bytes(sent.bytes)}${sent.uploadId ? ", by an upload" : ""}.`);
+  if (undecodable) sentences.push(`This browser cannot open ${answer.image.format}; the API drew the picture.`);
+  sentences.push(`${answer.model.name} ${answer.model.version} took ${Math.round(answer.timing_ms?.total ?? 0)} ms, ${(sent.ms / 1000).toFixed(1)} s in all.`);
+  $("facts").textContent = sentences.join(" ");
 }
 const bytes = (n) => (n < 1e6 ? `${Math.max(1, Math.round(n / 1e3))} kB` : `${(n / 1e6).toFixed(1)} MB`);
 
@@ -177,7 +177,7 @@ function refreshStrip() {
       tile.querySelector("canvas")?.remove();
       tile.prepend(item.thumb);
     }
-    badge.textContent = item.state === "done" ? whole(shown(item).length) : item.state === "failed" ? "!" : "…";
+    badge.textContent = item.state === "done" ? formatInteger(shown(item).length) : item.state === "failed" ? "!" : "…";
     tile.setAttribute("aria-label", `${item.name}, ${item.state === "done" ? `count ${shown(item).length}` : item.state}`);
     item === current ? tile.setAttribute("aria-current", "true") : tile.removeAttribute("aria-current");
     tile.onclick = () => { show(item); announce(); };
@@ -196,13 +196,13 @@ function say(text) {
 }
 function announce() {
   const item = current;
-  if (item.state === "failed") return; // the alert tells itself
+  if (item.state === "failed") return; // the alert speaks for itself
   const parts = [...$("classes").children].filter((chip) => !chip.hidden && !off.has(chip.dataset.name)).map((chip) => `${chip.querySelector("b").textContent} ${chip.dataset.name}`);
   const interval = $("interval").hidden ? "" : `, ${$("interval").textContent}`;
   say(`${$("count").textContent} ${$("count-of").textContent}${interval}${parts.length > 1 ? `: ${parts.join(", ")}` : ""}, at threshold ${threshold.toFixed(2)}, on ${item.name}.`);
 }
 
-/** Threshold or classes are others: nothing is asked of the API. */
+/** Shows the effect of another threshold or other classes, without a request. */
 function changed() {
   if (!current) return;
   hovered = null;

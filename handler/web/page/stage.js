@@ -1,7 +1,7 @@
-// The picture below, its boxes above: zoom, pan, compare, and what is under a pointer.
+// Draws the picture and the boxes on it: zoom, pan, compare, and the box under a pointer.
 
 const MAX_ZOOM = 40;
-const view = { k: 1, x: 0, y: 0, fit: 1 }; // zoom over the fit, offset in CSS px
+const view = { k: 1, x: 0, y: 0, fit: 1 }; // k: zoom relative to fit; x, y: offset in CSS px
 let hovered = null;
 
 const stage = $("stage"), canvas = $("boxes"), compare = $("compare");
@@ -10,7 +10,7 @@ function fit() {
   const { clientWidth: w, clientHeight: h } = stage;
   if (!current?.width || !w) return;
   const aspect = String(current.width / current.height);
-  if (stage.style.getPropertyValue("--aspect") !== aspect) { // on a phone the stage takes the picture's form
+  if (stage.style.getPropertyValue("--aspect") !== aspect) { // on a phone the stage has the picture's aspect ratio
     stage.style.setProperty("--aspect", aspect);
     return fit();
   }
@@ -28,7 +28,7 @@ function place() {
   view.x = pw <= w ? (w - pw) / 2 : Math.min(0, Math.max(w - pw, view.x));
   view.y = ph <= h ? (h - ph) / 2 : Math.min(0, Math.max(h - ph, view.y));
   const picture = $("picture");
-  // one size, whatever the file's: what the API drew is smaller than the original
+  // always the original's size: a picture drawn by the API is smaller
   picture.style.width = `${current.width}px`;
   picture.style.height = `${current.height}px`;
   picture.style.transform = `translate(${view.x}px, ${view.y}px) scale(${scale})`;
@@ -85,12 +85,12 @@ function paintNow() {
   pen.restore();
 }
 
-/** labels: height of their text in px, 0 for none but that of `marked`. Best on top. */
+/** Draws boxes, the best on top. labels: height of their text in px, or 0 to label only `marked`. */
 function drawBoxes(pen, boxes, lineWidth, labels, marked) {
   pen.lineJoin = "round";
   for (const box of [...boxes].reverse()) {
     const isMarked = marked && box.each === marked;
-    pen.strokeStyle = "rgb(255 255 255 / 60%)"; // so that a box stands out from things of its own colour
+    pen.strokeStyle = "rgb(255 255 255 / 60%)"; // sets a box off from objects of the same colour
     pen.lineWidth = lineWidth * (isMarked ? 2.6 : 1.8);
     pen.strokeRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
     pen.strokeStyle = box.colour;
@@ -166,7 +166,7 @@ for (const name of ["pointerup", "pointercancel"]) {
     if (!pointers.size) stage.classList.remove("held");
     if (name !== "pointerup" || moved > 8 || pointers.size) return;
     const { x, y } = local(event);
-    if (event.timeStamp - tapped < 320) { // twice: in, or all of it again
+    if (event.timeStamp - tapped < 320) { // a double tap zooms in, or shows the whole picture again
       view.k > 1.5 ? fit() : zoom(3, x, y);
       tapped = 0;
       return;
@@ -179,7 +179,7 @@ for (const name of ["pointerup", "pointercancel"]) {
 stage.addEventListener("pointerleave", () => { if (hovered && !pointers.size) { hovered = null; paint(); } });
 stage.addEventListener("wheel", (event) => {
   if (event.target.closest("#trouble") || !current?.width) return;
-  if (view.k <= 1 && event.deltaY > 0 && !event.ctrlKey) return; // nothing to zoom out of: the page scrolls
+  if (view.k <= 1 && event.deltaY > 0 && !event.ctrlKey) return; // already zoomed out, so the page scrolls
   event.preventDefault();
   const { x, y } = local(event);
   const lines = event.deltaMode === 1 ? 16 : 1;
@@ -191,7 +191,7 @@ stage.addEventListener("keydown", (event) => {
     "+": () => zoom(1.4), "=": () => zoom(1.4), "-": () => zoom(1 / 1.4), "_": () => zoom(1 / 1.4), "0": fit,
     ArrowLeft: () => pan(60, 0), ArrowRight: () => pan(-60, 0), ArrowUp: () => pan(0, 60), ArrowDown: () => pan(0, -60),
   }[event.key];
-  // at the whole picture arrows scroll the page as ever
+  // without zoom, arrows scroll the page as usual
   if (!act || (event.key.startsWith("Arrow") && view.k <= 1)) return;
   event.preventDefault();
   act();
@@ -219,8 +219,8 @@ compare.addEventListener("input", () => {
 });
 
 $("threshold").addEventListener("input", (event) => {
-  const own = model.thresholds.score, value = Number(event.target.value);
-  threshold = Math.abs(value - own) < 0.0051 ? own : value; // the model's own may lie between steps
+  const defaultThreshold = model.thresholds.score, value = Number(event.target.value);
+  threshold = Math.abs(value - defaultThreshold) < 0.0051 ? defaultThreshold : value; // the model's default may lie between two steps
   changed();
 });
 $("threshold").addEventListener("change", drawAgain);

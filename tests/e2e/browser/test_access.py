@@ -35,7 +35,7 @@ SNAPSHOT = """
           - checkbox "green 1" [checked]
       - slider "Score threshold": "0.5"
       - button "One fewer"
-      - spinbutton "Counted differently? Correct it": "3"
+      - spinbutton "Is the count wrong? Correct it": "3"
       - button "One more"
       - button "Send"
       - region "Save":

@@ -88,7 +88,7 @@ def test_the_threshold_filters_without_a_request(visit: Visit) -> None:
         visit.expect_count(count)
     visit.page.get_by_role("button", name="Reset").click()
     visit.expect_count(STRONG)
-    visit.expect("#threshold-hint").to_have_text("The model's own.")
+    visit.expect("#threshold-hint").to_have_text("The model's default.")
     assert len(visit.posts) == 1
     assert "score_threshold=0.1&" in visit.posts[0].url  # the model's floor
 
@@ -103,9 +103,9 @@ def test_a_threshold_between_the_sliders_steps_is_the_models_own(
 
     with opened(chromium, url, before=lambda page: page.route("**/v1/model", finer)) as visit:
         visit.choose(PICTURE)
-        visit.expect("#threshold-hint").to_have_text("The model's own.")
+        visit.expect("#threshold-hint").to_have_text("The model's default.")
         visit.slide(0.8)
-        visit.expect("#threshold-hint").to_have_text("The model's own is 0.46.")
+        visit.expect("#threshold-hint").to_have_text("The model's default is 0.46.")
         visit.slide(0.46)
         _, saved = visit.saved("JSON")
         assert json.loads(saved)["thresholds"]["score"] == 0.4567
@@ -290,7 +290,7 @@ def test_a_correction_is_kept_with_its_prediction(visit: Visit, app: App) -> Non
     visit.expect("#corrected").to_have_value(str(STRONG))
     visit.page.get_by_role("button", name="One more").click()
     visit.page.get_by_role("button", name="Send", exact=True).click()
-    visit.expect("#correct-said").to_contain_text("Thank you: 4 is kept")
+    visit.expect("#correct-said").to_contain_text("Thank you: 4 is stored")
     _, saved = visit.saved("JSON")
     [feedback] = kept()
     assert feedback["prediction_id"] == json.loads(saved)["prediction_id"]
@@ -329,7 +329,7 @@ def test_corrections_disappear_where_there_is_no_log(
         visit.expect_count(STRONG)
         visit.page.get_by_role("button", name="Send", exact=True).click()
         visit.expect("#correct").to_be_hidden()
-        visit.expect("#live").to_have_text("Corrections are not kept here.")
+        visit.expect("#live").to_have_text("This API does not store corrections.")
 
 
 @pytest.mark.parametrize("status", [404, 405])
@@ -346,7 +346,7 @@ def test_corrections_disappear_before_an_older_function(
         visit.expect_count(STRONG)
         visit.page.get_by_role("button", name="Send", exact=True).click()
         visit.expect("#correct").to_be_hidden()
-        visit.expect("#live").to_have_text("Corrections are not kept here.")
+        visit.expect("#live").to_have_text("This API does not store corrections.")
 
 
 def test_several_pictures_stand_side_by_side(visit: Visit) -> None:

@@ -111,7 +111,7 @@ def test_what_the_browser_cannot_open_is_drawn_by_the_api(sizes: list[int], visi
     data = squares("TIFF")
     visit.choose(("scan.tif", "image/tiff", data))
     visit.expect_count(STRONG)
-    visit.expect("#facts").to_contain_text("This browser opens no TIFF; the picture was drawn")
+    visit.expect("#facts").to_contain_text("This browser cannot open TIFF; the API drew")
     visit.expect("#picture").to_be_visible()
     assert visit.page.locator("#picture").evaluate("each => each.naturalWidth") == 640
     accepts = [post.headers["accept"] for post in visit.posts]
@@ -203,7 +203,7 @@ def test_a_large_scan_that_no_browser_opens_is_counted_and_drawn(
         visit.choose(("scan.tif", "image/tiff", bitmap("TIFF")))
         visit.expect_count(STRONG)
         visit.expect("#picture").to_be_visible()
-        visit.expect("#facts").to_contain_text("This browser opens no TIFF")
+        visit.expect("#facts").to_contain_text("This browser cannot open TIFF")
     [_] = keys(s3, "icebox-page-uploads")
 
 
@@ -244,7 +244,7 @@ def test_a_broken_upload_is_told_and_tried_again(
 
     with opened(chromium, upload_url[0], before=before) as visit:
         visit.choose(("scan.tif", "image/tiff", bitmap("TIFF")))
-        visit.expect("#trouble").to_contain_text("The picture's store answered 503. Try again.")
+        visit.expect("#trouble").to_contain_text("The upload storage answered 503. Try again.")
         visit.page.get_by_role("button", name="Try again").click()
         visit.expect_count(STRONG)
 
@@ -266,7 +266,7 @@ def test_an_upload_that_stands_still_is_given_up(
         visit.page.clock.fast_forward(39_000)
         visit.expect("#busy").to_be_visible()
         visit.page.clock.fast_forward(2_000)
-        visit.expect("#trouble").to_contain_text("The upload stood still for 40 seconds.")
+        visit.expect("#trouble").to_contain_text("The upload made no progress for 40 seconds.")
         visit.page.get_by_role("button", name="Send it scaled").click()
         visit.page.clock.resume()
         visit.expect_count(STRONG)
