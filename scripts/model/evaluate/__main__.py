@@ -4,8 +4,8 @@
 
 AP, AP50 and AP75 are COCO's (pycocotools), overall, by size (COCO's areas in px of the picture:
 small under 32 x 32, large from 96 x 96) and by class. Precision, recall and the counts are taken at
-the bundle's own score threshold. A detection counts as right when it overlaps a box of its label,
-which no better one has, by IoU >= 0.5.
+the bundle's own score threshold. A detection is right when it overlaps, by IoU >= 0.5, a labelled
+box of its class that no better detection has.
 
 Each option writes its own part of model.json: the figures (--write); the score threshold that
 counts best (--write-threshold); how far a count may be off, which the API then answers as
