@@ -1,4 +1,4 @@
-"""scripts/serve over real HTTP: the answers that the cloud would give, its limits included."""
+"""scripts/serve answers over real HTTP as the cloud does, with the same limits."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def connection(app: App) -> Iterator[http.client.HTTPConnection]:
         yield made
 
 
-def ask(
+def send(
     connection: http.client.HTTPConnection,
     method: str,
     target: str,
@@ -56,7 +56,7 @@ def ask(
 
 
 def test_no_body_is_a_problem(connection: http.client.HTTPConnection) -> None:
-    status, body = ask(connection, "POST", "/v1/detect")
+    status, body = send(connection, "POST", "/v1/detect")
     assert (status, json.loads(body)["title"]) == (400, "Bad request")
 
 
@@ -64,12 +64,12 @@ def test_one_connection_carries_many_requests(
     connection: http.client.HTTPConnection, app: App
 ) -> None:
     for _ in range(2):
-        status, body = ask(connection, "POST", "/v1/detect?labels=green", jpeg(RED_AND_GREEN))
+        status, body = send(connection, "POST", "/v1/detect?labels=green", jpeg(RED_AND_GREEN))
         assert (status, json.loads(body)["count"]) == (200, 2)
-    status, body = ask(connection, "POST", "/v1/detect", jpeg(RED_AND_GREEN), accept="image/png")
+    status, body = send(connection, "POST", "/v1/detect", jpeg(RED_AND_GREEN), accept="image/png")
     assert (status, body[:4]) == (200, b"\x89PNG")
-    assert ask(connection, "GET", "/health")[0] == 200
-    assert ask(connection, "HEAD", "/health") == (405, b"")
+    assert send(connection, "GET", "/health")[0] == 200
+    assert send(connection, "HEAD", "/health") == (405, b"")
     assert len(app.records()) == 3
 
 
@@ -89,7 +89,7 @@ def test_requests_at_once_are_answered_one_by_one(app: App) -> None:
 
         def one() -> None:
             own = http.client.HTTPConnection(*address, timeout=30)
-            answers.append(ask(own, "POST", "/v1/detect", jpeg(RED_AND_GREEN))[0])
+            answers.append(send(own, "POST", "/v1/detect", jpeg(RED_AND_GREEN))[0])
             own.close()
 
         threads = [threading.Thread(target=one) for _ in range(6)]
@@ -116,7 +116,7 @@ def test_a_body_above_the_gateways_limit_is_not_even_read(
 def test_an_event_above_lambdas_limit_does_not_get_there(
     connection: http.client.HTTPConnection,
 ) -> None:
-    status, body = ask(connection, "POST", "/v1/detect", bytes(5_000_000))
+    status, body = send(connection, "POST", "/v1/detect", bytes(5_000_000))
     assert (status, json.loads(body)) == (413, {"message": "Request Too Long"})
 
 
@@ -133,7 +133,7 @@ def test_a_length_that_is_none_is_refused(
 def test_a_chunked_body_is_refused(connection: http.client.HTTPConnection) -> None:
     connection.putrequest("POST", "/v1/detect")
     connection.putheader("Transfer-Encoding", "chunked")
-    connection.endheaders()  # no chunk: the answer does not wait for one, and may come before it
+    connection.endheaders()  # without a chunk: the response does not wait for one
     assert connection.getresponse().status == 411
 
 
@@ -142,35 +142,35 @@ def test_a_result_that_aws_would_not_pass_on_is_its_500(
     result: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with serving(lambda *_: result) as connection:
-        status, body = ask(connection, "GET", "/")
+        status, body = send(connection, "GET", "/")
     assert (status, json.loads(body)) == (500, {"message": "Internal Server Error"})
     assert "Error" in capsys.readouterr().err
 
 
 def test_a_bug_is_a_500_and_the_next_request_is_served(capsys: pytest.CaptureFixture[str]) -> None:
     with serving(lambda event, _: {"statusCode": 1 // (event["rawPath"] != "/bug")}) as connection:
-        assert ask(connection, "GET", "/bug")[0] == 500
+        assert send(connection, "GET", "/bug")[0] == 500
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_a_client_that_does_not_wait_leaves_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    asked, gone = threading.Event(), threading.Event()
+    invoked, gone = threading.Event(), threading.Event()
 
     def slow(*_: Any) -> Any:
-        asked.set()
+        invoked.set()
         gone.wait(10)
         return {"statusCode": 200, "body": "x" * 5_000_000}
 
     with serving(slow) as connection:
         with socket.create_connection((connection.host, connection.port)) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            assert asked.wait(10)
-            # closed by a reset, as an app's that was ended
+            assert invoked.wait(10)
+            # close with a reset, like a client that is killed
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         gone.set()
-        assert ask(connection, "GET", "/")[0] == 200
-    said = capsys.readouterr().err
-    assert "the client has gone" in said and "Traceback" not in said
+        assert send(connection, "GET", "/")[0] == 200
+    printed = capsys.readouterr().err
+    assert "the client has gone" in printed and "Traceback" not in printed
 
 
 def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
