@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.app import App, make_app
 from tests.support.moto_s3 import moto_s3
+from tests.support.needs import NEEDS, NEEDS_OF_FIXTURES, why_missing
 from tests.support.tiny_bundle import make_tiny_bundle
 
 
@@ -42,6 +43,27 @@ def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_endpoint)
     return boto3.client("s3")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for need in NEEDS:
+        config.addinivalue_line("markers", f"{need}: see tests/support/needs.py")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects by them
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for name in getattr(item, "fixturenames", ()):
+            if need := NEEDS_OF_FIXTURES.get(name):
+                item.add_marker(need)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture: a test whose need is not met is skipped, and says what would help."""
+    for marker in item.iter_markers():
+        if marker.name in NEEDS and (why := why_missing(marker.name)):
+            pytest.skip(why)
 
 
 @pytest.hookimpl(wrapper=True)

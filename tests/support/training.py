@@ -17,10 +17,7 @@ from tests.support.paths import ROOT
 
 PYTHON = ROOT / ".venv-train" / "bin" / "python"
 
-needs_training = pytest.mark.skipif(
-    not PYTHON.exists(),
-    reason="the training environment is missing: scripts/train-env makes it (1.8 GB)",
-)
+needs_training = pytest.mark.needs_training
 
 _RUNS = """
 import contextlib, importlib, io, json, sys, traceback

@@ -24,7 +24,6 @@ from tests.template import cloudformation
 
 BIN = Path(sys.executable).parent
 SAM_BIN = ROOT / ".venv-sam" / "bin"
-NO_SAM = "SAM's command line is missing: scripts/test makes .venv-sam where PyPI is reached"
 Resources = dict[str, dict[str, Any]]
 
 
@@ -35,11 +34,9 @@ def written() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def whole(written: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def translated(written: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The template that CloudFormation gets, by SAM's own translator."""
     python = SAM_BIN / "python"
-    if not python.exists():
-        pytest.skip(NO_SAM)
     script = """
 import json, sys
 from samtranslator.parser.parser import Parser
@@ -57,20 +54,20 @@ print(json.dumps(Translator({}, Parser()).translate(template, {})))
         [python, "-c", script], input=json.dumps(prepared), env=env, capture_output=True, text=True
     )
     assert ran.returncode == 0, ran.stderr
-    whole: dict[str, Any] = json.loads(ran.stdout)
+    translated: dict[str, Any] = json.loads(ran.stdout)
     path = tmp_path_factory.mktemp("expanded") / "template.json"
-    path.write_text(json.dumps(whole))
+    path.write_text(json.dumps(translated))
     # W2001: SAM has already put the parameters of the CORS section in place
     command = [BIN / "cfn-lint", "--ignore-checks", "W2001", "--", path]
     linted = subprocess.run(command, capture_output=True, text=True)
     assert linted.returncode == 0, linted.stdout + linted.stderr
-    return whole
+    return translated
 
 
 @pytest.fixture(scope="module")
-def expanded(whole: dict[str, Any]) -> Resources:
+def expanded(translated: dict[str, Any]) -> Resources:
     """Its resources."""
-    resources: Resources = whole["Resources"]
+    resources: Resources = translated["Resources"]
     return resources
 
 
@@ -84,10 +81,9 @@ def only(resources: Resources, kind: str) -> dict[str, Any]:
     return next(iter(found.values()))
 
 
+@pytest.mark.needs_sam
 def test_sam_finds_nothing_wrong() -> None:
     sam = SAM_BIN / "sam"
-    if not sam.exists():
-        pytest.skip(NO_SAM)
     env = {
         "SAM_CLI_TELEMETRY": "0",
         "AWS_DEFAULT_REGION": "eu-central-1",
@@ -192,8 +188,8 @@ def test_the_buckets_refuse_plain_http(expanded: Resources) -> None:
         assert len(statement["Resource"]) == 2  # the bucket and what is in it
 
 
-def test_the_role_may_do_what_the_routes_need_and_no_more(whole: dict[str, Any]) -> None:
-    role = only(cloudformation.resources(whole, {}), "AWS::IAM::Role")
+def test_the_role_may_do_what_the_routes_need_and_no_more(translated: dict[str, Any]) -> None:
+    role = only(cloudformation.resources(translated, {}), "AWS::IAM::Role")
     assert "ManagedPolicyArns" not in role
     statements = [
         item for policy in role["Policies"] for item in policy["PolicyDocument"]["Statement"]
@@ -233,8 +229,10 @@ def test_the_role_may_do_what_the_routes_need_and_no_more(whole: dict[str, Any])
     ]
 
 
-def test_buckets_that_are_named_may_be_read(whole: dict[str, Any]) -> None:
-    role = only(cloudformation.resources(whole, {"ReadableBuckets": "a,b.c"}), "AWS::IAM::Role")
+def test_buckets_that_are_named_may_be_read(translated: dict[str, Any]) -> None:
+    role = only(
+        cloudformation.resources(translated, {"ReadableBuckets": "a,b.c"}), "AWS::IAM::Role"
+    )
     [statement] = role["Policies"][-1]["PolicyDocument"]["Statement"]
     assert statement["Action"] == "s3:GetObject"
     assert statement["Resource"] == ["arn:aws:s3:::a/*", "arn:aws:s3:::b.c/*"]
@@ -254,9 +252,9 @@ def test_buckets_that_are_named_may_be_read(whole: dict[str, Any]) -> None:
     ],
 )
 def test_no_stack_is_open_to_all_by_accident(
-    whole: dict[str, Any], given: dict[str, str], is_refused: bool
+    translated: dict[str, Any], given: dict[str, str], is_refused: bool
 ) -> None:
-    refusals = cloudformation.broken_rules(whole, given)
+    refusals = cloudformation.broken_rules(translated, given)
     assert bool(refusals) == is_refused
     if is_refused:
         assert "scripts/keys new" in refusals[0] or "JwtIssuer" in refusals[0]
@@ -283,9 +281,9 @@ def test_digests_are_checked_before_they_are_deployed(written: dict[str, Any]) -
     ],
 )
 def test_an_authorizer_stands_before_all_that_is_not_open(
-    whole: dict[str, Any], given: dict[str, str], security: list[dict[str, Any]], app: App
+    translated: dict[str, Any], given: dict[str, str], security: list[dict[str, Any]], app: App
 ) -> None:
-    body = only(cloudformation.resources(whole, given), "AWS::ApiGatewayV2::Api")["Body"]
+    body = only(cloudformation.resources(translated, given), "AWS::ApiGatewayV2::Api")["Body"]
     schemes = body["components"]["securitySchemes"]
     assert {name for each in security for name in each} <= schemes.keys()
     assert schemes["AWS_IAM"]["x-amazon-apigateway-authtype"] == "awsSigv4"

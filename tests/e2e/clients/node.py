@@ -15,9 +15,7 @@ INSTALL_S, RUN_S = 120, 60
 
 
 def install(folder: Path) -> Path:
-    """A folder with the scripts and their packages. Skips where there is no npm, or no registry."""
-    if not shutil.which("npm") or not shutil.which("node"):
-        pytest.skip("node and npm are missing: apt-get install nodejs npm")
+    """A folder with the scripts and their packages. Skips where npm's registry is not reached."""
     shutil.copytree(SOURCE, folder, dirs_exist_ok=True)
     command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
     try:

@@ -145,7 +145,9 @@ def test_a_bad_input_is_a_clear_exception(
 def test_a_file_of_4_mb_goes_through_and_a_larger_one_is_not_even_sent(
     client: Client, tmp_path: Path, space: App
 ) -> None:
-    large = jpeg(RED) + bytes(MAX_RESPONSE_BYTES - 1000 - len(jpeg(RED)))  # JPEG ends before its zeros
+    large = jpeg(RED) + bytes(
+        MAX_RESPONSE_BYTES - 1000 - len(jpeg(RED))
+    )  # JPEG ends before its zeros
     assert client.predict(saved(tmp_path, large))[1] == 1
     with pytest.raises(ValueError, match="exceeds the maximum file size of 4500000 bytes"):
         client.predict(saved(tmp_path, large + bytes(2000)))

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tests.support.app import App, make_app
-from tests.support.paths import ROOT
+from tests.support.needs import CLIENTS_PYTHON
 from tests.support.pictures import RED_AND_GREEN, png
 
-PYTHON = ROOT / ".venv-clients" / "bin" / "python"
+pytestmark = pytest.mark.needs_client_packages
 SCRIPT = Path(__file__).with_name("roboflow_clients.py")
 KEY = "icebox_a-key"
 RUN_S = 120  # a first import compiles OpenCV's and matplotlib's friends
@@ -32,11 +32,9 @@ def app(tiny_bundle: Path, tmp_path: Path) -> Iterator[App]:
 def run(
     url: str, client: str, picture: Path, *, confidence: float = 0.5, key: str = KEY
 ) -> dict[str, Any]:
-    if not PYTHON.exists():
-        pytest.skip("Roboflow's clients are missing: scripts/test makes .venv-clients")
     arguments = [url, client, str(picture), str(confidence), key]
     ran = subprocess.run(
-        [str(PYTHON), "-W", "ignore", str(SCRIPT), *arguments],
+        [str(CLIENTS_PYTHON), "-W", "ignore", str(SCRIPT), *arguments],
         capture_output=True,
         text=True,
         timeout=RUN_S,

@@ -108,9 +108,8 @@ def test_python(url: str, folder: Path, app: App) -> None:
     assert run(folder, url, without, sys.executable, "-c") == "3\n"
 
 
+@pytest.mark.needs_node
 def test_javascript(url: str, folder: Path, app: App, s3: Any) -> None:
-    if not shutil.which("node"):
-        pytest.skip("node is missing: apt-get install nodejs")
     call = """
     import {readFileSync} from "node:fs";
     const file = (name) => new Blob([readFileSync(name)], {type: "image/jpeg"});

@@ -27,7 +27,7 @@ from tests.support.app import App, make_app
 from tests.support.docker import ROOT, SAM, docker, sam
 from tests.support.image_files import CRASHING_HEIC, HEIC
 
-pytestmark = pytest.mark.skipif(containers.why_not() is not None, reason=str(containers.why_not()))
+pytestmark = pytest.mark.needs_engine
 EVENTS = ROOT / "events"
 IMAGE = "detectfunction:icebox"
 LISTING = """

@@ -11,15 +11,11 @@ import pytest
 
 from handler.records.record import PredictionRecord
 from scripts.local.http_event import HttpRequest, to_http_api, to_response
-from tests.support import emulator as emulators
 from tests.support.emulator import Emulator, emulator
 from tests.support.http import Reply, fake_server
 from tests.support.pictures import RED, jpeg
 
-pytestmark = pytest.mark.skipif(
-    emulators.find() is None,
-    reason="the Lambda emulator is missing: pip install aws-sam-cli in .venv-sam brings it",
-)
+pytestmark = pytest.mark.needs_emulator
 DETECT = to_http_api(HttpRequest("POST", "/v1/detect", [("content-type", "image/jpeg")], jpeg(RED)))
 HEALTH = to_http_api(HttpRequest("GET", "/health"))
 

@@ -14,9 +14,9 @@ from PIL import Image
 
 from handler.detection import letterbox
 from handler.detection.letterbox import opencv_linear
+from tests.support.needs import TRAINING_PYTHON
 from tests.support.paths import ROOT
 
-TRAIN_PYTHON = ROOT / ".venv-train" / "bin" / "python"
 FILL = (124, 116, 104)
 sides = st.integers(1, 30_000)
 inputs = st.integers(1, 2_000)
@@ -221,10 +221,7 @@ def test_opencv_linear_of_one_colour_is_that_colour_within_a_step(
     assert np.all(np.abs(made.astype(int) - 200) <= 1)
 
 
-@pytest.mark.skipif(
-    not TRAIN_PYTHON.exists(),
-    reason="the training environment is missing: scripts/train-env makes it (1.8 GB)",
-)
+@pytest.mark.needs_training
 def test_opencv_linear_equals_opencv_on_hundreds_of_sizes() -> None:
     compare = """
 import cv2, numpy as np
@@ -241,6 +238,6 @@ for case in range(400):
     assert np.array_equal(theirs, ours), (width, height, to_width, to_height)
 print("equal", case + 1)
 """
-    command = [str(TRAIN_PYTHON), "-c", compare]
+    command = [str(TRAINING_PYTHON), "-c", compare]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert ran.stdout == "equal 400\n", ran.stderr

@@ -112,12 +112,7 @@ print(outcome, peak() - before, sep=";")
     return outcome, float(grown)
 
 
-on_linux = pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="peak memory is read from Linux's /proc"
-)
-
-
-@on_linux
+@pytest.mark.needs_linux
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_before_it_takes_memory(name: str, tmp_path: Path) -> None:
     image_bytes, problem = BOMBS[name]
@@ -126,7 +121,7 @@ def test_a_bomb_is_refused_before_it_takes_memory(name: str, tmp_path: Path) -> 
     assert grown_mb < 20
 
 
-@on_linux
+@pytest.mark.needs_linux
 @pytest.mark.parametrize(
     ("kind", "options", "bytes_per_px"),
     [
