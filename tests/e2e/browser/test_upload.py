@@ -125,6 +125,7 @@ def test_what_the_browser_cannot_open_is_drawn_by_the_api(sizes: list[int], visi
         visit.page.locator("#threshold").dispatch_event("change")
 
 
+@pytest.mark.needs_shared_data
 def test_real_photos_are_counted_alike_scaled_and_whole(
     sizes: list[int], chromium: Any, real_url: str, tmp_path: Path
 ) -> None:
@@ -134,8 +135,6 @@ def test_real_photos_are_counted_alike_scaled_and_whole(
     instead of the reduced scale that the server itself takes changes 15.
     """
     photos = sorted(REAL.glob("*.jpg"))[:3]
-    if not photos:
-        pytest.skip(f"real photos are missing: {REAL}")
     with make_app(ROOT / "handler" / "model", tmp_path / "other") as made:
         expected = [json.loads(made.post(each.read_bytes()).body)["count"] for each in photos]
     with opened(chromium, real_url) as visit:

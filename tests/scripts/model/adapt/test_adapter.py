@@ -20,10 +20,6 @@ from scripts.model.evaluate import accuracy
 from tests.support.paths import SHARED_DATA as SHARED
 
 PHOTOS = sorted((SHARED / "fridge_samples" / "images").glob("*.jpg"))
-needs_files = pytest.mark.skipif(
-    not (SHARED / "onnx").is_dir() or not PHOTOS,
-    reason="../shared/data/onnx and fridge_samples are not on this machine",
-)
 
 
 def yolox_reference(onnx_path: Path, rgb: np.ndarray, score: float, iou: float) -> list[Any]:
@@ -55,7 +51,7 @@ def yolox_reference(onnx_path: Path, rgb: np.ndarray, score: float, iou: float) 
     return selected
 
 
-@needs_files
+@pytest.mark.needs_shared_data
 @pytest.mark.parametrize("score", [0.3, 0.1])
 def test_yolox_nano_gives_what_yolox_gives(score: float, tmp_path: Path) -> None:
     onnx_path = SHARED / "onnx" / "yolox_nano_416" / "model.onnx"
@@ -75,7 +71,7 @@ def test_yolox_nano_gives_what_yolox_gives(score: float, tmp_path: Path) -> None
     assert detection_count >= 8
 
 
-@needs_files
+@pytest.mark.needs_shared_data
 def test_the_same_weights_with_nms_inside_give_the_same_boxes(tmp_path: Path) -> None:
     onnx_path = SHARED / "onnx" / "mmdeploy_style" / "mmdeploy_style.onnx"
     options = AdaptOptions(classes=str(SHARED / "onnx" / "coco_names.txt"))

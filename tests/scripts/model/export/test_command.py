@@ -12,10 +12,9 @@ from PIL import Image
 from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector, Thresholds
 from handler.images.decode import decode
-from tests.support.training import PYTHON, ROOT, Training, needs_training
+from tests.support.training import ROOT, Training, needs_training
 
 GOLDEN = ROOT / "tests" / "golden"
-HAS_YOLOV5 = any(PYTHON.parents[1].glob("lib/python3.*/site-packages/yolov5"))
 CLASSES = ["nut", "bolt", "washer"]  # as seeded_checkpoints has them
 
 pytestmark = needs_training
@@ -41,10 +40,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "ultralytics.yolov5",
             "small",
             128,
-            marks=pytest.mark.skipif(
-                not HAS_YOLOV5,
-                reason="yolov5-icevision (GPL) is not installed: scripts/train-env --yolov5 does",
-            ),
+            marks=pytest.mark.needs_yolov5,
         ),
         ("ross.efficientdet", "micro_035", [256, 128]),  # IceVision stretches to a pair
     ],
