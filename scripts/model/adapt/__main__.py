@@ -24,8 +24,14 @@ from scripts.model.adapt.adapter import CHECK_FILE, adapt
 from scripts.model.adapt.class_ids import Numbering
 from scripts.model.adapt.formats import FORMATS
 from scripts.model.adapt.options import AdaptOptions
-from scripts.model.adapt.reading import Activation, Background, CellCentre, Coding, Units
-from scripts.model.adapt.recognise import list_formats
+from scripts.model.adapt.recognition.reading import (
+    Activation,
+    Background,
+    CellCentre,
+    Coding,
+    Units,
+)
+from scripts.model.adapt.recognition.recognise import list_formats
 from scripts.model.adapt.report import format_detections, format_report, to_json
 from scripts.tool import exit_on_error
 

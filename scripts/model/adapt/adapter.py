@@ -21,12 +21,12 @@ from scripts.model import graph
 from scripts.model.adapt.check_picture import check_picture, read_check_picture
 from scripts.model.adapt.class_ids import ClassAssignment, assign_class_ids
 from scripts.model.adapt.decoding import build_network
-from scripts.model.adapt.foreign_model import ForeignModel, load_foreign_model
 from scripts.model.adapt.graph_warnings import list_warnings
+from scripts.model.adapt.loading.foreign_model import ForeignModel, load_foreign_model
+from scripts.model.adapt.loading.upgrade import opset_version
 from scripts.model.adapt.options import AdaptOptions, apply_options
-from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognise import recognise_format
-from scripts.model.adapt.upgrade import opset_version
+from scripts.model.adapt.recognition.reading import FormatReading
+from scripts.model.adapt.recognition.recognise import recognise_format
 from scripts.model.classes import read_class_names
 from scripts.tool import ToolError
 

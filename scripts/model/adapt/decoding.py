@@ -13,8 +13,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper, numpy_helper
 
-from scripts.model.adapt.foreign_model import ForeignModel
-from scripts.model.adapt.reading import FormatReading, OutputSlice
+from scripts.model.adapt.loading.foreign_model import ForeignModel
+from scripts.model.adapt.recognition.reading import FormatReading, OutputSlice
 
 _PREFIX = "foreign/"
 

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from scripts.model.adapt.image_input import ImageInput
+from scripts.model.adapt.loading.image_input import ImageInput
 from scripts.tool import ToolError
 
 

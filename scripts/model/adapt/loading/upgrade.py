@@ -7,9 +7,9 @@ import onnx
 from onnx import version_converter
 
 from scripts.model import graph
-from scripts.model.adapt import opset
-from scripts.model.adapt.image_input import ImageInput
-from scripts.model.adapt.trial_run import one_line, run_on_noise
+from scripts.model.adapt.loading import opset
+from scripts.model.adapt.loading.image_input import ImageInput
+from scripts.model.adapt.loading.trial_run import one_line, run_on_noise
 from scripts.tool import ToolError
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from scripts.model import graph
-from scripts.model.adapt.preprocessing import Preprocessing
+from scripts.model.adapt.recognition.preprocessing import Preprocessing
 
 Coding = Literal["xyxy", "yxyx", "cxcywh", "xywh", "grid", "distribution"]
 Units = Literal["px", "normalised"]

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
-from scripts.model.adapt import opset
+from scripts.model.adapt.loading import opset
 
 
 def old_graph(version: int) -> onnx.ModelProto:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from scripts.model.adapt import layouts
-from scripts.model.adapt.foreign_model import ForeignModel
 from scripts.model.adapt.formats import FORMATS, detr, mmdeploy, nanodet
-from scripts.model.adapt.observed_model import ObservedModel
-from scripts.model.adapt.reading import FormatReading
+from scripts.model.adapt.loading.foreign_model import ForeignModel
+from scripts.model.adapt.recognition import layouts
+from scripts.model.adapt.recognition.observed_model import ObservedModel
+from scripts.model.adapt.recognition.reading import FormatReading
 from scripts.tool import ToolError
 
 # From the most specific layout to the most general; the first plausible reading is taken.

@@ -16,16 +16,16 @@ import onnx
 from onnx import TensorProto
 
 from scripts.model import graph
-from scripts.model.adapt import metadata as file_metadata
-from scripts.model.adapt.image_input import (
+from scripts.model.adapt.loading import metadata as file_metadata
+from scripts.model.adapt.loading.image_input import (
     ImageInput,
     find_image_input,
     fix_other_inputs,
     set_static_shape,
 )
-from scripts.model.adapt.observed_output import ObservedOutput
-from scripts.model.adapt.trial_run import one_line, run_on_noise
-from scripts.model.adapt.upgrade import upgrade_model
+from scripts.model.adapt.loading.trial_run import one_line, run_on_noise
+from scripts.model.adapt.loading.upgrade import upgrade_model
+from scripts.model.adapt.recognition.observed_output import ObservedOutput
 from scripts.tool import ToolError
 
 MAX_BYTES = 2_000_000_000  # protobuf's limit of one message, and so of a bundle's graph
