@@ -1,8 +1,8 @@
 """All formats that adapt recognises, in the order of --help.
 
 To add one, write its module, or an entry in its family's module, and list it in FORMATS. A layout
-that no other format has gets its finder into scripts.model.adapt.recognition. Of the readings of one
-layout, the one with the highest priority is tried first; ties go by the order of FORMATS.
+that no other format has gets its finder into scripts.model.adapt.recognition. Of the readings of
+one layout, the one with the highest priority is tried first; ties go by the order of FORMATS.
 """
 
 from scripts.model.adapt.formats import (
