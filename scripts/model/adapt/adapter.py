@@ -75,8 +75,8 @@ def adapt(
     )
     reading = apply_options(reading, options, foreign.image)
     classes = assign_class_ids(class_names, reading, options.class_ids)
-    model_bytes, opset = _wrap(foreign, reading, classes.ids)
-    manifest = _manifest(model_bytes, opset, foreign, reading, classes, name, version, options)
+    onnx_bytes, opset = _wrap(foreign, reading, classes.ids)
+    manifest = _manifest(onnx_bytes, opset, foreign, reading, classes, name, version, options)
     Manifest.from_json(manifest.to_json())  # raises before anything is written
     detections, annotated_jpeg = None, None
     bundle_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def adapt(
         dir=bundle_dir.parent, prefix=f".{bundle_dir.name}.partial"
     ) as folder:
         partial_dir = Path(folder)
-        write_bundle(model_bytes, manifest, partial_dir)
+        write_bundle(onnx_bytes, manifest, partial_dir)
         detector = Detector.load(load_bundle(partial_dir), threads=1)
         if check_path is not None and image_bytes is not None:
             check = check_picture(detector, image_bytes, check_path)
@@ -129,7 +129,7 @@ def _wrap(
 
 
 def _manifest(
-    model_bytes: bytes,
+    onnx_bytes: bytes,
     opset: int,
     foreign: ForeignModel,
     reading: FormatReading,
@@ -143,7 +143,7 @@ def _manifest(
         schema=SCHEMA,
         name=name,
         version=version,
-        sha256=hashlib.sha256(model_bytes).hexdigest(),
+        sha256=hashlib.sha256(onnx_bytes).hexdigest(),
         classes=classes.names,
         input=Input(foreign.image.width, foreign.image.height),
         resize=Resize(preprocessing.rule, preprocessing.fill, preprocessing.fit),
