@@ -1,15 +1,15 @@
-"""An IceVision checkpoint in, a bundle (model.onnx and model.json) out.
+"""Make a bundle (model.onnx and model.json) from an IceVision checkpoint.
 
     python -m scripts.model.export CHECKPOINT --out handler/model --name cells --version 1.0.0
 
-CHECKPOINT is what IceVision's save_icevision_checkpoint wrote, or scripts.model.train, or a bare
+CHECKPOINT is a file of IceVision's save_icevision_checkpoint, of scripts.model.train, or a bare
 torch.save(model.state_dict()); nothing in it is executed. Families: ross.efficientdet,
 torchvision.retinanet, torchvision.faster_rcnn (their backbones with a pyramid) and, where
-`scripts/train-env --yolov5` has installed it, ultralytics.yolov5. What the checkpoint does not say
-is asked for as an option.
+`scripts/train-env --yolov5` has installed it, ultralytics.yolov5. Options add what the checkpoint
+does not say.
 
-The graph is checked against PyTorch before anything is written. scripts.model.parity then proves
-the whole way against IceVision's own predict, on pictures.
+The graph is checked against PyTorch before anything is written. scripts.model.parity then compares
+the bundle with IceVision's own predict on pictures, from the file to the boxes.
 """
 
 from __future__ import annotations

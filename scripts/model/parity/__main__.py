@@ -1,8 +1,8 @@
-"""A bundle, its IceVision checkpoint and pictures in; whether both answer the same, out.
+"""Check on pictures that a bundle answers what IceVision answers from its checkpoint.
 
     python -m scripts.model.parity BUNDLE CHECKPOINT PICTURES...
 
-IceVision's own predict against the handler's own code, on the same files, stage by stage:
+Compares IceVision's own predict with the handler's own code on the same files, stage by stage:
 
 - pixels: the decoded, upright picture, identical;
 - resized: the letterboxed input in bytes, identical;
@@ -12,11 +12,10 @@ IceVision's own predict against the handler's own code, on the same files, stage
 - boxes: the detections above 0.5, 0.3 and 0.05 in px of the picture, compared as sets: as many,
   each box within 0.01 px of its partner, its score within 0.0001, its label the same.
 
-Both sides run with IceVision's NMS overlap and its cap on detections, whatever the bundle's own
-defaults; where those differ, it is said. A picture's last stage can differ by chance where a score
-lies within 0.00001 of the threshold (or of another's), or an overlap within 0.0001 of NMS's limit:
-such decisions are counted as "on edge", reported and stored, and more than one of them in a hundred
-detections is a failure.
+Both sides run with IceVision's NMS overlap and its cap on detections; a note says where the
+bundle's own defaults differ. The last stage can differ by chance where a score lies within 0.00001
+of the threshold (or of another's), or an overlap within 0.0001 of NMS's limit. Such decisions are
+counted as "on edge", reported and stored; more than one in a hundred detections is a failure.
 
 A bundle whose resize is not IceVision's (rule "antialias": its training pictures went through the
 handler's own code) cannot begin at the file. With --from-input IceVision is given the handler's
