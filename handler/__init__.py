@@ -1,1 +1,1 @@
-"""The Lambda function: an HTTP event with a picture in, boxes and a count out."""
+"""The Lambda function: it detects objects in the picture of an HTTP event and counts them."""

@@ -1,1 +1,1 @@
-"""One file per HTTP dialect: each only translates HTTP to an Ask, and a Prediction to HTTP."""
+"""The HTTP API: a module for each client's dialect, and what they share."""

@@ -1,4 +1,4 @@
-"""A bundle and a picture in; how long its decoding, letterbox and inference take, out.
+"""Time the decoding, letterbox and inference of a picture.
 
     python -m scripts.bench.latency handler/model events/sample.jpg
 

@@ -1,4 +1,4 @@
-"""A bundle and labelled pictures in; what tiles gain and cost, out.
+"""Measure what tiles gain in accuracy and cost in time.
 
     python -m scripts.bench.tiles handler/model data/heldout --mosaic 1 2 3
 

@@ -1,4 +1,4 @@
-"""A template and parameters in; what CloudFormation decides by them out: rules, conditions, values.
+"""What CloudFormation decides from a template and its parameters: rules, conditions, values.
 
 Only the functions that this project's template has; another raises.
 """

@@ -1,4 +1,4 @@
-"""A bundle in; the same detector with weights of 8 or 16 bits out, kept only where that pays.
+"""Convert a bundle to int8 or float16 weights, and keep the result only where it pays.
 
     python -m scripts.model.quantize BUNDLE --calibrate PICTURES --evaluate LABELLED --out out/int8
     python -m scripts.model.quantize BUNDLE --half --out out/half

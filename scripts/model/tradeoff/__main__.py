@@ -1,4 +1,4 @@
-"""Bundles and labelled pictures in; a table and a plot of what each costs and reaches out.
+"""Compare bundles on labelled pictures: a table and a plot of their speed, size and accuracy.
 
     python -m scripts.model.tradeoff handler/model out/int8 --data data/heldout --out out/tradeoff
 

@@ -1,4 +1,4 @@
-"""Roboflow's own clients, run in .venv-clients: URL, CLIENT and PICTURE in; JSON of what came out.
+"""Run one of Roboflow's own clients, in .venv-clients, and print its result as JSON.
 
 roboflow_clients.py URL inference-sdk|roboflow PICTURE CONFIDENCE KEY
 """
