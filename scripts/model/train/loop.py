@@ -57,8 +57,8 @@ class WholePictureTraining:
     """One run: the model, its optimizer, its averaged weights (EMA), and its figures so far.
 
     save_best gets the averaged weights and their step whenever their validation AP50 is the best
-    so far; without validation pictures at every evaluation. Every evaluation appends to
-    metrics.jsonl in `out` and writes curves.png and state.pt, which a resume needs.
+    so far; without validation pictures at every evaluation. Every evaluation adds a line to the
+    metrics, draws their curves, and saves the state that a resume needs.
     """
 
     def __init__(
@@ -69,8 +69,9 @@ class WholePictureTraining:
         validation: Sequence[ObjectDetectionRecord],
         classes: Sequence[str],
         plan: TrainingPlan,
-        out: Path,
         *,
+        metrics_path: Path,
+        state_path: Path,
         save_best: Callable[[dict[str, torch.Tensor], int], None],
         state: dict | None,
     ) -> None:
@@ -85,7 +86,7 @@ class WholePictureTraining:
         self._validation = validation
         self._optimizer = make_optimizer(self._model, plan.learning_rate)
         self._average = copy_weights(self._model)
-        self._metrics_path, self._state_path = out / "metrics.jsonl", out / "state.pt"
+        self._metrics_path, self._state_path = metrics_path, state_path
         self._save_best = save_best
         self._use_bfloat16 = (
             supports_bfloat16(self._device) and "efficientdet" in model_type.__name__

@@ -57,10 +57,6 @@ class TrainOptions:
         return self.model.partition(":")[2]
 
     @property
-    def max_steps(self) -> int:
-        return MAX_STEPS if self.steps is None else self.steps
-
-    @property
     def checkpoint_path(self) -> Path:
         return self.out / "checkpoint.pth"
 
@@ -68,6 +64,11 @@ class TrainOptions:
     def state_path(self) -> Path:
         """What a resume needs."""
         return self.out / "state.pt"
+
+    @property
+    def metrics_path(self) -> Path:
+        """A line of figures for every evaluation; curves.png is drawn beside it."""
+        return self.out / "metrics.jsonl"
 
     @property
     def settings_path(self) -> Path:

@@ -114,7 +114,8 @@ def _train_on_whole_pictures(
         prepare_records(data.held_out, data.classes, options.size, folder / "validation"),
         data.classes,
         plan,
-        options.out,
+        metrics_path=options.metrics_path,
+        state_path=options.state_path,
         save_best=save,
         state=state,
     )
