@@ -16,6 +16,8 @@ LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 TRAINING = "The handler knows nothing of the scripts or of training"
 APP = "Only the runtime imports handler.app"
 HTTP = "One direction through http"
+SCRIPTS = "One direction through the scripts"
+TOOLS = "Tools of the model know what they share, not each other"
 ROUTES = "Routes know what they share, not each other"
 RECORDS = "One direction through records"
 LAYERS = "One direction through the handler"
@@ -71,6 +73,8 @@ def test_the_contracts_hold(copy: Path) -> None:
         ("handler/storage/uploads.py", "import handler.storage.store", STORAGE),
         ("handler/storage/new.py", "import handler.storage.location", STORAGE),
         ("handler/http/route.py", "import handler.http.gateway", HTTP),
+        ("scripts/model/graph.py", "import scripts.local.serve", SCRIPTS),
+        ("scripts/model/quantize/edits.py", "import scripts.model.tradeoff.table", TOOLS),
         ("handler/routes/roboflow.py", "import handler.routes.detect", ROUTES),
         ("handler/records/log.py", "import handler.records.build", RECORDS),
         ("handler/records/record.py", "import handler.problems", RECORD),
