@@ -137,7 +137,3 @@ def find_best_count_threshold(pictures: Sequence[EvaluatedPicture]) -> float:
         errors.append(np.mean([abs(predicted - true) / max(true, 1) for predicted, true in counts]))
     smooth = np.convolve(np.pad(errors, 2, mode="edge"), np.ones(5) / 5, mode="valid")
     return float(round(candidates[int(np.argmin(smooth))], 2))
-
-
-# The former name, until its last users have the new one.
-from scripts.model.evaluate.matching import box_iou_batch as iou  # noqa: E402, F401

@@ -16,7 +16,7 @@ from handler.detection.letterbox import opencv_linear
 from handler.images.decode import decode
 from scripts.model.adapt.adapter import adapt
 from scripts.model.adapt.options import AdaptOptions
-from scripts.model.evaluate import accuracy
+from scripts.model.evaluate.matching import box_iou_batch
 from tests.support.paths import SHARED_DATA as SHARED
 
 PHOTOS = sorted((SHARED / "fridge_samples" / "images").glob("*.jpg"))
@@ -46,7 +46,7 @@ def yolox_reference(onnx_path: Path, rgb: np.ndarray, score: float, iou: float) 
         if best[row] <= score:
             break
         better = np.array([box for _, _, box in selected]).reshape(-1, 4)
-        if not (accuracy.iou(boxes[row][None], better) > iou).any():
+        if not (box_iou_batch(boxes[row][None], better) > iou).any():
             selected.append((int(label[row]), best[row], boxes[row]))
     return selected
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.model.evaluate import accuracy
+from scripts.model.evaluate.matching import box_iou_batch
 from tests.scripts.model.adapt.cases.golden import Object
 from tests.scripts.model.adapt.foreign_graphs import CLASSES, HEIGHT, OBJECTS, WIDTH
 
@@ -51,7 +51,7 @@ def nms(objects: Sequence[Object], iou: float, *, agnostic: bool = False) -> lis
     selected: list[Object] = []
     for label, score, box in sorted(objects, key=lambda o: -o[1]):
         better = [other for number, _, other in selected if agnostic or number == label]
-        overlaps = accuracy.iou(np.array([box], float), np.array(better, float).reshape(-1, 4))
+        overlaps = box_iou_batch(np.array([box], float), np.array(better, float).reshape(-1, 4))
         if not (overlaps > iou).any():
             selected.append((label, score, box))
     return selected
