@@ -1,6 +1,6 @@
 """Time the decoding, letterbox and inference of a picture.
 
-    python -m scripts.bench.latency handler/model events/sample.jpg
+    scripts/run latency handler/model events/sample.jpg
 
 Medians over interleaved runs in one process, on as many threads as the function would have.
 """
@@ -50,7 +50,7 @@ def measure_latency(detector: Detector, image_bytes: bytes, runs: int) -> dict[s
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.bench.latency", description=__doc__.splitlines()[0]
+        prog="scripts/run latency", description=__doc__.splitlines()[0]
     )
     parser.add_argument("bundle", type=Path, help="folder with model.onnx and model.json")
     parser.add_argument("picture", type=Path)

@@ -1,6 +1,6 @@
 """Measure what tiles gain in accuracy and cost in time.
 
-    python -m scripts.bench.tiles handler/model data/heldout --mosaic 1 2 3
+    scripts/run tiles handler/model data/heldout --mosaic 1 2 3
 
 Mosaics are pictures of many small objects made of ordinary ones: N x N neighbours in one picture at
 their own resolution, with all their labels. Everything is measured through the handler's predict(),
@@ -104,7 +104,7 @@ def measure_tiles(
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.bench.tiles",
+        prog="scripts/run tiles",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -65,19 +65,17 @@ def test_its_tools_are_those_of_the_project() -> None:
     assert all(module.endswith(f".{name}") for name, (_, module) in TOOLS.items())
 
 
-@pytest.mark.parametrize("name", [name for name in TOOLS if TOOLS[name][0] == "dev"])
-def test_a_tool_of_the_development_environment_explains_itself(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=needs_training if environment == "train" else ())
+        for name, (environment, _) in TOOLS.items()
+    ],
+)
+def test_a_tool_explains_itself_by_the_name_it_is_run_by(name: str, tmp_path: Path) -> None:
     ran = run(name, "--help", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith("usage: ")
-
-
-@needs_training
-def test_a_tool_of_the_training_environment_explains_itself(tmp_path: Path) -> None:
-    """train alone: the others import IceVision for it, which takes a minute on a busy machine."""
-    ran = run("train", "--help", cwd=tmp_path)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith("usage: ")
+    assert ran.stdout.startswith(f"usage: scripts/run {name} ")
 
 
 @pytest.mark.parametrize("arguments", [(), ("nope",), ("",), ("train .*",)])

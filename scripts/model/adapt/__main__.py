@@ -1,6 +1,6 @@
 """Make a bundle (model.onnx and model.json) from an ONNX detector trained elsewhere.
 
-    python -m scripts.model.adapt yolov8n.onnx --out data/yolov8n --name yolov8n --version 1.0.0 --check photo.jpg
+    scripts/run adapt yolov8n.onnx --out data/yolov8n --name yolov8n --version 1.0.0 --check photo.jpg
 
 The format is recognised from the graph's inputs and outputs, and printed with the reasons. What the
 file does not say (colour order, scaling, letterbox, class names) has the format's default and an
@@ -82,7 +82,7 @@ def _parse_setting(text: str) -> tuple[str, tuple[float, ...]]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.model.adapt",
+        prog="scripts/run adapt",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=__doc__,
         epilog=f"formats (A boxes, N detections, C classes):\n{list_formats()}",

@@ -1,6 +1,6 @@
 """The accuracy of a bundle on labelled pictures, measured through the handler's own code.
 
-    python -m scripts.model.evaluate handler/model ../shared/data/microalgae/labeled
+    scripts/run evaluate handler/model ../shared/data/microalgae/labeled
 
 AP, AP50 and AP75 are COCO's (pycocotools), overall, by size (COCO's areas in px of the picture:
 small under 32 x 32, large from 96 x 96) and by class. Precision, recall and the counts are taken at
@@ -29,7 +29,7 @@ from scripts.tool import exit_on_error
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.model.evaluate",
+        prog="scripts/run evaluate",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

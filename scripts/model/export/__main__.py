@@ -1,6 +1,6 @@
 """Make a bundle (model.onnx and model.json) from an IceVision checkpoint.
 
-    python -m scripts.model.export CHECKPOINT --out handler/model --name cells --version 1.0.0
+    scripts/run export CHECKPOINT --out handler/model --name cells --version 1.0.0
 
 CHECKPOINT is a file of IceVision's save_icevision_checkpoint, of scripts.model.train, or a bare
 torch.save(model.state_dict()); nothing in it is executed. Families: ross.efficientdet,
@@ -17,27 +17,28 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handler.bundle.files import ONNX_FILE
-from scripts.model.export.exporter import (
-    MAX_DETECTIONS,
-    RESIZE_RULES,
-    ExportOptions,
-    ExportResult,
-    default_bundle_name,
-    export_checkpoint,
-    write_export,
-)
-from scripts.model.icevision.checkpoint import Checkpoint, load_checkpoint
-from scripts.model.icevision.checkpoint_options import (
-    add_checkpoint_options,
-    read_checkpoint_options,
-)
+from scripts.model.checkpoint_options import add_checkpoint_options, read_checkpoint_options
+from scripts.model.export.options import MAX_DETECTIONS, RESIZE_RULES, ExportOptions
 from scripts.tool import exit_on_error
+
+if TYPE_CHECKING:
+    from scripts.model.export.exporter import ExportResult
+    from scripts.model.icevision.checkpoint import Checkpoint
 
 
 def main(argv: list[str] | None = None) -> None:
     options = _parser().parse_args(argv)
+    # torch and IceVision take seconds to import, which --help does without.
+    from scripts.model.export.exporter import (
+        default_bundle_name,
+        export_checkpoint,
+        write_export,
+    )
+    from scripts.model.icevision.checkpoint import load_checkpoint
+
     with exit_on_error("export"):
         checkpoint = load_checkpoint(options.checkpoint, read_checkpoint_options(options))
         export_options = ExportOptions(
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.model.export",
+        prog="scripts/run export",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -111,7 +112,7 @@ def _print_summary(
         f"thresholds  score {thresholds.score:g}, iou {thresholds.iou:g}, "
         f"max_detections {thresholds.max_detections}\n"
         f"bundle      {bundle_dir}: {manifest.name} {manifest.version}, {size_bytes / 1e6:.1f} MB\n"
-        f"next        python -m scripts.model.parity {bundle_dir} {checkpoint_path} PICTURES"
+        f"next        scripts/run parity {bundle_dir} {checkpoint_path} PICTURES"
     )
 
 

@@ -18,6 +18,7 @@ from handler.bundle.files import write_bundle
 from handler.bundle.manifest import DefaultThresholds, Input, Manifest, Provenance, Resize
 from handler.bundle.reader import SCHEMA
 from scripts.model import graph
+from scripts.model.export.options import RESIZE_RULES, ExportOptions
 from scripts.model.export.to_onnx import optimize, to_onnx
 from scripts.model.export.verify import verify_onnx
 from scripts.model.icevision.candidate_network import CandidateNetwork, build_candidate_network
@@ -25,28 +26,7 @@ from scripts.model.icevision.checkpoint import Checkpoint
 from scripts.model.icevision.families import FILL
 from scripts.tool import ToolError
 
-MAX_DETECTIONS = 300  # effdet and Faster R-CNN stop at 100, which is too few for counting
 SCORE_FLOOR = 0.05
-RESIZE_RULES = ("opencv-linear", "antialias")
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """What the user decides about the bundle; None leaves it to the checkpoint or its framework.
-
-    rule, fit: of the manifest's resize. score_threshold, iou_threshold, max_detections: defaults of
-    requests.
-    """
-
-    name: str
-    version: str
-    rule: str | None = None
-    fit: str | None = None
-    score_threshold: float = 0.5
-    iou_threshold: float | None = None
-    max_detections: int = MAX_DETECTIONS
-    dataset: str | None = None
-    training_command: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from scripts.model.checkpoint_options import CheckpointOverrides
 from scripts.model.icevision.families import UnknownModelError, build_model
 from scripts.tool import ToolError
 
@@ -31,22 +32,6 @@ MMDET_UNSUPPORTED = (
     "PyTorch. Export it to ONNX where it was trained (mmdeploy, or mmdet's tools/deployment), and "
     "make the bundle with scripts.model.adapt"
 )
-
-
-@dataclass(frozen=True)
-class CheckpointOverrides:
-    """What the user says about a checkpoint; it takes precedence over the checkpoint's own meta.
-
-    None leaves the meta's value. size: width and height of the model's input, px. mean, std: RGB in
-    0..1.
-    """
-
-    model_name: str | None = None
-    backbone_name: str | None = None
-    classes: tuple[str, ...] | None = None
-    size: tuple[int, int] | None = None
-    mean: tuple[float, float, float] | None = None
-    std: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)

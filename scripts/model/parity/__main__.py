@@ -1,6 +1,6 @@
 """Check on pictures that a bundle answers what IceVision answers from its checkpoint.
 
-    python -m scripts.model.parity BUNDLE CHECKPOINT PICTURES...
+    scripts/run parity BUNDLE CHECKPOINT PICTURES...
 
 Compares IceVision's own predict with the handler's own code on the same files, stage by stage:
 
@@ -31,22 +31,22 @@ import argparse
 import dataclasses
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handler.bundle.files import load_bundle, write_manifest
 from handler.bundle.reader import MANIFEST_FILE
-from scripts.model.icevision.checkpoint import load_checkpoint
-from scripts.model.icevision.checkpoint_options import (
-    add_checkpoint_options,
-    read_checkpoint_options,
-)
-from scripts.model.parity.compare import compare_bundle, find_pictures
-from scripts.model.parity.report import format_json, format_table
-from scripts.model.parity.verdict import ParityResult
+from scripts.model.checkpoint_options import add_checkpoint_options, read_checkpoint_options
 from scripts.tool import ToolError, exit_on_error
+
+if TYPE_CHECKING:
+    from scripts.model.parity.verdict import ParityResult
 
 
 def main(argv: list[str] | None = None) -> None:
     options = _parser().parse_args(argv)
+    # torch and IceVision take seconds to import, which --help does without.
+    from scripts.model.parity.report import format_json, format_table
+
     with exit_on_error("parity"):
         result = _run(options)
     if options.json:
@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.model.parity",
+        prog="scripts/run parity",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -85,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> ParityResult:
     """Compare, and store the verdict in model.json. Raises ToolError and BundleError."""
+    from scripts.model.icevision.checkpoint import load_checkpoint
+    from scripts.model.parity.compare import compare_bundle, find_pictures
+
     if options.threads < 1:
         raise ToolError(f"--threads is {options.threads}; it must be at least 1")
     image_paths = find_pictures(options.pictures)

@@ -1,7 +1,7 @@
 """Convert a bundle to int8 or float16 weights, and keep the result only where it pays.
 
-    python -m scripts.model.quantize BUNDLE --calibrate PICTURES --evaluate LABELLED --out out/int8
-    python -m scripts.model.quantize BUNDLE --half --out out/half
+    scripts/run quantize BUNDLE --calibrate PICTURES --evaluate LABELLED --out out/int8
+    scripts/run quantize BUNDLE --half --out out/half
 
 --calibrate makes it static int8: ONNX Runtime's quantisation by Quantize/Dequantize pairs, a scale
 for each output channel of a weight, activations' ranges from the pictures (their least and largest
@@ -39,7 +39,7 @@ from scripts.tool import exit_on_error
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.model.quantize",
+        prog="scripts/run quantize",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

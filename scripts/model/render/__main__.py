@@ -1,6 +1,6 @@
 """Labelled microscope photos of spindle-shaped microalgae, rendered from seeds.
 
-python -m scripts.model.render --out data/rendered --count 1200
+scripts/run render --out data/rendered --count 1200
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from scripts.model.render.photo import photo_path, write_photos
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.model.render", description=__doc__.splitlines()[0]
-    )
+    parser = argparse.ArgumentParser(prog="scripts/run render", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--out", type=Path, default=Path("data/rendered"), help="folder for pictures and VOC XML"
     )

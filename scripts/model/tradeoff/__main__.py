@@ -1,6 +1,6 @@
 """Compare bundles on labelled pictures: a table and a plot of their speed, size and accuracy.
 
-    python -m scripts.model.tradeoff handler/model out/int8 --data data/heldout --out out/tradeoff
+    scripts/run tradeoff handler/model out/int8 --data data/heldout --out out/tradeoff
 
 Speed is measured through the handler's own code, on one thread and on two: the bundles take turns,
 so that a busy moment of the machine meets all of them, and the median of the rounds is told.
@@ -25,7 +25,7 @@ from scripts.tool import exit_on_error
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.model.tradeoff",
+        prog="scripts/run tradeoff",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,6 +1,6 @@
 """Your own detector: trains an IceVision model on labelled pictures (Pascal VOC or COCO).
 
-    python -m scripts.model.train --data ~/my-data --model ross.efficientdet:tf_lite0 --size 512
+    scripts/run train --data ~/my-data --model ross.efficientdet:tf_lite0 --size 512
 
 Without --crop it trains on whole pictures; with it on crops at the model's scale, as the default
 model of many small cells was (scripts.model.train.crops).
@@ -19,7 +19,7 @@ from scripts.tool import exit_on_error
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.model.train",
+        prog="scripts/run train",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

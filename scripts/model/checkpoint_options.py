@@ -1,16 +1,32 @@
 """Command-line options for what a checkpoint does not say: model, classes, input size, mean, std.
 
-scripts.model.export and scripts.model.parity share them.
+export and parity share them. torch is not imported here, so that --help answers at once.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import dataclass
 
 from scripts.model.classes import read_class_names
-from scripts.model.icevision.checkpoint import CheckpointOverrides
 from scripts.tool import ToolError
+
+
+@dataclass(frozen=True)
+class CheckpointOverrides:
+    """What the user says about a checkpoint; it takes precedence over the checkpoint's own meta.
+
+    None leaves the meta's value. size: width and height of the model's input, px. mean, std: RGB in
+    0..1.
+    """
+
+    model_name: str | None = None
+    backbone_name: str | None = None
+    classes: tuple[str, ...] | None = None
+    size: tuple[int, int] | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
 
 
 def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
