@@ -21,7 +21,6 @@ TOOLS = re.findall(
     r"^([\w-]+) +(\w+) +(scripts\.[\w.]+) ", (ROOT / "scripts" / "run").read_text(), re.M
 )
 MODULES = {name: module for name, _, module in TOOLS}
-IN_THE_TRAINING_ENVIRONMENT = {name for name, environment, _ in TOOLS if environment == "train"}
 
 
 def commands(text: str) -> list[tuple[str, str]]:
@@ -34,11 +33,7 @@ def commands(text: str) -> list[tuple[str, str]]:
 
 @functools.cache
 def options(tool: str) -> set[str]:
-    """The options of a tool: by its help text; in the training environment, by its source."""
-    if tool in IN_THE_TRAINING_ENVIRONMENT:
-        rooms = (ROOT / "scripts" / "model" / tool, ROOT / "scripts" / "model" / "icevision")
-        text = "".join(path.read_text() for room in rooms for path in room.rglob("*.py"))
-        return set(re.findall(r'"(--[\w-]+)"', text))
+    """The options of a tool, by its help text: no tool imports its training environment for it."""
     ran = subprocess.run(
         [sys.executable, "-m", MODULES[tool], "--help"],
         cwd=ROOT,
