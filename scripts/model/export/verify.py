@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from scripts.model.candidates import TOLERANCE, Candidates, compare_candidates
 from scripts.model.icevision.candidate_network import CandidateNetwork
-from scripts.model.icevision.candidates import TOLERANCE, Candidates, compare_candidates
 from scripts.tool import ToolError
 
 

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import poolers
 
+from scripts.model.candidates import Candidates
 from scripts.model.graph import Nms
 from scripts.model.icevision import region_operators
-from scripts.model.icevision.candidates import Candidates
 from scripts.model.icevision.checkpoint import Checkpoint
 
 STRIDE = 32  # torchvision pads pictures to a multiple of it

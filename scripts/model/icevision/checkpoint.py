@@ -7,6 +7,7 @@ backbone, so both directions are implemented here, with the same keys: `{meta, s
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from handler.storage.location import write_atomically
 from scripts.model.checkpoint_options import CheckpointOverrides
 from scripts.model.icevision.families import UnknownModelError, build_model
 from scripts.tool import ToolError
@@ -81,9 +83,9 @@ def save_checkpoint(
         },
         "state_dict": {key: value.detach().cpu().clone() for key, value in state_dict.items()},
     }
-    partial = checkpoint_path.with_suffix(".partial")
-    torch.save(content, partial)
-    partial.replace(checkpoint_path)
+    serialized = io.BytesIO()
+    torch.save(content, serialized)
+    write_atomically(checkpoint_path, serialized.getvalue())
 
 
 def load_checkpoint(

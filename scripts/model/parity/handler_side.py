@@ -15,9 +15,9 @@ from handler.detection.detector import Detector, Thresholds
 from handler.detection.letterbox import Letterbox
 from handler.images.decode import Picture, decode
 from handler.problems import Problem
+from scripts.model.candidates import Candidates
 from scripts.model.evaluate.evaluation import MAX_PIXELS
 from scripts.model.graph import CANDIDATE_BOXES, CANDIDATE_SCORES, NORMALISED
-from scripts.model.icevision.candidates import Candidates
 from scripts.model.parity.detection_sets import DetectionSet
 from scripts.tool import ToolError
 

@@ -17,7 +17,7 @@ from icevision.utils.imageio import open_img
 from handler.bundle.manifest import Manifest
 from handler.images.decode import Picture
 from scripts.model.icevision.candidate_network import build_candidate_network
-from scripts.model.icevision.candidates import Candidates
+from scripts.model.candidates import Candidates
 from scripts.model.icevision.checkpoint import Checkpoint
 from scripts.model.icevision.families import icevision_module
 from scripts.model.parity.detection_sets import DetectionSet

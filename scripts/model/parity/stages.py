@@ -9,7 +9,7 @@ import numpy as np
 from handler.bundle.manifest import Manifest
 from handler.detection import letterbox
 from handler.detection.letterbox import Letterbox
-from scripts.model.icevision.candidates import Candidates, compare_candidates
+from scripts.model.candidates import Candidates, compare_candidates
 from scripts.model.icevision.families import FILL
 from scripts.model.parity.detection_sets import BOX_TOLERANCE_PX, SCORE_TOLERANCE
 

@@ -16,6 +16,7 @@ import onnxruntime
 from onnx import TensorProto, helper
 from tqdm import tqdm
 
+from scripts.model.candidates import Candidates
 from scripts.model.quantize.calibration import Feed
 from scripts.model.quantize.edits import to_int8
 from scripts.model.quantize.layers import WEIGHTED_OPS, LayerGroup, find_nms
@@ -34,14 +35,6 @@ class GroupSensitivity:
     layer: str
     layers: int
     error: float
-
-
-@dataclass(frozen=True, eq=False)
-class Candidates:
-    """What enters NMS: boxes float32 [B, A, 4] xyxy px, scores float32 [B, C, A]."""
-
-    boxes: np.ndarray
-    scores: np.ndarray
 
 
 def measure_sensitivity(

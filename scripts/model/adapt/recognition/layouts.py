@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scripts.model.adapt.recognition.observed_model import Grid, ObservedModel
+from scripts.model.adapt.recognition.observed_model import FeatureGrid, ObservedModel
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
 from scripts.model.adapt.recognition.reading import Coding, OutputSlice
 
@@ -82,7 +82,7 @@ class BoxesAndScores:
     boxes: ObservedOutput
     scores: ObservedOutput
     scores_slice: OutputSlice
-    grid: Grid | None
+    grid: FeatureGrid | None
     normalised: bool
     probable: bool
     softmaxed: bool
@@ -215,7 +215,7 @@ class PredictionTable:
     output: ObservedOutput
     table: OutputSlice
     box_count: int
-    grid: Grid | None
+    grid: FeatureGrid | None
 
     @property
     def by_row(self) -> bool:

@@ -14,7 +14,7 @@ _STRIDES = [(8, 16, 32), (8, 16, 32, 64), (16, 32), (4, 8, 16, 32), (16, 32, 64)
 
 
 @dataclass(frozen=True)
-class Grid:
+class FeatureGrid:
     """The cells of a feature pyramid. summary: the sum of its cells in words."""
 
     levels: tuple[Level, ...]
@@ -50,7 +50,7 @@ class ObservedModel:
         image = self.foreign.image
         return tuple(Level(s, -(-image.width // s), -(-image.height // s)) for s in strides)
 
-    def match_grid(self, box_count: int) -> Grid | None:
+    def match_grid(self, box_count: int) -> FeatureGrid | None:
         """The grid of the input's size that has `box_count` boxes, 1 or 3 in each cell."""
         for boxes_per_cell in (1, 3):
             for strides in _STRIDES:
@@ -63,7 +63,7 @@ class ObservedModel:
                 cells = " + ".join(f"{level.rows}×{level.columns}" for level in levels)
                 total = f"{boxes_per_cell} × ({cells})" if boxes_per_cell > 1 else cells
                 summary = f"{box_count} = {total} cells (strides {join_values(strides)})"
-                return Grid(levels, boxes_per_cell, summary)
+                return FeatureGrid(levels, boxes_per_cell, summary)
         return None
 
 
