@@ -15,26 +15,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from handler.detection.detector import Thresholds
-from handler.detection.prediction import PredictRequest
 from handler.http.request import Request, Response, json_response
 from handler.http.route import Route, Routes
 from handler.invocation import Invocation
 from handler.problems import BadRequest, NotConfigured, NotFound, Problem
-from handler.routes.annotated import annotated
 from handler.routes.body import is_form, parse_json, read_body, read_files
 from handler.routes.gradio import schema
-from handler.routes.gradio.inputs import UPLOAD_NAME, read_inputs
-from handler.routes.gradio.schema import PREFIX
+from handler.routes.gradio.inputs import UPLOAD_NAME
+from handler.routes.gradio.output import ANNOTATED_NAME, predict_output, root_url
+from handler.routes.gradio.schema import CONFIG, PREFIX
 from handler.routes.gradio.sessions import ID, Sessions, failure
 from handler.routes.predictor import Predictor
 from handler.storage.store import Store
 
-CONFIG, INFO, UPLOAD = "/config", f"{PREFIX}/info", f"{PREFIX}/upload"
+INFO, UPLOAD = f"{PREFIX}/info", f"{PREFIX}/upload"
 JOIN, DATA, RUN = f"{PREFIX}/queue/join", f"{PREFIX}/queue/data", f"{PREFIX}/run/predict"
 CALL, CALL_RESULT = f"{PREFIX}/call/predict", f"{PREFIX}/call/predict/{{event_id}}"
 FILE = f"{PREFIX}/file={{file_id}}/{{name}}"
-ANNOTATED_NAME = "annotated.jpg"
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -50,7 +47,7 @@ class GradioQueue:
         # A file is as large as a form can be on its way through API Gateway to the function.
         max_file_bytes = min(self.max_body_bytes, request.max_response_bytes)
         return json_response(
-            schema.config(self.predictor.manifest, _root_url(request), max_file_bytes)
+            schema.config(self.predictor.manifest, root_url(request), max_file_bytes)
         )
 
     def info(self, _: Request, __: Invocation) -> Response:
@@ -113,6 +110,11 @@ class GradioQueue:
             raise NotFound("there is no such file; they are kept for a day")
         return Response(200, "image/jpeg", image_bytes, {"Cache-Control": "private"})
 
+    def _predict(
+        self, document: dict[str, Any], request: Request, invocation: Invocation
+    ) -> dict[str, Any]:
+        return predict_output(document, request, invocation, self.predictor, self.sessions)
+
     def _predict_into(
         self, session: str, document: dict[str, Any], request: Request, invocation: Invocation
     ) -> str:
@@ -129,44 +131,6 @@ class GradioQueue:
             raise
         self.sessions.finish_event(session, event_id, outcome)
         return event_id
-
-    def _predict(
-        self, document: dict[str, Any], request: Request, invocation: Invocation
-    ) -> dict[str, Any]:
-        """The output that Gradio's clients expect. Raises Problem; then the upload is deleted."""
-        manifest = self.predictor.manifest
-        inputs = read_inputs(document, manifest, self.sessions.read_upload)
-        defaults = manifest.thresholds
-        thresholds = Thresholds(inputs.score, defaults.iou, defaults.max_detections)
-        try:
-            prediction = self.predictor.predict(
-                PredictRequest(inputs.image_bytes, thresholds), invocation
-            )
-        except Problem:
-            if inputs.upload_id:
-                self.sessions.delete_upload(inputs.upload_id)
-            raise
-        detections = prediction.detections
-        drawn = annotated(
-            prediction,
-            detections,
-            "JPEG",
-            request.max_response_bytes,
-            boxes=inputs.boxes,
-            labels=inputs.labels,
-        )
-        picture = _file_data(request, self.sessions.save_annotated(drawn), len(drawn))
-        result = {
-            "prediction_id": invocation.id,
-            "detections": detections.to_json(manifest.classes),
-        }
-        seconds = round(invocation.elapsed_ms() / 1000, 4)
-        return {
-            "data": [picture, len(detections), result],
-            "is_generating": False,
-            "duration": seconds,
-            "average_duration": seconds,
-        }
 
 
 ENDPOINTS: Mapping[str, tuple[str, Callable[[GradioQueue, Request, Invocation], Response]]] = {
@@ -215,26 +179,5 @@ def _read_document(request: Request) -> dict[str, Any]:
     return document
 
 
-def _file_data(request: Request, file_id: str, size_bytes: int) -> dict[str, Any]:
-    """The annotated picture as gradio.FileData."""
-    path = f"{file_id}/{ANNOTATED_NAME}"
-    return {
-        "path": path,
-        "url": f"{_root_url(request)}{PREFIX}/file={path}",
-        "size": size_bytes,
-        "orig_name": ANNOTATED_NAME,
-        "mime_type": "image/jpeg",
-        "is_stream": False,
-        "meta": {"_type": "gradio.FileData"},
-    }
-
-
 def _stream(text: str) -> Response:
     return Response(200, "text/event-stream", text, {"Cache-Control": "no-store"})
-
-
-def _root_url(request: Request) -> str:
-    """Where the client found the API, without a last slash; the stage's path is part of it."""
-    host, scheme = (request.headers.get(name, "") for name in ("host", "x-forwarded-proto"))
-    path = request.path.partition(PREFIX)[0].removesuffix(CONFIG).rstrip("/")
-    return f"{scheme or 'http'}://{host}{path}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from handler.bundle.manifest import Manifest
 
-PREFIX = "/gradio_api"
+CONFIG, PREFIX = "/config", "/gradio_api"  # paths
 VERSION = "6.0.0"  # of the protocol that is spoken
 PARAMETERS = ("image", "labels", "boxes", "threshold")
 _FILE_SCHEMA = {
