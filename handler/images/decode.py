@@ -43,7 +43,7 @@ class Picture:
 
     rgb: uint8 (h, w, 3), upright, C-contiguous; a JPEG may be reduced. width, height: px of the
     upright original, before any reduction. format: JPEG, PNG, WEBP, TIFF, BMP or HEIF.
-    orientation: the EXIF value of the file, 1..8.
+    orientation: the EXIF value of the file, 1..8. notes: sentences on what was repaired or scaled.
     """
 
     rgb: NDArray[np.uint8]
@@ -51,6 +51,7 @@ class Picture:
     height: int
     format: str
     orientation: int
+    notes: tuple[str, ...] = ()
 
 
 def decode(
