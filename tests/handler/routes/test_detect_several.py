@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from handler.invocation import Invocation
 from handler.routes import detect
 from tests.support.app import App, make_app
 from tests.support.pictures import RED, RED_AND_GREEN, encoded, jpeg, png
@@ -173,3 +174,12 @@ def test_an_answer_stays_within_its_limit(tmp_path: Path) -> None:
         kept = [each for each in made if "problem" not in each]
         assert 3 < len(kept) < 12
         assert sum(record.outcome == "ok" for record in app.records()) == len(kept)
+
+
+def test_no_picture_of_a_list_is_kept_in_memory_once_it_is_answered(app: App) -> None:
+    invocation = Invocation("id", cold_start=False)
+    event = app.event("POST", "/v1/detect", form(png(RED), png(RED)), FORM)
+    app.module.gateway.answer(event, invocation)
+    predictions = [part.prediction for part in invocation.parts]
+    assert [len(each.detections) for each in predictions if each] == [1, 1]
+    assert [each.picture.rgb.size for each in predictions if each] == [0, 0]
