@@ -2,57 +2,81 @@
 
 This is an internal extension: a thread of the function that registers with the Lambda Extensions
 API during INIT. Lambda keeps the environment running, and sends it no other request, until the
-thread asks for its next event. The runtime client holds the invocation's context in the frame that
-posts the response. So the context is collected just after the post, before the runtime's next poll,
-and the callback of a weak reference to it says that the response is sent.
+thread asks for its next event. The response is sent when the runtime client of this process asks
+for its next event in turn, which a wrapper around that method tells. Where there is no such client,
+the invocation's context tells it: the client holds it in the frame that posts the response, so it
+is collected just after the post, and the callback of a weak reference to it is called.
+
+Time is the monotonic clock's. Lambda tells a deadline by the wall clock, which is read once, when
+an invocation begins, and believed only where it makes sense.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
+import os
 import queue
 import sys
 import threading
 import time
 import traceback
 import weakref
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any
 
 API = "/2020-01-01/extension"
 NAME = "icebox-after-response"
 REGISTER_S = 2.0
-RESPONSE_SENT_TIMEOUT_S = 1.0  # work begins at last then, where somebody keeps the context
+RESPONSE_SENT_TIMEOUT_S = 1.0  # without the client's word, work begins at last then
+WORK_BEFORE_END_S = 1.0  # work begins at last then, be the response sent or not
+MAX_TIMEOUT_S = 900.0  # of any Lambda function: a deadline later than that is a wrong clock's
 
 Work = Callable[[float], None]  # called with the seconds left in the invocation
 
 
 @dataclass(frozen=True)
-class _FinishedInvocation:
-    """An invocation whose handler has returned or raised."""
+class _Finished:
+    """The handler has returned or raised, and left this work."""
 
     request_id: str
     work: Work | None
-    # Gets an entry when the response is sent. SimpleQueue.put may run in a garbage collection.
-    response_sent: queue.SimpleQueue[None] = field(default_factory=queue.SimpleQueue)
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """The response of a request has left, or there is nothing to wait for."""
+
+    request_id: str
 
 
 class AfterResponse:
     """Does each invocation's work after its response; elsewhere, before the handler returns."""
 
     def __init__(self) -> None:
-        self._finished: queue.SimpleQueue[_FinishedInvocation] = queue.SimpleQueue()
+        # SimpleQueue.put may run in a garbage collection.
+        self._events: queue.SimpleQueue[_Finished | _Sent] = queue.SimpleQueue()
         self._listening = False
+        self._client = _RuntimeClient()
+        self._deadlines = _Deadlines()
+        self._lock = threading.Lock()
+        self._abandoned = ""  # the last request that the listener does not wait for any more
 
     @classmethod
-    def start(cls, runtime_api: str | None) -> AfterResponse:
+    def start(
+        cls, runtime_api: str | None, *, before_exit: Callable[[], None] = lambda: None
+    ) -> AfterResponse:
         """Register with the Extensions API at `runtime_api` (host:port), None outside Lambda.
 
         Call it during INIT. Where registration fails, work is done before the handler returns.
+        Where the API is lost later, the process ends after the next response, since Lambda would
+        wait for the extension in every invocation; before_exit: called then, work may be in
+        progress.
         """
         self = cls()
         if runtime_api is None:
@@ -63,6 +87,14 @@ class AfterResponse:
             _log(f"no work after the response, it is done before: {type(error).__name__}: {error}")
             return self
         self._listening = True
+
+        def on_poll(request_id: str) -> None:
+            self._events.put(_Sent(request_id))
+            if not self._listening:
+                before_exit()
+                _exit(runtime_api, identifier)
+
+        self._client.watch(on_poll)
         threading.Thread(
             target=self._listen, args=(runtime_api, identifier), name=NAME, daemon=True
         ).start()
@@ -71,15 +103,22 @@ class AfterResponse:
     def finish(self, context: Any, work: Work | None) -> None:
         """Hand over an invocation's work, None for none. The last call of each invocation.
 
-        context: the object that the runtime passed to the handler; nobody else may keep it.
+        context: the object that the runtime passed to the handler; nobody else should keep it.
         """
         if not self._listening:
             _do(work, _remaining_s(context))
             return
-        finished = _FinishedInvocation(context.aws_request_id, work)
-        if work is not None:
-            weakref.finalize(context, finished.response_sent.put, None)
-        self._finished.put(finished)
+        request_id = context.aws_request_id
+        with self._lock:
+            is_abandoned = request_id == self._abandoned
+            if not is_abandoned:
+                self._events.put(_Finished(request_id, work))
+        if is_abandoned:
+            _do(work, _remaining_s(context))
+        elif work is None:
+            self._events.put(_Sent(request_id))
+        elif not self._client.is_watched:
+            weakref.finalize(context, self._events.put, _Sent(request_id))
         if not self._listening:  # lost meanwhile: whoever takes an entry does its work
             self._drain(_remaining_s(context))
 
@@ -87,7 +126,8 @@ class AfterResponse:
         try:
             while True:
                 event = _next(runtime_api, identifier)
-                self._serve(event["requestId"], event["deadlineMs"] / 1000)
+                left_s = self._deadlines.left_s(event["deadlineMs"] / 1000 - time.time())
+                self._serve(event["requestId"], left_s)
         except Exception as error:
             self._listening = False
             _log(f"the Extensions API is lost, work is done before the response: {error}")
@@ -96,21 +136,94 @@ class AfterResponse:
     def _drain(self, remaining_s: float) -> None:
         with contextlib.suppress(queue.Empty):
             while True:
-                _do(self._finished.get_nowait().work, remaining_s)
+                event = self._events.get_nowait()
+                if isinstance(event, _Finished):
+                    _do(event.work, remaining_s)
 
-    def _serve(self, request_id: str, deadline: float) -> None:
-        """Wait for the end of one invocation; do its work, and what an earlier one left behind."""
-        while (remaining := deadline - time.time()) > 0:
+    def _serve(self, request_id: str, left_s: float | None) -> None:
+        """Wait for the end of one invocation; do its work, and what an earlier one left behind.
+
+        left_s: until the invocation's deadline, None where the clock makes it unknown.
+        """
+        deadline = None if left_s is None else time.monotonic() + left_s
+        works: list[Work] = []
+        while True:
             try:
-                finished = self._finished.get(timeout=remaining)
+                event = self._events.get(timeout=self._patience_s(deadline, bool(works)))
             except queue.Empty:
-                return  # the invocation timed out, and the environment ends with it
-            if finished.work is not None:
-                with contextlib.suppress(queue.Empty):
-                    finished.response_sent.get(timeout=RESPONSE_SENT_TIMEOUT_S)
-                _do(finished.work, deadline - time.time())
-            if finished.request_id == request_id:
-                return
+                if works or self._abandon(request_id):
+                    break
+                continue
+            if isinstance(event, _Finished):
+                if event.work is not None:
+                    works.append(event.work)
+            elif event.request_id == request_id:
+                break
+        for work in works:
+            _do(work, 0.0 if deadline is None else deadline - time.monotonic())
+
+    def _patience_s(self, deadline: float | None, has_work: bool) -> float | None:
+        """How long to wait for the next event of an invocation, None for as long as it takes."""
+        left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if not has_work:  # at the deadline Lambda ends the process; a wrong clock must not lose it
+            return None if self._client.is_watched else left_s
+        if left_s is None:
+            return RESPONSE_SENT_TIMEOUT_S
+        left_s = max(0.0, left_s - WORK_BEFORE_END_S)
+        return left_s if self._client.is_watched else min(left_s, RESPONSE_SENT_TIMEOUT_S)
+
+    def _abandon(self, request_id: str) -> bool:
+        """Note that nobody waits for a request any more; False if its work came just now."""
+        with self._lock:
+            if not self._events.empty():
+                return False
+            self._abandoned = request_id
+            return True
+
+
+class _RuntimeClient:
+    """AWS's runtime client in this process, if there is one: tells when it asks for an event."""
+
+    def __init__(self) -> None:
+        self.is_watched = False  # True once it has asked
+
+    def watch(self, on_poll: Callable[[str], None]) -> None:
+        """Call `on_poll` with the request that was answered, whenever the client asks for one."""
+        module = sys.modules.get("awslambdaric.lambda_runtime_client")
+        client = getattr(module, "LambdaRuntimeClient", None)
+        wait_next = getattr(client, "wait_next_invocation", None)
+        if not callable(wait_next):
+            return
+        answered = ""
+
+        @functools.wraps(wait_next)
+        def wait_next_invocation(*args: Any, **kwargs: Any) -> Any:
+            nonlocal answered
+            self.is_watched = True
+            on_poll(answered)
+            request = wait_next(*args, **kwargs)
+            answered = str(getattr(request, "invoke_id", ""))
+            return request
+
+        with contextlib.suppress(AttributeError, TypeError):
+            client.wait_next_invocation = wait_next_invocation  # type: ignore[union-attr]
+
+
+class _Deadlines:
+    """What is left of an invocation, though the clock may jump between invocations."""
+
+    def __init__(self) -> None:
+        self._recent: deque[float] = deque(maxlen=10)
+
+    def left_s(self, by_the_clock: float) -> float | None:
+        """The least of the last invocations; None while the clock has made sense in none.
+
+        A function's timeout is the same in all, so what the clock adds to it is wrong. What it
+        takes off may be a late start of the thread.
+        """
+        if 0 < by_the_clock <= MAX_TIMEOUT_S:
+            self._recent.append(by_the_clock)
+        return min(self._recent, default=None)
 
 
 def _remaining_s(context: Any) -> float:
@@ -128,40 +241,61 @@ def _do(work: Work | None, remaining_s: float) -> None:
         _log(traceback.format_exc())
 
 
-def _register(runtime_api: str) -> str:
-    connection = HTTPConnection(runtime_api, timeout=REGISTER_S)
+def _exit(runtime_api: str, identifier: str) -> None:
+    """End the process, so that Lambda makes a new environment."""
+    headers = {
+        "Lambda-Extension-Identifier": identifier,
+        "Lambda-Extension-Function-Error-Type": "Extension.ApiLost",
+    }
     try:
-        connection.request(
-            "POST",
-            f"{API}/register",
-            json.dumps({"events": ["INVOKE"]}),
-            {"Lambda-Extension-Name": NAME},
-        )
-        response = connection.getresponse()
-        body = response.read()
-        identifier = response.getheader("Lambda-Extension-Identifier")
+        _request(runtime_api, "POST", "/exit/error", None, headers, timeout_s=REGISTER_S)
     finally:
-        connection.close()
-    if response.status != 200 or not identifier:
-        raise OSError(f"the Extensions API answered {response.status} {body[:200]!r}")
+        sys.stdout.flush()
+        os._exit(1)
+
+
+def _register(runtime_api: str) -> str:
+    status, headers, body = _request(
+        runtime_api,
+        "POST",
+        "/register",
+        json.dumps({"events": ["INVOKE"]}),
+        {"Lambda-Extension-Name": NAME},
+        timeout_s=REGISTER_S,
+    )
+    identifier: str | None = headers.get("Lambda-Extension-Identifier")
+    if status != 200 or not identifier:
+        raise OSError(f"the Extensions API answered {status} {body[:200]!r}")
     return identifier
 
 
 def _next(runtime_api: str, identifier: str) -> dict[str, Any]:
-    """Wait for the next invocation, on a new connection: a freeze may have ended a kept one."""
-    connection = HTTPConnection(runtime_api)
-    try:
-        connection.request(
-            "GET", f"{API}/event/next", headers={"Lambda-Extension-Identifier": identifier}
-        )
-        response = connection.getresponse()
-        body = response.read()
-    finally:
-        connection.close()
-    if response.status != 200:
-        raise OSError(f"answered {response.status} {body[:200]!r}")
+    """Wait for the next invocation."""
+    headers = {"Lambda-Extension-Identifier": identifier}
+    status, _, body = _request(runtime_api, "GET", "/event/next", None, headers, timeout_s=None)
+    if status != 200:
+        raise OSError(f"answered {status} {body[:200]!r}")
     event: dict[str, Any] = json.loads(body)
     return event
+
+
+def _request(
+    runtime_api: str,
+    method: str,
+    path: str,
+    body: str | None,
+    headers: dict[str, str],
+    *,
+    timeout_s: float | None,
+) -> tuple[int, Any, bytes]:
+    """Status, headers and body, on a new connection: a freeze may have ended a kept one."""
+    connection = HTTPConnection(runtime_api, timeout=timeout_s)
+    try:
+        connection.request(method, API + path, body, headers)
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+    finally:
+        connection.close()
 
 
 def _log(message: str) -> None:

@@ -23,18 +23,26 @@ from handler.routes import detect, feedback, huggingface, ops, roboflow, uploads
 from handler.routes.gradio import queue, v2
 from handler.routes.predictor import Predictor
 from handler.settings import Settings
-from handler.storage.store import open_store
+from handler.shutdown import call_on_sigterm
+from handler.storage.store import open_request_store
 from handler.storage.uploads import Uploads
 from handler.telemetry import Telemetry
 
 settings = Settings.from_env(os.environ, cpus=os.cpu_count() or 1)
 prediction_log = open_log(settings.prediction_log)
-feedback_store = open_store("PREDICTION_LOG", settings.prediction_log)
-gradio_store = open_store("GRADIO_STORE", settings.gradio_store)
+feedback_store = open_request_store("PREDICTION_LOG", settings.prediction_log)
+gradio_store = open_request_store("GRADIO_STORE", settings.gradio_store)
 upload_store = Uploads(
     settings.upload_store, settings.s3_uri_buckets, max_bytes=settings.max_upload_bytes
 )
-after_response = AfterResponse.start(settings.runtime_api if prediction_log else None)
+after_response = AfterResponse.start(
+    settings.runtime_api if prediction_log else None,
+    before_exit=partial(prediction_log.print_unwritten, "the process ends")
+    if prediction_log
+    else lambda: None,
+)
+if prediction_log and settings.runtime_api:
+    call_on_sigterm(partial(prediction_log.print_unwritten, "the environment is shut down"))
 detector = Detector.load(load_bundle(settings.model_dir), threads=settings.ort_threads)
 manifest = detector.manifest
 predictor = Predictor(detector, settings.max_image_pixels)
@@ -69,7 +77,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         invocation.total_ms = invocation.total_ms or invocation.elapsed_ms()
         telemetry.report(invocation, result["statusCode"])
         if prediction_log and invocation.route:
-            work = partial(prediction_log.write_all, build_records(invocation, manifest))
+            work = prediction_log.add(build_records(invocation, manifest)).write
     finally:
         after_response.finish(context, work)
     return result

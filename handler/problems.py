@@ -1,4 +1,4 @@
-"""The errors of clients, as RFC 9457 problems.
+"""The errors that are answered, as RFC 9457 problems: those of clients, and those of our storage.
 
 Problem
 ├── BadRequest            400  malformed request or parameter
@@ -11,18 +11,35 @@ Problem
 ├── BodyTooLarge          413  more bytes than MAX_BODY_BYTES or MAX_UPLOAD_BYTES
 ├── TooManyPictures       413  more than MAX_PICTURES, or too many for the time or the answer
 ├── UnsupportedImage      415  not a picture, or not of a supported format
-└── Unprocessable         422  tiles that would take too long
-    ├── Undecodable            truncated or damaged picture
-    └── TooManyPixels          larger than MAX_IMAGE_PIXELS
+├── Unprocessable         422  tiles that would take too long
+│   ├── Undecodable            truncated or damaged picture
+│   └── TooManyPixels          larger than MAX_IMAGE_PIXELS
+└── StorageFault               S3 or a folder failed: ours, not the client's
+    ├── StorageUnavailable 503  another try may succeed
+    ├── StorageRefused     502  S3 refuses, and will again: a permission, a KMS key, a bucket
+    └── StorageMisconfigured 500  no request reaches S3: no credentials, a folder that is not there
 
-Only a client's fault is a Problem. A bug or a broken model raises another exception, which Lambda's
-Errors metric counts.
+A bug or a broken model raises another exception, which Lambda's Errors metric counts.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 MEDIA_TYPE = "application/problem+json"
+QUOTED_CHARACTERS = 80
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+
+def well_formed(text: str) -> str:
+    """Text that UTF-8 can carry: half a surrogate pair, which JSON can write, becomes U+FFFD."""
+    return _HALF_PAIR.sub("\ufffd", text)
+
+
+def quote(text: object) -> str:
+    """A client's text for a detail, in quotes and no longer than a line."""
+    shown = str(text)
+    return repr(shown[:QUOTED_CHARACTERS]) + ("…" if len(shown) > QUOTED_CHARACTERS else "")
 
 
 class Problem(Exception):  # noqa: N818 - the RFC's word
@@ -38,7 +55,7 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
 
     def __init__(self, detail: str, extensions: Mapping[str, Any] | None = None) -> None:
         super().__init__(detail)
-        self.detail = detail
+        self.detail = well_formed(detail)
         self.extensions = dict(extensions or {})
 
     @property
@@ -49,6 +66,18 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
     @property
     def type(self) -> str:
         return f"urn:icebox:problem:{self.kind}"
+
+    def without_frames(self) -> Self:
+        """This problem, without the frames of its way here and of what caused it.
+
+        An exception that its own frames keep would keep them, and what they hold (pictures, the
+        invocation's context), until the next garbage collection.
+        """
+        error: BaseException | None = self
+        while error is not None and error.__traceback__ is not None:
+            error.__traceback__ = None
+            error = error.__cause__ or error.__context__
+        return self
 
     def body(self, request_id: str) -> dict[str, Any]:
         """The problem's JSON by RFC 9457; `instance` names the request."""
@@ -116,3 +145,23 @@ class Undecodable(Unprocessable):
 
 class TooManyPixels(Unprocessable):
     title, kind = "Picture has too many pixels", "too-many-pixels"
+
+
+class StorageFault(Problem):
+    """What AWS said is logged, not told: it names our buckets and roles."""
+
+
+class StorageUnavailable(StorageFault):
+    status, title, kind = 503, "Storage is unavailable", "storage-unavailable"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "2"}
+
+
+class StorageRefused(StorageFault):
+    status, title, kind = 502, "Storage refuses", "storage-refused"
+
+
+class StorageMisconfigured(StorageFault):
+    status, title, kind = 500, "Storage is not reachable", "storage-misconfigured"

@@ -88,4 +88,5 @@ def _not_allowed(path: str, method: str, route: Route) -> MethodNotAllowed:
 
 def _refuse(problem: Problem, invocation: Invocation, problem_format: ProblemFormat) -> Response:
     invocation.problem = (problem.type, problem.detail)
+    problem.without_frames()  # they may keep it, as the parser of forms does its error
     return problem_format(problem, invocation.id).with_headers(problem.headers)

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 from handler.bundle.manifest import Manifest
 from handler.images.statistics import statistics
@@ -16,8 +17,8 @@ from handler.records.record import Image, Model, PredictionRecord
 def build_records(invocation: Invocation, manifest: Manifest) -> Iterator[PredictionRecord]:
     """One for each picture, built as it is asked for: after the response, where work costs nobody
     time."""
-    for each in invocation.recorded():
-        yield _build_record(each, manifest)
+    # Unlike a generator, it goes on behind a record that a bug keeps from being built.
+    return map(partial(_build_record, manifest=manifest), invocation.recorded())
 
 
 def _build_record(invocation: Invocation, manifest: Manifest) -> PredictionRecord:
@@ -40,6 +41,7 @@ def _build_record(invocation: Invocation, manifest: Manifest) -> PredictionRecor
         outcome="ok" if prediction else "rejected",
         problem=invocation.problem[0] if invocation.problem else None,
         tiles=prediction.grid.to_json() if prediction and prediction.grid else None,
+        warnings=list(prediction.warnings) if prediction else [],
     )
 
 

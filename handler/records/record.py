@@ -11,7 +11,8 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 SCHEMA = "prediction/1"
@@ -49,7 +50,7 @@ class PredictionRecord:
     """One prediction, or a request that was rejected before there was one.
 
     detections, near_misses: as `listing` makes them. outcome: "ok" or "rejected". problem: its
-    type. tiles: as `tiles` tells them.
+    type. tiles: as `tiles` tells them. warnings: sentences, as in the answer.
     """
 
     prediction_id: str
@@ -66,7 +67,9 @@ class PredictionRecord:
     cold_start: bool
     outcome: str
     problem: str | None
-    tiles: dict[str, int] | None = None  # records from before it was known have none
+    # Records from before these were known have none of them.
+    tiles: dict[str, int] | None = None
+    warnings: list[str] = field(default_factory=list)
     schema: str = SCHEMA
 
     @property
@@ -76,13 +79,16 @@ class PredictionRecord:
         return f"predictions/{where}/{self.prediction_id}.json.gz"
 
     def to_json(self) -> str:
-        return json.dumps(
-            dataclasses.asdict(self), ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        )
+        """One line of JSON. NaN and infinity, which JSON does not know, are null."""
+        fields = dataclasses.asdict(self)
+        try:
+            return _dump(fields)
+        except ValueError:
+            return _dump(_without_nan(fields))
 
     def to_bytes(self) -> bytes:
         """The gzipped JSON; the same bytes each time, so that a second write changes nothing."""
-        return gzip.compress(self.to_json().encode(), mtime=0)
+        return gzip.compress(self.to_json().encode(errors="backslashreplace"), mtime=0)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> PredictionRecord:
@@ -97,6 +103,20 @@ class PredictionRecord:
             raise ValueError(
                 f"a prediction record with missing or unknown fields: {error}"
             ) from None
+
+
+def _dump(fields: Any) -> str:
+    return json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _without_nan(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return value
 
 
 def partition(name: str, version: str, time: str) -> str:

@@ -153,7 +153,7 @@ def _or_problem(read: Callable[[Any, Any], bytes], first: Any, second: Any) -> I
     try:
         return read(first, second)
     except BadRequest as problem:
-        return problem
+        return problem.without_frames()
 
 
 def _is_text(body: bytes) -> bool:

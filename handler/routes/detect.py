@@ -131,6 +131,7 @@ class DetectEndpoint:
             return text
         except Problem as problem:
             part.problem = (problem.type, problem.detail)
+            problem.without_frames()  # it may be kept in them
             return json.dumps({"prediction_id": part.id, "problem": problem.body(part.id)})
 
     def _result(
@@ -161,6 +162,7 @@ class DetectEndpoint:
                 "max_detections": thresholds.max_detections,
             },
             "tiles": prediction.grid.to_json() if prediction.grid else None,
+            "warnings": list(prediction.warnings),
             "timing_ms": invocation.timing_ms(),
         }
 
