@@ -82,7 +82,11 @@ class Interval:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The detections on one picture. raw: the API's JSON, with all its fields."""
+    """The detections on one picture.
+
+    raw: the API's JSON, with all its fields. warnings: sentences on what is odd about the picture
+    or the model's output.
+    """
 
     prediction_id: str
     count: int
@@ -90,6 +94,7 @@ class Prediction:
     count_interval: Interval | None
     detections: tuple[Detection, ...]
     raw: dict[str, Any]
+    warnings: tuple[str, ...] = ()
 
 
 class Icebox:
@@ -284,6 +289,7 @@ def _parse_prediction(raw: dict[str, Any]) -> Prediction:
             for item in raw["detections"]
         ),
         raw=raw,
+        warnings=tuple(raw.get("warnings", ())),  # deployments from before have none
     )
 
 
@@ -348,6 +354,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             failed += 1
             _print_line(f"{path}: {error}", done, total, sys.stderr)
             continue
+        for warning in result.warnings:
+            print(f"{path}: {warning}", file=sys.stderr)
         if options.json:
             print(json.dumps({"picture": str(path), **result.raw}, ensure_ascii=False))
         elif options.csv:

@@ -31,7 +31,18 @@ class Telemetry:
             },
         )
         if invocation.route:
+            self._report_dropped(invocation)
             self._write_metrics(invocation)
+
+    def _report_dropped(self, invocation: Invocation) -> None:
+        """Log detections that the model should not have given: its fault, no client's."""
+        for each in invocation.recorded():
+            if each.prediction and (dropped := each.prediction.output.dropped):
+                self.logger.error(
+                    "the model gave impossible detections, which were dropped: "
+                    "NaN, infinite, inverted, off the picture or of no class",
+                    extra={"prediction_id": each.id, "dropped": dropped},
+                )
 
     def _write_metrics(self, invocation: Invocation) -> None:
         add = self.metrics.add_metric
@@ -41,6 +52,8 @@ class Telemetry:
                 # By the model's own threshold: clients of any threshold are one measure.
                 detections = each.prediction.output.above(self._score_threshold)
                 add("Detections", MetricUnit.Count, len(detections))
+                if dropped := each.prediction.output.dropped:
+                    add("DroppedDetections", MetricUnit.Count, dropped)
                 for name, milliseconds in each.timing_ms().items():
                     add(f"{name.capitalize()}Time", MetricUnit.Milliseconds, milliseconds)
         if invocation.cold_start:

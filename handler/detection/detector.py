@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,13 +45,15 @@ class DetectorOutput:
     """One picture's detections and near misses, boxes in px of the upright original, best first.
 
     near_misses: scores from the bundle's score floor up to the threshold. content: uint8 (h, w, 3),
-    the picture as the model saw it, without padding.
+    the picture as the model saw it, without padding. dropped: detections of the graph that were
+    none, as `drop_impossible` says.
     """
 
     detections: Detections
     near_misses: Detections
     content: NDArray[np.uint8]
     inference_ms: float
+    dropped: int = 0
 
     @property
     def all(self) -> Detections:
@@ -143,12 +145,17 @@ class Detector:
             thresholds.max_detections + MAX_NEAR_MISSES,
         )
         started = time.perf_counter()
-        boxes, scores, class_ids = self._run(model_input, floor)
+        output = Detections(*self._run(model_input, floor))
         inference_ms = (time.perf_counter() - started) * 1000
-        boxes = letterbox.to_original(boxes, placement)
-        detections, near_misses = split_by_score(Detections(boxes, scores, class_ids), thresholds)
+        size = self.manifest.input
+        possible = drop_impossible(
+            output, (size.width, size.height), class_count=len(self.manifest.classes)
+        )
+        in_original = replace(possible, boxes=letterbox.to_original(possible.boxes, placement))
+        detections, near_misses = split_by_score(in_original, thresholds)
         content = letterbox.content(model_input, placement)
-        return DetectorOutput(detections, near_misses, content, inference_ms)
+        dropped = len(output) - len(possible)
+        return DetectorOutput(detections, near_misses, content, inference_ms, dropped)
 
     def _run(self, model_input: NDArray[np.uint8], thresholds: Thresholds) -> Any:
         """Boxes in input px, scores and class ids, as the graph returns them."""
@@ -161,6 +168,27 @@ class Detector:
                 "max_detections": np.array(thresholds.max_detections, np.int64),
             },
         )
+
+
+def drop_impossible(
+    detections: Detections, input_size: tuple[int, int], *, class_count: int
+) -> Detections:
+    """Leave out what no detection can be, best first again.
+
+    That is: a score or a corner that is NaN or infinite; a box whose right or lower edge lies
+    before its left or upper one; a box that does not touch the input; a class that the bundle has
+    not. A box partly outside, or without area, stays. input_size: (width, height) in px.
+    """
+    boxes, scores, class_ids = detections.boxes, detections.scores, detections.class_ids
+    is_finite = np.isfinite(scores) & np.isfinite(boxes).all(axis=1)
+    is_box = (boxes[:, :2] <= boxes[:, 2:]).all(axis=1)
+    touches = (boxes[:, :2] <= input_size).all(axis=1) & (boxes[:, 2:] >= 0).all(axis=1)
+    is_possible = is_finite & is_box & touches & (class_ids >= 0) & (class_ids < class_count)
+    if is_possible.all():
+        return detections
+    possible = detections.select(is_possible)
+    # A graph that gives NaN may have sorted by it.
+    return possible.select(np.argsort(-possible.scores, kind="stable"))
 
 
 def split_by_score(detections: Detections, thresholds: Thresholds) -> tuple[Detections, Detections]:

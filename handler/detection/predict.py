@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
-from handler.detection.detector import Detector
+from handler.detection.detector import Detector, DetectorOutput
 from handler.detection.prediction import Prediction, PredictRequest
 from handler.detection.tiled import predict_in_tiles
 from handler.detection.tiling import WHOLE
-from handler.images.decode import decode
+from handler.images.decode import Picture, decode
+from handler.images.statistics import flat_colour
 
+_FLAT = {"black": "black", "white": "white", "grey": "one grey", "colour": "one colour"}
 TILES_S = 12.0  # limit for a prediction in tiles; the function's timeout is 20 s
 
 
@@ -29,8 +32,27 @@ def predict(
     output = detector.detect(picture, request.thresholds)
     classes = tuple(detector.manifest.classes)
     prediction = Prediction(request, picture, output, classes, decode_ms)
-    if request.tiles == WHOLE:
-        return prediction
-    return predict_in_tiles(
-        prediction, detector, max_pixels=max_pixels, started=started, tiles_s=tiles_s
-    )
+    if request.tiles != WHOLE:
+        prediction = predict_in_tiles(
+            prediction, detector, max_pixels=max_pixels, started=started, tiles_s=tiles_s
+        )
+    return replace(prediction, warnings=_warnings(picture, prediction.output))
+
+
+def _warnings(picture: Picture, output: DetectorOutput) -> tuple[str, ...]:
+    """What the decoder says of the picture, whether there is anything on it, and what the model
+    got wrong."""
+    sentences = list(picture.notes)
+    if name := flat_colour(output.content):
+        question = ""
+        if name == "black" and picture.format in ("PNG", "TIFF"):
+            question = ": 12-bit values in a 16-bit file?"
+        elif name == "white":
+            question = ": overexposed, or transparent?"
+        sentences.append(f"the picture is almost {_FLAT[name]}{question}")
+    if output.dropped:
+        sentences.append(
+            f"the model gave {output.dropped} impossible detections (NaN, infinite, inverted, off "
+            "the picture or of no class), which are left out; the model is to blame"
+        )
+    return tuple(sentences)

@@ -27,7 +27,11 @@ class PredictRequest:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """The model's output for one picture. grid: of the tiles, None for the picture alone."""
+    """The model's output for one picture.
+
+    grid: of the tiles, None for the picture alone. warnings: sentences about the picture, or the
+    model's output, that a user should know of.
+    """
 
     request: PredictRequest
     picture: Picture
@@ -35,6 +39,7 @@ class Prediction:
     classes: tuple[str, ...]
     decode_ms: float
     grid: Grid | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def detections(self) -> Detections:

@@ -103,7 +103,7 @@ def _detect_in_grid(
     tiles = tiling.make_tiles(*size, grid)
     large = tiling.select_large(whole.output.all, (tiles[0].width, tiles[0].height))
     parts = [TileDetections(Tile(0, 0, *size), large)]
-    inference_ms, grid_started = 0.0, time.perf_counter()
+    inference_ms, dropped, grid_started = 0.0, whole.output.dropped, time.perf_counter()
     with contextlib.closing(_detect_in_tiles(tiles, picture, thresholds, detector)) as outputs:
         for done, (tile, output) in enumerate(zip(tiles, outputs, strict=True), 1):
             detections = output.all
@@ -111,6 +111,7 @@ def _detect_in_grid(
             detections = replace(detections, boxes=detections.boxes + offset)
             parts.append(TileDetections(tile, detections))
             inference_ms += output.inference_ms / detector.threads  # they run side by side
+            dropped += output.dropped
             elapsed_s = time.perf_counter() - grid_started
             needed_s = grid_started - started + elapsed_s / done * len(tiles)
             if needed_s > tiles_s and done < len(tiles):
@@ -127,7 +128,7 @@ def _detect_in_grid(
     )
     detections, near_misses = split_by_score(merged, thresholds)
     # The whole picture's content, so that records compare whatever the tiles.
-    return DetectorOutput(detections, near_misses, whole.output.content, inference_ms)
+    return DetectorOutput(detections, near_misses, whole.output.content, inference_ms, dropped)
 
 
 def _detect_in_tiles(

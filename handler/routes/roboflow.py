@@ -110,7 +110,7 @@ def problem_format(problem: Problem, _: str) -> Response:
 
 
 def _result(invocation: Invocation, prediction: Prediction, shown: Detections) -> dict[str, Any]:
-    """Boxes by centre and size."""
+    """Boxes by centre and size; warnings, which Roboflow has not, only where there are some."""
     boxes = shown.boxes.astype(float)
     centres = ((boxes[:, :2] + boxes[:, 2:]) / 2).round(2).tolist()
     sizes = (boxes[:, 2:] - boxes[:, :2]).round(2).tolist()
@@ -135,6 +135,7 @@ def _result(invocation: Invocation, prediction: Prediction, shown: Detections) -
                 zip(centres, sizes, scores, shown.class_ids.tolist(), strict=True)
             )
         ],
+        **({"warnings": list(prediction.warnings)} if prediction.warnings else {}),
     }
 
 

@@ -49,6 +49,7 @@ def predict_output(
     result = {
         "prediction_id": invocation.id,
         "detections": detections.to_json(manifest.classes),
+        **({"warnings": list(prediction.warnings)} if prediction.warnings else {}),
     }
     seconds = round(invocation.elapsed_ms() / 1000, 4)
     return {

@@ -55,8 +55,14 @@ def routes(predictor: Predictor) -> Routes:
         )
         seconds = round(invocation.elapsed_ms() / 1000, 4)
         uri = DATA_URI + base64.b64encode(drawn).decode()
+        warnings = {"warnings": list(prediction.warnings)} if prediction.warnings else {}
         return json_response(
-            {"data": [uri, len(detections)], "durations": [seconds], "avg_durations": [seconds]}
+            {
+                "data": [uri, len(detections)],
+                "durations": [seconds],
+                "avg_durations": [seconds],
+                **warnings,
+            }
         )
 
     return dict.fromkeys(PATHS, Route({"POST": predict}, problem_format, is_recorded=True))

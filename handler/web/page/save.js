@@ -19,7 +19,7 @@ $("save-json").addEventListener("click", () => {
     sent: { ...answer.image, bytes: sent.bytes }, // boxes are in px of `image`, not of this
     count: some.length, counts, count_interval: intervalOf(current, some.length),
     detections: some.map(({ label, score, x0, y0, x1, y1 }) => ({ label, score, box: { xmin: round(x0), ymin: round(y0), xmax: round(x1), ymax: round(y1) } })),
-    thresholds: { ...answer.thresholds, score: threshold },
+    thresholds: { ...answer.thresholds, score: threshold }, warnings: answer.warnings || [],
   };
   save(new Blob([JSON.stringify(report, null, 2) + "\n"], { type: "application/json" }), `${stem(name)}.json`);
 });

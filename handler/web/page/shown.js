@@ -32,6 +32,7 @@ function refresh(item) {
   for (const id of ["labels", "compare-on"]) $(id).disabled = !!item.undecodable;
   if (answer) showClasses();
   showCount();
+  showWarnings();
   showFacts();
   if ($("listing").open) showRows();
   paint();
@@ -142,6 +143,13 @@ function showClasses() {
     chip.append(label);
     return chip;
   }));
+}
+
+/** Shows the API's sentences on what is odd about the picture or the model's output. */
+function showWarnings() {
+  const sentences = current.state === "done" ? current.answer.warnings || [] : [];
+  $("warnings").hidden = !sentences.length;
+  $("warnings").replaceChildren(...sentences.map((text) => Object.assign(document.createElement("li"), { textContent: text[0].toUpperCase() + text.slice(1) })));
 }
 
 function showFacts() {

@@ -68,7 +68,11 @@ def problem_responses(*statuses: int, form: str = "") -> dict[int, Schema]:
 
 
 def _titles(status: int) -> list[str]:
-    return list(dict.fromkeys(each.title for each in problem_types() if each.status == status))
+    return list(
+        dict.fromkeys(
+            each.title for each in problem_types() if getattr(each, "status", 0) == status
+        )
+    )
 
 
 def problem_types() -> list[type[Problem]]:

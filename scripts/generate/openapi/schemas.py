@@ -34,6 +34,7 @@ PREDICTION = {
     ],
     "thresholds": {"score": 0.32, "iou": 0.5, "max_detections": 300},
     "tiles": None,
+    "warnings": [],
     "timing_ms": {"decode": 19.5, "inference": 32.3, "total": 66.8},
 }
 UPLOAD = {
@@ -48,6 +49,8 @@ UPLOAD = {
 def make_schemas() -> dict[str, Schema]:
     """The components by name."""
     text, number, integer = {"type": "string"}, {"type": "number"}, {"type": "integer"}
+    texts = {"type": "array", "items": text}
+    warnings_if_any = {**texts, "description": "as of POST /v1/detect, only where there are some"}
     natural = {"type": "integer", "minimum": 0}
     fraction = {"type": "number", "minimum": 0, "maximum": 1}
     base64 = {"type": "string", "description": "a picture as base64, or as a data URI with it"}
@@ -79,6 +82,8 @@ def make_schemas() -> dict[str, Schema]:
             "tiles": {"oneOf": [
                 {"type": "null"}, object_schema({"columns": integer, "rows": integer}),
             ], "description": "null where the picture was looked at as a whole"},
+            "warnings": {**texts, "description": "sentences on what is odd about the picture or "
+                         "the model's output, such as a picture that is almost black"},
             "timing_ms": object_schema(dict.fromkeys(("decode", "inference", "total"), number)),
         }),
         "PredictionOrProblem": {"oneOf": [
@@ -150,7 +155,8 @@ def make_schemas() -> dict[str, Schema]:
             "data": {"type": "array", "prefixItems": [text, natural], "minItems": 2, "maxItems": 2},
             "durations": {"type": "array", "items": number},
             "avg_durations": {"type": "array", "items": number},
-        }),
+            "warnings": warnings_if_any,
+        }, required=("data", "durations", "avg_durations")),
         "Gradio2Error": object_schema({"error": text}),
         "GradioData": {"type": "object", "required": ["data"], "properties": {
             "data": {"type": "array", "minItems": 1, "maxItems": len(PARAMETERS)},
@@ -165,7 +171,8 @@ def make_schemas() -> dict[str, Schema]:
                 "x": number, "y": number, "width": number, "height": number,
                 "confidence": fraction, "class": text, "class_id": natural, "detection_id": text,
             }, description="x and y are the box's centre; px")},
-        }),
+            "warnings": warnings_if_any,
+        }, required=("inference_id", "time", "image", "predictions")),
         "RoboflowError": object_schema({"message": text, "error": object_schema({"type": text})}),
     }  # fmt: skip
     schemas["Manifest"] = schema_of(Manifest)

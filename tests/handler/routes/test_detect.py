@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from handler.http.events import MAX_ALB_RESPONSE_BYTES
+from handler.images.decode import Picture, decode
 from handler.problems import NotAcceptable
 from handler.routes.accept import MEDIA_TYPES, choose_media_type
 from tests.support.app import App, make_app
-from tests.support.pictures import RED, RED_AND_GREEN, jpeg, png
+from tests.support.pictures import RED, RED_AND_GREEN, encoded, jpeg, png
 from tests.support.tiny_bundle import make_tiny_bundle
 
 
@@ -46,7 +48,40 @@ def test_the_answer_is_as_documented(app: App) -> None:
         "count_interval": None,
         "thresholds": {"score": 0.5, "iou": 0.5, "max_detections": 100},
         "tiles": None,
+        "warnings": [],
     }
+
+
+def flat_png(value: object, mode: str = "RGB") -> bytes:
+    stream = io.BytesIO()
+    Image.new(mode, (300, 200), value).save(stream, "PNG")  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [
+        (flat_png((0, 0, 0)), "the picture is almost black: 12-bit values in a 16-bit file?"),
+        (flat_png(4095, "I;16"), "the picture is almost black: 12-bit values in a 16-bit file?"),
+        (encoded([], "JPEG"), "the picture is almost one grey"),
+        (flat_png((255, 255, 255)), "the picture is almost white: overexposed, or transparent?"),
+        (flat_png((9, 9, 9, 0), "RGBA"), "the picture is almost white: overexposed, or"),
+        (flat_png((0, 0, 200)), "the picture is almost one colour"),
+    ],
+)
+def test_a_picture_with_nothing_on_it_is_worth_a_word(app: App, picture: bytes, words: str) -> None:
+    [warning] = result(app, picture)["warnings"]
+    assert warning.startswith(words)
+    [record] = app.records()
+    assert record.warnings == [warning]
+
+
+def test_what_the_decoder_notes_is_a_warning(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode_with_notes(*arguments: Any, **options: Any) -> Picture:
+        return replace(decode(*arguments, **options), notes=("scaled from 12 bits",))
+
+    monkeypatch.setattr("handler.detection.predict.decode", decode_with_notes)
+    assert result(app, png(RED))["warnings"] == ["scaled from 12 bits"]
 
 
 def test_a_calibrated_bundle_says_how_far_its_count_may_be_off(tmp_path: Path) -> None:
