@@ -22,10 +22,8 @@ from handler.records.record import PredictionRecord
 from handler.storage.s3 import is_transient
 from handler.storage.store import Store, open_store
 
-RETRY_BUDGET_S = 4.0  # for all tries of an invocation's records; the last may end this much later:
-CONNECT_S, READ_S = 1.0, 2.0  # then those left are printed
-)
-CONNECT_S, READ_S = 1.0, 2.0  # later, and then those left are printed
+RETRY_BUDGET_S = 4.0  # for all tries of an invocation's records; the last try may still end then
+CONNECT_S, READ_S = 1.0, 2.0  # the longest that one try takes
 FIRST_PAUSE_S = 0.1
 PRINT_BEFORE_END_S = 0.5  # an unwritten record is printed this long before the invocation's end
 
