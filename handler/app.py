@@ -15,6 +15,7 @@ from handler.after_response import AfterResponse
 from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector
 from handler.http.auth import make_authorizer
+from handler.http.events import WARM, is_scheduled
 from handler.http.gateway import Gateway
 from handler.invocation import Invocation
 from handler.records.build import build_records
@@ -65,17 +66,20 @@ gateway = Gateway(
 is_cold = True
 
 
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer one HTTP event. Raises what a bug raises; a client's fault is an answer, no error."""
+def lambda_handler(event: Any, context: Any) -> Any:
+    """Answer one event. Raises what a bug raises, and ValueError for an event of no known form; a
+    client's fault is an answer, no error."""
     global is_cold
     request_id = getattr(context, "aws_request_id", None) or str(uuid.uuid4())
     invocation = Invocation(request_id, cold_start=is_cold)
     is_cold = False
     work = None
     try:
+        if is_scheduled(event):
+            return WARM
         result = gateway.answer(event, invocation)
         invocation.total_ms = invocation.total_ms or invocation.elapsed_ms()
-        telemetry.report(invocation, result["statusCode"])
+        telemetry.report(invocation, invocation.status)
         if prediction_log and invocation.route:
             work = prediction_log.add(build_records(invocation, manifest)).write
     finally:

@@ -14,8 +14,8 @@ class Invocation:
 
     id: Lambda's request id, which is the prediction's too. route: the recorded route that was
     taken, empty on all others. problem: type and detail of what was wrong with the request.
-    total_ms: set once the response is made. parts: of a request with several pictures, one each,
-    in their order.
+    total_ms: set once the response is made. status: of the response, 0 before it. parts: of a
+    request with several pictures, one each, in their order.
     """
 
     id: str
@@ -27,6 +27,7 @@ class Invocation:
     prediction: Prediction | None = None
     problem: tuple[str, str] | None = None  # no exception: its traceback would keep the frames
     total_ms: float = 0.0
+    status: int = 0
     parts: list[Invocation] = field(default_factory=list)
 
     def add_part(self) -> Invocation:

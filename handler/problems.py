@@ -14,10 +14,9 @@ Problem
 ├── Unprocessable         422  tiles that would take too long
 │   ├── Undecodable            truncated or damaged picture
 │   └── TooManyPixels          larger than MAX_IMAGE_PIXELS
-└── StorageFault               S3 or a folder failed: ours, not the client's
-    ├── StorageUnavailable 503  another try may succeed
-    ├── StorageRefused     502  S3 refuses, and will again: a permission, a KMS key, a bucket
-    └── StorageMisconfigured 500  no request reaches S3: no credentials, a folder that is not there
+└── StorageFault          500  no request reaches storage: no credentials, a folder not writable
+    ├── StorageUnavailable 503  storage fails just now; another try may succeed
+    └── StorageRefused     502  S3 refuses, and will again: a permission, a KMS key, a bucket
 
 A bug or a broken model raises another exception, which Lambda's Errors metric counts.
 """
@@ -148,7 +147,9 @@ class TooManyPixels(Unprocessable):
 
 
 class StorageFault(Problem):
-    """What AWS said is logged, not told: it names our buckets and roles."""
+    """Ours, not the client's. What AWS said is logged, not told: it names buckets and roles."""
+
+    status, title, kind = 500, "Storage is not reachable", "storage-fault"
 
 
 class StorageUnavailable(StorageFault):
@@ -161,7 +162,3 @@ class StorageUnavailable(StorageFault):
 
 class StorageRefused(StorageFault):
     status, title, kind = 502, "Storage refuses", "storage-refused"
-
-
-class StorageMisconfigured(StorageFault):
-    status, title, kind = 500, "Storage is not reachable", "storage-misconfigured"

@@ -10,6 +10,7 @@ from handler.http.request import Request
 from handler.problems import Forbidden, Unauthorized
 
 ANYONE = "anyone"
+INVOKER = "invoker"  # of a direct invoke, whom IAM lets in
 # In this order; gradio_client renames the Authorization header that it is given to the second.
 _BEARER_HEADERS = ("authorization", "x-hf-authorization")
 

@@ -1,45 +1,65 @@
-"""The four forms of HTTP event that Lambda is invoked with, and the result that each expects.
+"""The forms of event that Lambda is invoked with, and the result that each expects.
 
 API Gateway's HTTP API and function URLs send payload 2.0, REST APIs payload 1.0, and Application
-Load Balancers a form of their own. They differ in this module only.
+Load Balancers a form of their own. A direct invoke (`aws lambda invoke`, Step Functions) carries a
+picture without HTTP around it: it is read as a POST to the native API, and gets that answer's JSON.
+Scheduled events keep an environment warm. The forms differ in this module only.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl, quote, unquote_plus
 
 from handler.http.request import Request, Response
-from handler.problems import BadRequest, BodyTooLarge
+from handler.problems import BadRequest, BodyTooLarge, well_formed
 
 Event = Mapping[str, Any]
 # Lambda takes a result of 6,291,556 bytes and a load balancer one of 1 MB, both after base64: the
 # bytes of a body that fits with room to spare.
 MAX_RESPONSE_BYTES, MAX_ALB_RESPONSE_BYTES = 4_500_000, 700_000
 API_KEY = "api_key"  # a query parameter, where Roboflow's clients send their key
+DIRECT_PATH = "/v1/detect"
+PICTURES = ("image", "images", "s3_uri", "upload_id")  # members that name a direct invoke's picture
+# EventBridge's rules and its scheduler; the values that the latter fills in by itself
+_SCHEDULED = {"detail-type": "Scheduled Event"}
+WARM = {"warm": True}
+_DEFAULT_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".on.aws", ".api.aws")
 
 
-def read_event(event: Event, *, max_body_bytes: int) -> Request:
-    """The request of an event. Raises ValueError where it is no HTTP event."""
-    context = event.get("requestContext") or {}
+def is_scheduled(event: object) -> bool:
+    return (
+        isinstance(event, Mapping)
+        and _SCHEDULED.items()
+        <= {name: value for name, value in event.items() if isinstance(value, str)}.items()
+    )
+
+
+def read_event(event: object, *, max_body_bytes: int) -> Request:
+    """The request of an event. Raises ValueError where it is none of the forms."""
+    if not isinstance(event, Mapping):
+        raise _unknown(event)
+    if _is_direct(event):
+        return _direct_request(event, max_body_bytes)
+    context = _mapping(event.get("requestContext"))
     query = _query(event)
     if _is_payload_2(event):
-        method = context["http"]["method"]
-    elif _is_alb(event) or "httpMethod" in event:
-        method = event["httpMethod"]
+        method = _mapping(context.get("http")).get("method")
     else:
-        raise ValueError(
-            "this is no HTTP event; expected one of API Gateway, a function URL or an ALB, "
-            f"as those in events/, not one with the fields {sorted(event)}"
-        )
+        method = event.get("httpMethod")
+    if not isinstance(method, str):
+        raise _unknown(event)
+    # A REST API's context has the stage, its `path` has not.
+    path = _text(event.get("rawPath")) or _text(context.get("path")) or _text(event.get("path"))
     return Request(
         method=method.upper(),
-        # A REST API's context has the stage, its `path` has not.
-        path=_without_last_slash(event.get("rawPath") or context.get("path") or event.get("path")),
+        path=_without_last_slash(path),
         route_path=_route_path(event),
+        has_base_path=_has_base_path(event),
         query=tuple(pair for pair in query if pair[0] != API_KEY),
         headers=_headers(event),
         read_body=partial(_body, event, max_body_bytes),
@@ -49,13 +69,22 @@ def read_event(event: Event, *, max_body_bytes: int) -> Request:
     )
 
 
-def write_result(response: Response, event: Event) -> dict[str, Any]:
-    """The result that answers an event of its form; a body of bytes goes in base64."""
+def write_result(response: Response, event: Event) -> Any:
+    """The result that answers an event of its form; a body of bytes goes in base64.
+
+    The runtime sends it as UTF-8, so nothing in it may be half a surrogate pair.
+    """
+    if _is_direct(event):
+        text = response.body if isinstance(response.body, str) else response.body.decode()
+        return json.loads(well_formed(text))
     headers = {**response.headers, "Content-Type": response.media_type}
+    headers = {name: well_formed(value) for name, value in headers.items()}
     body, is_base64 = response.body, False
     if isinstance(body, bytes):
         body, is_base64 = base64.b64encode(body).decode(), True
-    result = {"statusCode": response.status, "body": body, "isBase64Encoded": is_base64}
+    result = {
+        "statusCode": response.status, "body": well_formed(body), "isBase64Encoded": is_base64
+    }  # fmt: skip
     if _is_payload_2(event):
         return {**result, "headers": headers, "cookies": []}
     if _is_alb(event) and not event.get("multiValueHeaders"):
@@ -63,22 +92,97 @@ def write_result(response: Response, event: Event) -> dict[str, Any]:
     return {**result, "multiValueHeaders": {name: [value] for name, value in headers.items()}}
 
 
+def _unknown(event: object) -> ValueError:
+    if isinstance(event, Mapping):
+        what = f"the fields {sorted(map(str, event))}"[:300]
+    else:
+        what = {"NoneType": "null", "list": "a list", "str": "a text"}.get(
+            type(event).__name__, repr(event)[:60]
+        )
+    return ValueError(
+        "this is no HTTP event; expected one of API Gateway, a function URL or an ALB, as those in "
+        'events/, {"image": "<base64>"} or {"s3_uri": "s3://…"} with parameters beside it, or a '
+        f"scheduled event, not {what}"
+    )
+
+
+def _is_direct(event: Event) -> bool:
+    is_http = "requestContext" in event or "httpMethod" in event or _is_payload_2(event)
+    return not is_http and any(name in event for name in PICTURES)
+
+
+def _direct_request(event: Event, max_body_bytes: int) -> Request:
+    """A POST of the members that name a picture; the others are its query's parameters. null, which
+    a state machine passes on for what it has not, is left out."""
+    members = {name: value for name, value in event.items() if value is not None}
+    picture = {name: value for name, value in members.items() if name in PICTURES}
+    body = json.dumps(picture or {"image": None})
+    query = [
+        (str(name), each if isinstance(each, str) else json.dumps(each))
+        for name, value in members.items()
+        if name not in picture
+        for each in (value if isinstance(value, list) else [value])
+    ]
+    return Request(
+        method="POST",
+        path=DIRECT_PATH,
+        route_path=DIRECT_PATH,
+        query=tuple(query),
+        headers={"content-type": "application/json"},
+        read_body=partial(_body, {"body": body}, max_body_bytes),
+        max_response_bytes=MAX_RESPONSE_BYTES,
+        is_direct=True,
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
 def _is_payload_2(event: Event) -> bool:
     return bool(event.get("version") == "2.0")
 
 
 def _is_alb(event: Event) -> bool:
-    return not _is_payload_2(event) and "elb" in (event.get("requestContext") or {})
+    return not _is_payload_2(event) and "elb" in _mapping(event.get("requestContext"))
 
 
 def _route_path(event: Event) -> str:
     if not _is_payload_2(event):
-        return _without_last_slash(event.get("path"))
-    path = event.get("rawPath") or "/"
-    stage = (event.get("requestContext") or {}).get("stage")
+        return _without_last_slash(_rest_path(event))
+    path = _text(event.get("rawPath")) or "/"
+    stage = _mapping(event.get("requestContext")).get("stage")
     if stage and stage != "$default" and f"{path}/".startswith(f"/{stage}/"):
         path = path.removeprefix(f"/{stage}")
     return _without_last_slash(path)
+
+
+def _rest_path(event: Event) -> str:
+    """The path without the base path of a custom domain: what the API's own resource matched."""
+    path, resource = _text(event.get("path")), _text(event.get("resource"))
+    if not resource or _is_alb(event):
+        return path
+    if resource == "/":
+        return "/"
+    matched = resource
+    for name, value in _mapping(event.get("pathParameters")).items():
+        matched = matched.replace(f"{{{name}+}}", str(value)).replace(f"{{{name}}}", str(value))
+    without_slash = path.rstrip("/")
+    for own in (matched.rstrip("/"), quote(matched.rstrip("/"))):  # decoded once, or not
+        if own and without_slash.endswith(own):
+            return own
+    return path
+
+
+def _has_base_path(event: Event) -> bool:
+    """Whether the path may begin with a base path: on a domain of the owner's, where payload 2.0
+    has no resource that would tell it apart."""
+    domain = _text(_mapping(event.get("requestContext")).get("domainName"))
+    return _is_payload_2(event) and bool(domain) and not domain.endswith(_DEFAULT_DOMAINS)
 
 
 def _without_last_slash(path: str | None) -> str:
@@ -87,11 +191,12 @@ def _without_last_slash(path: str | None) -> str:
 
 def _query(event: Event) -> list[tuple[str, str]]:
     if "rawQueryString" in event:  # payload 2.0 joins repeated parameters by commas elsewhere
-        return parse_qsl(event["rawQueryString"] or "", keep_blank_values=True, errors="replace")
-    many = event.get("multiValueQueryStringParameters") or {}
-    one = event.get("queryStringParameters") or {}
-    pairs = [(name, value) for name, values in many.items() for value in values]
-    pairs += [(name, value) for name, value in one.items() if name not in many]
+        text = _text(event["rawQueryString"])
+        return parse_qsl(text, keep_blank_values=True, errors="replace")
+    many = _mapping(event.get("multiValueQueryStringParameters"))
+    one = _mapping(event.get("queryStringParameters"))
+    pairs = [(name, str(value)) for name, values in many.items() for value in values or ()]
+    pairs += [(name, str(value)) for name, value in one.items() if name not in many]
     if _is_alb(event):  # it does not decode
         return [(unquote_plus(name), unquote_plus(value)) for name, value in pairs]
     return pairs
@@ -99,27 +204,30 @@ def _query(event: Event) -> list[tuple[str, str]]:
 
 def _headers(event: Event) -> dict[str, str]:
     many = {
-        name.lower(): ",".join(values)
-        for name, values in (event.get("multiValueHeaders") or {}).items()
+        name.lower(): ",".join(map(str, values or ()))
+        for name, values in _mapping(event.get("multiValueHeaders")).items()
     }
-    return {name.lower(): value for name, value in (event.get("headers") or {}).items()} | many
+    one = {name.lower(): str(value) for name, value in _mapping(event.get("headers")).items()}
+    return one | many
 
 
 def _principal(event: Event) -> str:
     """Identity from API Gateway's authorizer. Clients cannot write an event's context."""
-    context = event.get("requestContext") or {}
-    authorizer = context.get("authorizer") or {}
-    claims = (authorizer.get("jwt") or {}).get("claims") or {}
+    context = _mapping(event.get("requestContext"))
+    authorizer = _mapping(context.get("authorizer"))
+    claims = _mapping(_mapping(authorizer.get("jwt")).get("claims"))
     if claims:
         return " ".join(str(claims.get(name, "")) for name in ("iss", "sub", "client_id"))
-    iam = authorizer.get("iam") or {}
-    identity = context.get("identity") or {}  # of a REST API
-    return iam.get("userArn") or identity.get("userArn") or ""
+    iam = _mapping(authorizer.get("iam"))
+    identity = _mapping(context.get("identity"))  # of a REST API
+    return _text(iam.get("userArn")) or _text(identity.get("userArn"))
 
 
 def _body(event: Event, max_bytes: int) -> bytes:
     """The body's bytes. Raises BadRequest, BodyTooLarge."""
-    text: str = event.get("body") or ""
+    text = event.get("body") or ""
+    if not isinstance(text, str):
+        raise BadRequest("the event's body is no text; expected a text, in base64 for bytes")
     if event.get("isBase64Encoded"):
         _check_size(len(text) * 3 // 4 - text[-2:].count("="), max_bytes)
         try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from handler.http.auth import INVOKER
 from handler.http.events import Event, read_event, write_result
 from handler.http.request import Request, Response
 from handler.http.route import ProblemFormat, Route, compile_template, problem_json
@@ -13,6 +14,7 @@ from handler.invocation import Invocation
 from handler.problems import MethodNotAllowed, NotFound, Problem
 
 PREDICTION_ID = "X-Prediction-Id"  # a header of every response to one prediction
+NO_SNIFFING = {"X-Content-Type-Options": "nosniff"}  # a browser takes JSON for nothing else
 
 
 class Gateway:
@@ -35,28 +37,35 @@ class Gateway:
         self._max_body_bytes = max_body_bytes
         self._authorize = authorize
         self._known = ", ".join(
-            f"{method} {path}" for path, route in routes.items() for method in route.endpoints
+            f"{method} {path}"
+            for path, route in routes.items()
+            for method in route.endpoints
+            if method != "HEAD"
         )
 
-    def answer(self, event: Event, invocation: Invocation) -> dict[str, Any]:
+    def answer(self, event: Event, invocation: Invocation) -> Any:
         """The result of an event, noted on the invocation.
 
-        Raises ValueError where it is no HTTP event, and whatever a bug raises.
+        Raises ValueError where the event has no known form, and whatever a bug raises.
         """
         request = read_event(event, max_body_bytes=self._max_body_bytes)
-        return write_result(self._respond(request, invocation), event)
+        response = self._respond(request, invocation)
+        invocation.status = response.status
+        return write_result(response.with_headers({**NO_SNIFFING, **response.headers}), event)
 
     def _respond(self, request: Request, invocation: Invocation) -> Response:
         problem_format: ProblemFormat = problem_json
         try:
-            path, params = self._match(request.route_path)
+            path, params = self._match(request)
             route = self.routes[path]
             problem_format = route.problem_format
             endpoint = route.endpoints.get(request.method)
             if endpoint is None:
                 raise _not_allowed(path, request.method, route)
             request = replace(request, path_params=params)
-            if not route.is_open:
+            if request.is_direct:  # IAM has decided who may invoke
+                request = replace(request, caller=INVOKER)
+            elif not route.is_open:
                 request = replace(request, caller=self._authorize(request))
             if route.check_path:
                 route.check_path(request)
@@ -69,14 +78,19 @@ class Gateway:
             return response.with_headers({PREDICTION_ID: invocation.id})
         return response
 
-    def _match(self, path: str) -> tuple[str, dict[str, str]]:
+    def _match(self, request: Request) -> tuple[str, dict[str, str]]:
         """The route's template and the path's parameters. Raises NotFound."""
-        if path in self.routes and "{" not in path:
-            return path, {}
-        for pattern, template in self._templates:
-            if matched := pattern.fullmatch(path):
-                return template, matched.groupdict()
-        raise NotFound(f"there is no such path; there are {self._known}")
+        path = request.route_path
+        while True:
+            if path in self.routes and "{" not in path:
+                return path, {}
+            for pattern, template in self._templates:
+                if matched := pattern.fullmatch(path):
+                    return template, matched.groupdict()
+            base, _, rest = path[1:].partition("/")
+            if not (request.has_base_path and base):
+                raise NotFound(f"there is no such path; there are {self._known}")
+            path = f"/{rest}"
 
 
 def _not_allowed(path: str, method: str, route: Route) -> MethodNotAllowed:

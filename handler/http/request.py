@@ -18,7 +18,8 @@ class Request:
     lower-case names. read_body: returns the body's bytes; raises BadRequest, BodyTooLarge.
     max_response_bytes: of the response's body. api_key: of the query, empty for none. principal:
     identity from API Gateway's authorizer (a JWT's issuer and subject, IAM's ARN), empty for none.
-    caller: who sends the request, as `auth` says.
+    caller: who sends the request, as `auth` says. has_base_path: whether route_path may begin with
+    a custom domain's base path. is_direct: invoked without HTTP, by whom IAM lets in.
     """
 
     method: str
@@ -32,6 +33,8 @@ class Request:
     principal: str = ""
     path_params: Mapping[str, str] = field(default_factory=dict)
     caller: str = ""
+    has_base_path: bool = False
+    is_direct: bool = False
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ def problem_json(problem: Problem, request_id: str) -> Response:
 
 @dataclass(frozen=True)
 class Route:
-    """One path's endpoints by method.
+    """One path's endpoints by method. HEAD is answered wherever GET is, by the same endpoint: what
+    stands before the function leaves the body out.
 
     problem_format: how its problems are written. is_open: needs no key where keys are asked for.
     is_recorded: each request leaves a prediction record. check_path: raises NotFound where the
@@ -39,6 +40,11 @@ class Route:
     is_open: bool = False
     is_recorded: bool = False
     check_path: Callable[[Request], None] | None = None
+
+    def __post_init__(self) -> None:
+        if "GET" in self.endpoints:
+            endpoints = {"GET": self.endpoints["GET"], "HEAD": self.endpoints["GET"]}
+            object.__setattr__(self, "endpoints", {**endpoints, **self.endpoints})
 
 
 Routes = dict[str, Route]  # by path template

@@ -46,10 +46,7 @@ class File:
 def routes(upload_origins: tuple[str, ...]) -> Routes:
     """upload_origins: where the page may put large pictures."""
     return {
-        path: Route(
-            dict.fromkeys(("GET", "HEAD"), make_endpoint(path, upload_origins)), is_open=True
-        )
-        for path in PATHS
+        path: Route({"GET": make_endpoint(path, upload_origins)}, is_open=True) for path in PATHS
     }
 
 

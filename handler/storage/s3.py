@@ -6,10 +6,17 @@ second to every cold start.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from handler.storage.location import S3Location
+
+# S3's codes, and KMS's for objects under a key of it, whose status is 400
+_TRANSIENT_CODES = re.compile(
+    "RequestTimeout|SlowDown|Throttl|TooManyRequests|RequestLimitExceeded|InternalError|"
+    "ServiceUnavailable|KMSInternal|DependencyTimeout|KeyUnavailable|RequestExpired"
+)
 
 
 def s3_client(*, connect_s: float, read_s: float, tries: int) -> Any:
@@ -49,16 +56,45 @@ def s3_origins(location: S3Location, region: str, endpoint: str) -> tuple[str, .
     return (f"https://{path_style if '.' in location.bucket else virtual_hosted}",)
 
 
+def is_storage_error(error: Exception) -> bool:
+    """Whether `error` is a failure of S3, of the way to it, or of a folder, and no bug."""
+    if isinstance(error, OSError):
+        return True
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    return isinstance(error, BotoCoreError | ClientError | ResponseParserError)
+
+
 def is_transient(error: Exception) -> bool:
     """Whether a request to S3 that failed with `error` may succeed when sent again.
 
-    True for no answer (DNS, connection, timeout), a throttle and a 5xx; False for a refusal such as
-    403 or NoSuchBucket, and for errors that are not botocore's.
+    True for no answer (DNS, connection, timeout), an answer that breaks off or is no S3's, a
+    throttle, also KMS's, a 5xx, and credentials that cannot be fetched just now; False for a
+    refusal such as 403 or NoSuchBucket, and for errors that are not botocore's.
     """
-    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+    from botocore.exceptions import (
+        ClientError,
+        ConnectionError,
+        CredentialRetrievalError,
+        HTTPClientError,
+        IncompleteReadError,
+        MetadataRetrievalError,
+    )
+    from botocore.parsers import ResponseParserError
 
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        code = error.response.get("Error", {}).get("Code")
-        return bool(status >= 500 or status in (408, 409, 429) or code == "RequestTimeout")
-    return isinstance(error, ConnectionError | HTTPClientError)
+        code = str(error.response.get("Error", {}).get("Code"))
+        return bool(
+            status >= 500 or status in (408, 409, 429) or _TRANSIENT_CODES.search(code) is not None
+        )
+    return isinstance(
+        error,
+        ConnectionError
+        | HTTPClientError
+        | IncompleteReadError
+        | CredentialRetrievalError
+        | MetadataRetrievalError
+        | ResponseParserError,
+    )

@@ -12,10 +12,12 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from handler.storage.faults import faults_as_problems
 from handler.storage.location import S3Location, parse_location, write_atomically
 from handler.storage.s3 import s3_client
 
-CONNECT_S, READ_S, TRIES = 1.0, 5.0, 3
+# A request that meets S3 down twice, as Gradio's do, still answers within the function's 20 s.
+CONNECT_S, READ_S, TRIES = 1.0, 3.0, 2
 # No part of a key begins with a dot, so that no key leads out of the store's folder.
 _KEY = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_=.-]*(/[A-Za-z0-9_=-][A-Za-z0-9_=.-]*)*")
 
@@ -23,8 +25,9 @@ _KEY = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_=.-]*(/[A-Za-z0-9_=-][A-Za-z0-9_=.-
 class Store(Protocol):
     """Bytes under keys.
 
-    Every method raises ValueError for a malformed key, and lets botocore's errors or OSError
-    through; `handler.storage.s3.is_transient` tells whether to try again.
+    Every method raises ValueError for a malformed key. `open_store` lets botocore's errors or
+    OSError through, and `handler.storage.s3.is_transient` tells whether to try again;
+    `open_request_store` makes StorageFaults of them.
     """
 
     def put(self, key: str, body: bytes, content_type: str | None = None) -> None:
@@ -62,6 +65,44 @@ def open_store(
     if isinstance(location, Path):
         return FolderStore(location)
     return S3Store(location, connect_s=connect_s, read_s=read_s, tries=tries)
+
+
+def open_request_store(setting: str, url: str) -> Store | None:
+    """The store that a setting's URL names, for requests that wait for it: every method raises a
+    StorageFault where storage fails. Raises ValueError for a URL that names no store."""
+    store, location = open_store(setting, url), parse_location(setting, url)
+    if store is None or location is None:
+        return None
+    place = str(location) if isinstance(location, Path) else location.bucket
+    return FaultStore(store, setting, place)
+
+
+class FaultStore:
+    """A store whose failures are Problems. setting, place: what the log names."""
+
+    def __init__(self, store: Store, setting: str, place: str) -> None:
+        self._store = store
+        self._faults = partial(faults_as_problems, setting, place)
+
+    def put(self, key: str, body: bytes, content_type: str | None = None) -> None:
+        with self._faults():
+            self._store.put(key, body, content_type)
+
+    def get(self, key: str) -> bytes | None:
+        with self._faults():
+            return self._store.get(key)
+
+    def has(self, key: str) -> bool:
+        with self._faults():
+            return self._store.has(key)
+
+    def list(self, prefix: str) -> list[str]:
+        with self._faults():
+            return self._store.list(prefix)
+
+    def delete(self, key: str) -> None:
+        with self._faults():
+            self._store.delete(key)
 
 
 class FolderStore:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from handler.problems import BadRequest, BodyTooLarge, Forbidden, NotConfigured, NotFound
+from handler.storage.faults import error_code, faults_as_problems, forget_frames
 from handler.storage.location import S3Location, parse_location
 from handler.storage.s3 import s3_client, s3_origins
 
 URL_LIFETIME_S = 300
 UPLOAD_LIFETIME_S = 3600  # the bucket's lifecycle rule deletes the object within a day or two
-CONNECT_S, READ_S, TRIES = 1.0, 10.0, 2
+CONNECT_S, READ_S, TRIES = 1.0, 5.0, 2  # given up well within the function's 20 s
 CONTENT_TYPES = (
     "image/jpeg",
     "image/png",
@@ -33,8 +34,10 @@ CONTENT_TYPES = (
 )
 _ID = re.compile(r"[0-9a-f]{32}")
 _URI = re.compile(r"s3://([^/]+)/([^\0-\x1f\x7f\ud800-\udfff]+)")
-# S3's codes for an object that is missing or not readable: clients are not told which.
-_NOT_FOUND_CODES = {"NoSuchKey", "NoSuchBucket", "AccessDenied", "InvalidObjectState", "404", "403"}
+# S3's codes for an object that is not there, or only in an archive; of a bucket that clients name,
+# also for the bucket. A refusal is none of these: it is the deployment's fault.
+_MISSING_CODES = {"NoSuchKey", "404"}
+_MISSING_URI_CODES = {*_MISSING_CODES, "NoSuchBucket", "InvalidObjectState"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Uploads:
     def presign(self, caller: str, content_type: str, size_bytes: int) -> Upload:
         """Sign a URL that accepts exactly `size_bytes` of that type, for URL_LIFETIME_S.
 
-        Raises BadRequest, BodyTooLarge, NotConfigured.
+        Raises BadRequest, BodyTooLarge, NotConfigured, StorageFault.
         """
         location = self._configured_location()
         if content_type not in CONTENT_TYPES:
@@ -81,16 +84,17 @@ class Uploads:
                 f"{size_bytes:,} bytes are too many; at most {self._max_bytes:,} are read"
             )
         upload_id = uuid.uuid4().hex
-        url = self._client.generate_presigned_url(
-            "put_object",
-            Params={
-                "Bucket": location.bucket,
-                "Key": _upload_key(location, caller, upload_id),
-                "ContentType": content_type,
-                "ContentLength": size_bytes,
-            },
-            ExpiresIn=URL_LIFETIME_S,
-        )
+        with faults_as_problems("UPLOAD_STORE", location.bucket):
+            url = self._client.generate_presigned_url(
+                "put_object",
+                Params={
+                    "Bucket": location.bucket,
+                    "Key": _upload_key(location, caller, upload_id),
+                    "ContentType": content_type,
+                    "ContentLength": size_bytes,
+                },
+                ExpiresIn=URL_LIFETIME_S,
+            )
         expires = datetime.now(UTC) + timedelta(seconds=URL_LIFETIME_S)
         return Upload(
             upload_id,
@@ -102,7 +106,7 @@ class Uploads:
     def read_upload(self, caller: str, upload_id: object) -> bytes:
         """The bytes that this caller uploaded.
 
-        Raises BadRequest, NotConfigured, NotFound, BodyTooLarge.
+        Raises BadRequest, NotConfigured, NotFound, BodyTooLarge, StorageFault.
         """
         location = self._configured_location()
         if not isinstance(upload_id, str):
@@ -115,12 +119,13 @@ class Uploads:
         if not _ID.fullmatch(upload_id):
             raise not_found
         key = _upload_key(location, caller, upload_id)
-        return self._read(location.bucket, key, not_found, UPLOAD_LIFETIME_S)
+        with faults_as_problems("UPLOAD_STORE", location.bucket):
+            return self._read(location.bucket, key, not_found, _MISSING_CODES, UPLOAD_LIFETIME_S)
 
     def read_uri(self, uri: object) -> bytes:
         """The bytes of an object in an allowed bucket.
 
-        Raises BadRequest, Forbidden, NotFound, BodyTooLarge.
+        Raises BadRequest, Forbidden, NotFound, BodyTooLarge, StorageFault.
         """
         match = _URI.fullmatch(uri) if isinstance(uri, str) else None
         if not match or len(match[2].encode()) > 1024:  # S3's own limit
@@ -135,19 +140,29 @@ class Uploads:
         not_found = NotFound(
             f"there is no object at {uri!r:.300}, or this function may not read it"
         )
-        return self._read(bucket, key, not_found, None)
+        with faults_as_problems("S3_URI_BUCKETS", bucket):
+            return self._read(bucket, key, not_found, _MISSING_URI_CODES, None)
 
     def _configured_location(self) -> S3Location:
         if self._location is None:
             raise NotConfigured("uploads are not taken here: this deployment has no UPLOAD_STORE")
         return self._location
 
-    def _read(self, bucket: str, key: str, not_found: NotFound, lifetime_s: int | None) -> bytes:
-        """The object's bytes; `not_found` is raised if it is missing or older than `lifetime_s`."""
+    def _read(
+        self,
+        bucket: str,
+        key: str,
+        not_found: NotFound,
+        missing_codes: Set[str],
+        lifetime_s: int | None,
+    ) -> bytes:
+        """The object's bytes; `not_found` is raised if S3 answers one of `missing_codes`, or the
+        object is older than `lifetime_s`."""
         try:
             response = self._client.get_object(Bucket=bucket, Key=key)
         except self._client.exceptions.ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _NOT_FOUND_CODES:
+            if error_code(error) in missing_codes:
+                forget_frames(error)
                 raise not_found from None
             raise
         with response["Body"] as body:  # a stream: read only after the size is checked

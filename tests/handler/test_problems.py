@@ -7,7 +7,7 @@ import json
 import pytest
 
 from handler import problems
-from handler.problems import Problem
+from handler.problems import Problem, StorageFault, quote, well_formed
 
 
 def every(kind: type[Problem] = Problem) -> list[type[Problem]]:
@@ -25,7 +25,25 @@ def test_the_body_is_a_problem(kind: type[Problem]) -> None:
         "instance": "urn:icebox:request:r-1",
         "allow": ["POST"],
     }
-    assert 400 <= kind.status < 500
+    assert 400 <= kind.status < 500 or issubclass(kind, StorageFault)
+
+
+def test_only_a_fault_that_passes_is_worth_another_try() -> None:
+    worth = {kind for kind in every() if "Retry-After" in kind("why").headers}
+    assert {kind.status for kind in worth} == {503}
+    assert {kind.status for kind in every() if issubclass(kind, StorageFault)} == {500, 502, 503}
+
+
+def test_a_detail_is_text_that_utf_8_can_carry() -> None:
+    """U+FFFD stands for what is no character: Unicode 16, section 5.22."""
+    assert problems.BadRequest("\ud800 \udfff ä \U0001f600").detail == "\ufffd \ufffd ä \U0001f600"
+    assert well_formed("") == ""
+
+
+@pytest.mark.parametrize("text", ["", "a", "x" * 80, "x" * 81, "\n" * 10**6, None, ["a"] * 10**5])
+def test_a_quote_is_no_longer_than_a_line(text: object) -> None:
+    assert len(quote(text)) <= 330  # eighty characters, each as long as an escape
+    assert quote(text).endswith("…") == (len(str(text)) > 80)
 
 
 def test_kinds_are_told_apart() -> None:

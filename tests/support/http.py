@@ -57,11 +57,11 @@ def fake_server(answer: Callable[[Seen], Reply]) -> Iterator[FakeServer]:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(reply.body)))
                 self.end_headers()
-                self.wfile.write(reply.body)
+                self.wfile.write(b"" if self.command == "HEAD" else reply.body)
             except OSError:  # the client has gone
                 self.close_connection = True
 
-        do_GET = do_POST = do_PUT = _serve  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass

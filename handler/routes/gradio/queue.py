@@ -11,6 +11,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +19,14 @@ from typing import Any
 from handler.http.request import Request, Response, json_response
 from handler.http.route import Route, Routes
 from handler.invocation import Invocation
-from handler.problems import BadRequest, NotConfigured, NotFound, Problem
+from handler.problems import (
+    MEDIA_TYPE,
+    BadRequest,
+    NotConfigured,
+    NotFound,
+    Problem,
+    StorageFault,
+)
 from handler.routes.body import is_form, parse_json, read_body, read_files
 from handler.routes.gradio import schema
 from handler.routes.gradio.inputs import UPLOAD_NAME
@@ -58,7 +66,7 @@ class GradioQueue:
         if not is_form(request, body):
             raise BadRequest("expected multipart/form-data with one file, as Gradio's clients send")
         [(_name, image_bytes)] = read_files(request, body, limit=1)
-        return json_response([f"{self.sessions.save_upload(image_bytes)}/{UPLOAD_NAME}"])
+        return json_response([f"{self._sessions(request).save_upload(image_bytes)}/{UPLOAD_NAME}"])
 
     def join(self, request: Request, invocation: Invocation) -> Response:
         document = _read_document(request)
@@ -73,9 +81,11 @@ class GradioQueue:
         session = dict(request.query).get("session_hash", "")
         if not _SESSION.fullmatch(session):
             raise BadRequest("session_hash must be 1 to 64 letters, digits, - or _")
+        if request.method == "HEAD":  # changes nothing: the outcomes stay for the GET
+            return _stream("")
         events = [
             {"msg": "process_completed", "event_id": event_id, **outcome}
-            for event_id, outcome in self.sessions.take_outcomes(session)
+            for event_id, outcome in self._sessions(request).take_outcomes(session)
         ]
         events.append({"msg": "close_stream", "event_id": None})
         return _stream("".join(f"data: {json.dumps(event)}\n\n" for event in events))
@@ -88,7 +98,9 @@ class GradioQueue:
 
     def call_result(self, request: Request, _: Invocation) -> Response:
         session = request.path_params["event_id"]
-        outcomes = self.sessions.take_outcomes(session) if ID.fullmatch(session) else []
+        if request.method == "HEAD" and ID.fullmatch(session):
+            return _stream("")  # changes nothing: an outcome can be read once
+        outcomes = self._sessions(request).take_outcomes(session) if ID.fullmatch(session) else []
         if not outcomes:
             raise NotFound("there is no such event; each can be read once, within a day")
         _event_id, outcome = outcomes[0]
@@ -105,7 +117,7 @@ class GradioQueue:
         file_id, name = request.path_params["file_id"], request.path_params["name"]
         image_bytes = None
         if ID.fullmatch(file_id) and name == ANNOTATED_NAME:  # uploads cannot be read back
-            image_bytes = self.sessions.read_annotated(file_id)
+            image_bytes = self._sessions(request).read_annotated(file_id)
         if image_bytes is None:
             raise NotFound("there is no such file; they are kept for a day")
         return Response(200, "image/jpeg", image_bytes, {"Cache-Control": "private"})
@@ -113,23 +125,34 @@ class GradioQueue:
     def _predict(
         self, document: dict[str, Any], request: Request, invocation: Invocation
     ) -> dict[str, Any]:
-        return predict_output(document, request, invocation, self.predictor, self.sessions)
+        return predict_output(
+            document, request, invocation, self.predictor, self._sessions(request)
+        )
+
+    def _sessions(self, request: Request) -> Sessions:
+        return self.sessions.of(request.caller)
 
     def _predict_into(
         self, session: str, document: dict[str, Any], request: Request, invocation: Invocation
     ) -> str:
         """Predict and leave the outcome in the session, for its stream; the event's id."""
-        event_id = self.sessions.begin_event(session)
+        sessions = self._sessions(request)
+        event_id = sessions.begin_event(session)
         try:
             output = self._predict(document, request, invocation)
             outcome = {"output": output, "success": True}
+        except StorageFault:
+            # The store would hardly take the outcome either; the client may join again.
+            with suppress(StorageFault):
+                sessions.drop_event(session, event_id)
+            raise
         except Problem as problem:
             invocation.problem = (problem.type, problem.detail)
             outcome = failure(f"{problem.status} {problem.title}", problem.detail)
         except BaseException:
-            self.sessions.drop_event(session, event_id)
+            sessions.drop_event(session, event_id)
             raise
-        self.sessions.finish_event(session, event_id, outcome)
+        sessions.finish_event(session, event_id, outcome)
         return event_id
 
 
@@ -163,9 +186,12 @@ def routes(predictor: Predictor, store: Store | None, *, max_body_bytes: int) ->
     }
 
 
-def problem_format(problem: Problem, _: str) -> Response:
-    body = json.dumps({"detail": problem.detail, "error": problem.detail})
-    return Response(problem.status, "application/json", body)
+def problem_format(problem: Problem, request_id: str) -> Response:
+    body = {"detail": problem.detail, "error": problem.detail}
+    if isinstance(problem, StorageFault):  # of which Gradio's clients read the status alone
+        body |= problem.body(request_id)
+        return Response(problem.status, MEDIA_TYPE, json.dumps(body))
+    return Response(problem.status, "application/json", json.dumps(body))
 
 
 def _without_store(_: Request, __: Invocation) -> Response:
