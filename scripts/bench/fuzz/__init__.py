@@ -1,0 +1,1 @@
+"""The fuzzer: damaged pictures, events and requests against the handler."""
