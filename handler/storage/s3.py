@@ -62,8 +62,9 @@ def is_storage_error(error: Exception) -> bool:
         return True
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
 
-    return isinstance(error, BotoCoreError | ClientError | ResponseParserError)
+    return isinstance(error, BotoCoreError | ClientError | ResponseParserError | HTTPError)
 
 
 def is_transient(error: Exception) -> bool:
@@ -82,6 +83,7 @@ def is_transient(error: Exception) -> bool:
         MetadataRetrievalError,
     )
     from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
 
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -96,5 +98,6 @@ def is_transient(error: Exception) -> bool:
         | IncompleteReadError
         | CredentialRetrievalError
         | MetadataRetrievalError
-        | ResponseParserError,
+        | ResponseParserError
+        | HTTPError,  # urllib3's own, of a body that breaks off
     )
