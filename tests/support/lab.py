@@ -1,0 +1,403 @@
+"""A stand-in for Lambda: the Runtime and Extensions APIs with Lambda's own rules.
+
+The emulator holds a caller's answer until the extension is done, and knows no shutdown. The lab
+runs the real runtime client with handler.app as a process, and keeps these rules:
+
+- An invocation is over when the response is posted and both the runtime and the extension have
+  asked for their next event. Only then comes the next one. The caller has the response at once.
+- At the deadline everything is killed, and the next invocation gets a new environment.
+- At a shutdown comes SIGTERM, and SIGKILL 300 ms later.
+- A process that ends, or an extension that reports an error, ends the environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from tests.support.paths import ROOT
+
+RUNTIME, EXTENSION = "/2018-06-01/runtime", "/2020-01-01/extension"
+INIT_S = 60.0  # Lambda gives 10 s; the machines of CI are slow
+SIGTERM_TO_SIGKILL_S = 0.3
+
+
+@dataclass
+class Answer:
+    """What became of an invocation.
+
+    result: the posted response, None where there is none. error: the posted error, or why the
+    environment ended. response_s: from the start to the response. total_s: to the end of the
+    invocation, which is billed.
+    """
+
+    request_id: str
+    result: Any = None
+    error: Any = None
+    response_s: float | None = None
+    total_s: float | None = None
+
+
+@dataclass(eq=False)
+class _Environment:
+    """One process, and what its two clients wait for."""
+
+    changed: threading.Condition
+    process: subprocess.Popen[bytes] | None = None
+    runtime_waits: bool = False
+    extension_waits: bool = False
+    has_extension: bool = False
+    invocation: dict[str, Any] | None = None
+    taken_by: set[str] = field(default_factory=set)  # both get each invocation
+    answer: Answer | None = None
+    is_responded: bool = False
+    is_extension_cut: bool = False
+    is_over: bool = False  # everything waiting is let go
+    failure: str = ""
+
+
+class Lab:
+    """Invoke functions of one environment after another, one request at a time."""
+
+    def __init__(self, folder: Path, env: dict[str, str], *, timeout_s: float = 20.0) -> None:
+        self.timeout_s = timeout_s
+        self.log_path = folder / f"lab-{uuid.uuid4().hex[:8]}.log"
+        self.log_path.touch()
+        self.environments = 0
+        self._clock_path = self.log_path.with_suffix(".clock")
+        self._clock_path.write_bytes(struct.pack("d", 0.0))
+        self._env = env
+        self._changed = threading.Condition()
+        self._now: _Environment | None = None
+        self._server = _serve(self)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        assert self._now and self._now.process
+        return self._now.process.pid
+
+    def lines(self, marker: str) -> list[dict[str, Any]]:
+        """The JSON lines of the log that have a field named `marker`; a torn line is none."""
+        found = []
+        for line in self.log.splitlines():
+            if f'"{marker}"' in line:
+                with contextlib.suppress(ValueError):
+                    found.append(json.loads(line[line.find("{") :]))
+        return found
+
+    def jump_clock(self, ahead_s: float) -> None:
+        """Let the wall clock of the function be that far ahead of Lambda's from now on."""
+        with self._clock_path.open("r+b") as file:
+            file.write(struct.pack("d", ahead_s))
+
+    def invoke(self, event: Any, *, wait: bool = True) -> Answer:
+        """Start an invocation; wait for its end, or with wait=False for its response only.
+
+        The next `invoke` and `shut_down` wait for the end of an earlier one, as Lambda does.
+        """
+        environment = self._ready()
+        answer = Answer(str(uuid.uuid4()))
+        started = time.monotonic()
+        with self._changed:
+            environment.answer, environment.is_responded = answer, False
+            environment.taken_by = set()
+            environment.invocation = {
+                "event": event if isinstance(event, bytes) else json.dumps(event).encode(),
+                "id": answer.request_id,
+                "started": started,
+                "deadline_ms": int((time.time() + self.timeout_s) * 1000),
+            }
+            self._changed.notify_all()
+            self._wait_for_end(environment, responded_only=not wait)
+        return answer
+
+    def finish(self) -> None:
+        """Wait for the end of an invocation whose response has come."""
+        if self._now:
+            with self._changed:
+                self._wait_for_end(self._now)
+
+    def break_extensions_api(self) -> None:
+        """Cut the extension's wait for its next event, once."""
+        assert self._now
+        with self._changed:
+            self._now.is_extension_cut = True
+            self._changed.notify_all()
+
+    def kill(self, sign: int = signal.SIGKILL) -> None:
+        """Send the process a signal, whatever it does; wait until it is gone."""
+        environment = self._now
+        if environment is None or environment.process is None:
+            return
+        environment.process.send_signal(sign)
+        try:
+            environment.process.wait(SIGTERM_TO_SIGKILL_S if sign != signal.SIGKILL else None)
+        except subprocess.TimeoutExpired:
+            environment.process.kill()
+            environment.process.wait()
+        with self._changed:
+            self._end(environment, f"signal {sign}")
+
+    def shut_down(self) -> None:
+        """End the environment, if there is one: SIGTERM, then SIGKILL."""
+        self.kill(signal.SIGTERM)
+
+    def close(self) -> None:
+        self.kill()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _ready(self) -> _Environment:
+        """The environment, once its earlier invocation is over; a new one where there is none."""
+        if self._now:
+            with self._changed:
+                self._wait_for_end(self._now)
+        if self._now is None:
+            self._start()
+        assert self._now
+        return self._now
+
+    def _start(self) -> None:
+        environment = self._now = _Environment(self._changed)
+        self.environments += 1
+        bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        bare |= {
+            "AWS_LAMBDA_RUNTIME_API": self.address,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "eu-central-1",
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            "ICEBOX_LAB_CLOCK": str(self._clock_path),
+            "PYTHONPATH": str(ROOT / "tests" / "support" / "clock"),
+        }
+        with self.log_path.open("ab") as log:
+            environment.process = subprocess.Popen(
+                [sys.executable, "-m", "awslambdaric", "handler.app.lambda_handler"],
+                cwd=ROOT,
+                env=bare | self._env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        threading.Thread(target=self._watch, args=(environment,), daemon=True).start()
+        with self._changed:
+            is_ready = self._changed.wait_for(
+                lambda: environment.is_over or self._is_idle(environment), INIT_S
+            )
+        assert is_ready and not environment.is_over, f"INIT failed: {self.log[-4000:]}"
+
+    def _watch(self, environment: _Environment) -> None:
+        assert environment.process
+        status = environment.process.wait()
+        with self._changed:
+            self._end(environment, f"the process ended with status {status}")
+
+    def _is_idle(self, environment: _Environment) -> bool:
+        """Whether both have asked for their next event, and have had the last one."""
+        clients = {"runtime": environment.runtime_waits}
+        if environment.has_extension:
+            clients["extension"] = environment.extension_waits
+        has_taken = environment.invocation is None or environment.taken_by == set(clients)
+        return has_taken and all(clients.values())
+
+    def _wait_for_end(self, environment: _Environment, *, responded_only: bool = False) -> None:
+        """Within self._changed: until the invocation is over; kill everything at its deadline."""
+        invocation, answer = environment.invocation, environment.answer
+        if invocation is None or answer is None:
+            return
+        deadline = invocation["started"] + self.timeout_s
+
+        def is_over() -> bool:
+            if environment.is_over:
+                return True
+            if responded_only:
+                return environment.is_responded
+            return environment.is_responded and self._is_idle(environment)
+
+        if not self._changed.wait_for(is_over, max(0.0, deadline - time.monotonic())):
+            self._end(environment, f"timed out after {self.timeout_s:g} s")
+        if environment.is_over and not environment.is_responded:
+            answer.error = answer.error or environment.failure
+        if environment.is_over or not responded_only:
+            answer.total_s = time.monotonic() - invocation["started"]
+            if environment.is_over and environment.is_responded:
+                answer.error = environment.failure  # the caller has its response nevertheless
+            environment.invocation = environment.answer = None
+
+    def _end(self, environment: _Environment, why: str) -> None:
+        """Within self._changed."""
+        if not environment.is_over:
+            environment.is_over, environment.failure = True, why
+            if environment.process:
+                environment.process.kill()
+            if self._now is environment:
+                self._now = None
+        self._changed.notify_all()
+
+    # What the server calls, each within a thread of its own.
+
+    def register(self) -> None:
+        with self._changed:
+            if self._now:
+                self._now.has_extension = True
+
+    def next_event(self, who: str) -> dict[str, Any] | None:
+        """Wait for the next invocation on behalf of a client, None where the environment ends."""
+        environment = self._now
+        if environment is None:
+            return None
+        with self._changed:
+            setattr(environment, f"{who}_waits", True)
+            self._changed.notify_all()
+
+            def is_cut() -> bool:
+                return environment.is_over or (who == "extension" and environment.is_extension_cut)
+
+            def has_event() -> bool:
+                return environment.invocation is not None and who not in environment.taken_by
+
+            self._changed.wait_for(lambda: is_cut() or has_event())
+            if is_cut():
+                setattr(environment, f"{who}_waits", False)
+                return None
+            setattr(environment, f"{who}_waits", False)
+            environment.taken_by.add(who)
+            return environment.invocation
+
+    def post(self, request_id: str, body: bytes, *, is_error: bool) -> bool:
+        environment = self._now
+        with self._changed:
+            answer = environment.answer if environment else None
+            if environment is None or answer is None or answer.request_id != request_id:
+                return False
+            assert environment.invocation
+            answer.response_s = time.monotonic() - environment.invocation["started"]
+            if is_error:
+                answer.error = json.loads(body)
+            else:
+                answer.result = json.loads(body)
+            environment.is_responded = True
+            self._changed.notify_all()
+            return True
+
+    def fail(self, why: str) -> None:
+        with self._changed:
+            if self._now:
+                self._end(self._now, why)
+
+
+@contextmanager
+def lab(folder: Path, env: dict[str, str], *, timeout_s: float = 20.0) -> Iterator[Lab]:
+    """A lab with `env` on top of a bare environment; ends its process."""
+    running = Lab(folder, env, timeout_s=timeout_s)
+    try:
+        yield running
+    except BaseException:
+        sys.stderr.write(f"--- {running.log_path.name}\n{running.log[-8000:]}\n")
+        raise
+    finally:
+        running.close()
+
+
+def _serve(lab: Lab) -> ThreadingHTTPServer:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            if self.path == f"{RUNTIME}/invocation/next":
+                invocation = lab.next_event("runtime")
+                if invocation is None:
+                    return self._gone()
+                headers = {
+                    "Lambda-Runtime-Aws-Request-Id": invocation["id"],
+                    "Lambda-Runtime-Deadline-Ms": str(invocation["deadline_ms"]),
+                    "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-central-1:1:f",
+                    "Content-Type": "application/json",
+                }
+                return self._answer(200, invocation["event"], headers)
+            if self.path == f"{EXTENSION}/event/next":
+                invocation = lab.next_event("extension")
+                if invocation is None:
+                    return self._gone()
+                event = {
+                    "eventType": "INVOKE",
+                    "requestId": invocation["id"],
+                    "deadlineMs": invocation["deadline_ms"],
+                }
+                return self._answer(200, json.dumps(event).encode())
+            return self._answer(404)
+
+        def do_POST(self) -> None:
+            body = self._body()
+            parts = self.path.split("/")
+            if self.path == f"{EXTENSION}/register":
+                lab.register()
+                return self._answer(200, b"{}", {"Lambda-Extension-Identifier": "extension-1"})
+            if self.path.startswith(f"{RUNTIME}/invocation/"):
+                is_known = lab.post(parts[-2], body, is_error=parts[-1] == "error")
+                return self._answer(202 if is_known else 400, b"{}")
+            if self.path in (f"{RUNTIME}/init/error", f"{EXTENSION}/exit/error"):
+                self._answer(202, b"{}")
+                return lab.fail(f"{self.path}: {body[:500]!r}")
+            return self._answer(404)
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            chunks = []
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                chunks.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(chunks)
+
+        def _answer(
+            self, status: int, body: bytes = b"", headers: dict[str, str] | None = None
+        ) -> None:
+            try:
+                self.send_response(status)
+                for name, value in (headers or {}).items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+            except OSError:  # the process has gone
+                self.close_connection = True
+
+        def _gone(self) -> None:
+            self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):  # the process has gone
+                super().handle()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    return server
