@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Literal
 
 from handler.problems import Undecodable, UnsupportedImage
 
+_REPLACEMENT = "\ufffd".encode()  # what decoders put in place of bytes that are no UTF-8
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _OTHER_SIGNATURES = (
     (b"GIF8", "a GIF"),
@@ -26,6 +28,12 @@ def picture_format(image_bytes: bytes) -> str:
 
     Raises UnsupportedImage for anything else, which says what it looks like.
     """
+    if _was_read_as_text(image_bytes):
+        raise UnsupportedImage(
+            "this was a picture until a gateway or a client turned it into text (ef bf bd stands "
+            'where its bytes were), which cannot be undone; send JSON {"image": "<base64>"}, or '
+            "have the gateway pass pictures as binary (BinaryMediaTypes of a REST API)"
+        )
     head = image_bytes[:12]
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
@@ -33,7 +41,7 @@ def picture_format(image_bytes: bytes) -> str:
         return "PNG"
     if head[:4] == b"RIFF" and head[8:] == b"WEBP":
         return "WEBP"
-    if head[:4] in (b"II*\0", b"MM\0*"):
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):  # the latter: BigTIFF
         return "TIFF"
     if head[:2] == b"BM":
         return "BMP"
@@ -42,6 +50,26 @@ def picture_format(image_bytes: bytes) -> str:
     raise UnsupportedImage(
         f"expected JPEG, PNG, WebP, TIFF, BMP or HEIC; {_describe_content(image_bytes)}"
     )
+
+
+def _was_read_as_text(image_bytes: bytes) -> bool:
+    """Whether bytes were decoded as UTF-8, or as Latin-1, and encoded as UTF-8 again.
+
+    Signatures of ASCII, such as TIFF's, survive that; the text is valid UTF-8 all along then, which
+    no picture is.
+    """
+    head = image_bytes[:4096]
+    if head.startswith((b"\xc3\xbf\xc3\x98\xc3\xbf", b"\xc2\x89PNG")):  # JPEG, PNG by Latin-1
+        return True
+    if head.count(_REPLACEMENT) < 2:
+        return False
+    if head.startswith((_REPLACEMENT * 3, _REPLACEMENT + b"PNG")):
+        return True
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+    except UnicodeDecodeError:
+        return False
+    return head.startswith((b"II*\0", b"MM\0*", b"BM", b"RIFF")) or head[4:8] == b"ftyp"
 
 
 def _describe_content(body: bytes) -> str:

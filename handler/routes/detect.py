@@ -21,10 +21,10 @@ from handler.detection.tiling import WHOLE, Grid
 from handler.http.request import Request, Response, json_response
 from handler.http.route import Route, Routes
 from handler.invocation import Invocation
-from handler.problems import BadRequest, NotAcceptable, Problem, TooManyPictures
+from handler.problems import BadRequest, NotAcceptable, Problem, TooManyPictures, quote
 from handler.routes.accept import accepts_json, choose_media_type
 from handler.routes.annotated import annotated
-from handler.routes.body import ImageBytes, read_images
+from handler.routes.body import ImageBytes, Parameters, read_images
 from handler.routes.parameters import MAX_DETECTIONS, integer, labels, number, tile_grid
 from handler.routes.predictor import Predictor
 from handler.storage.uploads import Uploads
@@ -60,8 +60,9 @@ class DetectEndpoint:
     list_s: float
 
     def __call__(self, request: Request, invocation: Invocation) -> Response:
-        options = read_options(request, self.predictor.manifest)
-        images = read_images(
+        manifest = self.predictor.manifest
+        options = read_options(request, manifest)
+        images, fields = read_images(
             request,
             limit=self.max_pictures,
             sources={
@@ -69,6 +70,8 @@ class DetectEndpoint:
                 "s3_uri": lambda _, uri: self.uploads.read_uri(uri),
             },
         )
+        if fields:
+            options = read_options(request, manifest, fields)
         if isinstance(images, list):
             return self._detect_each(images, options, request, invocation)
         predict_request = PredictRequest(images, options.thresholds, options.tiles)
@@ -167,13 +170,16 @@ class DetectEndpoint:
         }
 
 
-def read_options(request: Request, manifest: Manifest) -> DetectOptions:
-    """The query and the Accept header. Raises BadRequest, NotAcceptable."""
+def read_options(request: Request, manifest: Manifest, fields: Parameters = ()) -> DetectOptions:
+    """The query, the Accept header, and a form's fields. Raises BadRequest, NotAcceptable."""
     values: dict[str, list[str]] = {}
-    for name, value in request.query:
-        if name not in PARAMETERS:
-            raise BadRequest(f"unknown query parameter {name!r}; known are {', '.join(PARAMETERS)}")
-        values.setdefault(name, []).append(value)
+    for source, parameters in (("query parameter", request.query), ("form field", fields)):
+        for name, value in parameters:
+            if name not in PARAMETERS:
+                raise BadRequest(
+                    f"unknown {source} {quote(name)}; known are {', '.join(PARAMETERS)}"
+                )
+            values.setdefault(name, []).append(value)
     classes = tuple(manifest.classes)
     names = [name for value in values.pop("labels", []) for name in labels(value, classes)]
     for name, repeated in values.items():

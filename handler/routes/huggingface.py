@@ -15,9 +15,16 @@ from handler.detection.prediction import PredictRequest
 from handler.http.request import Request, Response, json_response
 from handler.http.route import Route, Routes
 from handler.invocation import Invocation
-from handler.problems import BadRequest, Forbidden, NotFound, Problem
+from handler.problems import BadRequest, Forbidden, NotFound, Problem, quote
 from handler.routes import ops
-from handler.routes.body import decode_base64, parse_json, read_body, read_image
+from handler.routes.body import (
+    Parameters,
+    decode_base64,
+    parse_json,
+    read_body,
+    read_image,
+    starts_json,
+)
 from handler.routes.parameters import number
 from handler.routes.predictor import Predictor
 
@@ -54,11 +61,13 @@ def read_request(request: Request, manifest: Manifest) -> PredictRequest:
     defaults = manifest.thresholds
     score = defaults.score
     body = read_body(request)
-    if body.lstrip()[:1] in (b"{", b"["):  # no picture starts so
+    if starts_json(body, b"{["):
         image_bytes, parameters = _read_json(parse_json(body))
         score = number("threshold", parameters.get("threshold", defaults.score))
     else:
-        image_bytes = read_image(request)
+        image_bytes, fields = read_image(request)
+        if fields:
+            score = number("threshold", _read_fields(fields).get("threshold", defaults.score))
     return PredictRequest(image_bytes, Thresholds(score, defaults.iou, defaults.max_detections))
 
 
@@ -68,6 +77,16 @@ def problem_format(problem: Problem, _: str) -> Response:
     text = problem.detail.encode("ascii", "replace").decode()[:300]
     headers = {"X-Error-Message": text} if isinstance(problem, Forbidden) else {}
     return Response(problem.status, "application/json", body, headers)
+
+
+def _read_fields(fields: Parameters) -> dict[str, str]:
+    """A form's fields as parameters. Raises BadRequest for unknown and repeated ones."""
+    names = [name for name, _ in fields]
+    if set(names) - set(PARAMETERS) or len(names) > len(set(names)):
+        raise BadRequest(
+            f"the only known parameter is threshold, once; the form has the fields {quote(names)}"
+        )
+    return dict(fields)
 
 
 def _read_json(document: Any) -> tuple[bytes, dict[str, Any]]:

@@ -7,7 +7,7 @@ import re
 from typing import Literal
 
 from handler.detection.tiling import MAX_PER_SIDE, WHOLE, Grid
-from handler.problems import BadRequest
+from handler.problems import BadRequest, quote
 
 MAX_DETECTIONS = 1000  # keeps response, and record as one log line, well within their limits
 
@@ -58,10 +58,30 @@ def tile_grid(name: str, value: str) -> Grid | Literal["auto"]:
     return Grid(int(columns), int(rows))
 
 
-def labels(value: str, classes: tuple[str, ...]) -> list[str]:
-    """Labels with commas between them, or one that has a comma in it. Raises BadRequest."""
-    names = [value] if value in classes else value.split(",")
-    for name in names:
-        if name not in classes:
-            raise BadRequest(f"unknown label {name!r}; the model knows {', '.join(classes)[:500]}")
+def labels(
+    value: str, classes: tuple[str, ...], *, what: str = "label", is_lenient: bool = False
+) -> list[str]:
+    """Labels with commas between them. A label may have commas, too: of several readings the one
+    with the longest labels counts, from the left.
+
+    is_lenient: spaces around a label, and labels of nothing, are left out. Raises BadRequest, which
+    calls a label `what`.
+    """
+    known, most_commas = set(classes), max(name.count(",") for name in classes)
+    pieces, names, start = value.split(","), [], 0
+    while start < len(pieces):
+        for end in range(min(len(pieces), start + 1 + most_commas), start, -1):
+            name = ",".join(pieces[start:end])
+            name = name.strip() if is_lenient else name
+            if name in known:
+                names.append(name)
+                break
+        else:
+            end = start + 1
+            if not is_lenient or pieces[start].strip():
+                name = pieces[start].strip() if is_lenient else pieces[start]
+                raise BadRequest(
+                    f"unknown {what} {quote(name)}; the model knows {', '.join(classes)[:500]}"
+                )
+        start = end
     return names

@@ -5,6 +5,7 @@ Any project and version is accepted: they name what the client had before, and o
 
 from __future__ import annotations
 
+import codecs
 import json
 import string
 from dataclasses import dataclass
@@ -21,13 +22,14 @@ from handler.http.route import Route, Routes
 from handler.invocation import Invocation
 from handler.problems import BadRequest, Problem
 from handler.routes.annotated import annotated
-from handler.routes.body import decode_base64, read_body, read_image
-from handler.routes.parameters import MAX_DETECTIONS, integer, number
+from handler.routes.body import Parameters, decode_base64, is_form, read_body, read_image
+from handler.routes.parameters import MAX_DETECTIONS, integer, labels, number
 from handler.routes.predictor import Predictor
 
 PATH = "/{project}/{version:int}"
 MAX_STROKE_PX = 20
-_BASE64 = frozenset((string.ascii_letters + string.digits + "+/=\r\n").encode())
+# Both alphabets of RFC 4648; a space may be a + that a form changed.
+_BASE64 = frozenset((string.ascii_letters + string.digits + "+/-_= \r\n").encode())
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class RoboflowOptions:
 def routes(predictor: Predictor) -> Routes:
     def detect(request: Request, invocation: Invocation) -> Response:
         options = read_options(request, predictor.manifest)
-        image_bytes = read_roboflow_image(request)
+        image_bytes, fields = read_roboflow_image(request)
+        if fields:
+            options = read_options(request, predictor.manifest, fields)
         prediction = predictor.predict(PredictRequest(image_bytes, options.thresholds), invocation)
         detections = prediction.detections
         shown = detections.select(np.isin(detections.class_ids, options.class_ids))
@@ -63,9 +67,13 @@ def routes(predictor: Predictor) -> Routes:
     return {PATH: Route({"POST": detect}, problem_format, is_recorded=True)}
 
 
-def read_options(request: Request, manifest: Manifest) -> RoboflowOptions:
-    """The query's parameters; those unknown here concern Roboflow only. Raises BadRequest."""
-    query = dict(request.query)
+def read_options(request: Request, manifest: Manifest, fields: Parameters = ()) -> RoboflowOptions:
+    """The parameters of the query and of a form; those unknown here concern Roboflow only.
+
+    Raises BadRequest.
+    """
+    pairs = (*request.query, *fields)
+    query = dict(pairs)
     if "image" in query:
         raise BadRequest(
             "pictures are not fetched from URLs; send the picture itself, in base64 or as a form"
@@ -74,10 +82,12 @@ def read_options(request: Request, manifest: Manifest) -> RoboflowOptions:
     if response_format not in ("json", "image"):
         raise BadRequest(f"format must be json or image, not {response_format[:40]!r}")
     defaults, classes = manifest.thresholds, list(manifest.classes)
-    names = [name.strip() for name in query.get("classes", "").split(",") if name.strip()]
-    for name in names:
-        if name not in classes:
-            raise BadRequest(f"unknown class {name!r}; the model knows {', '.join(classes)[:500]}")
+    names = [
+        label
+        for name, value in pairs
+        if name == "classes"
+        for label in labels(value, manifest.classes, what="class", is_lenient=True)
+    ]
     most = max(defaults.max_detections, MAX_DETECTIONS)
     return RoboflowOptions(
         thresholds=Thresholds(
@@ -94,13 +104,16 @@ def read_options(request: Request, manifest: Manifest) -> RoboflowOptions:
     )
 
 
-def read_roboflow_image(request: Request) -> bytes:
-    """The body: base64 text, a form with a file, or the bytes. Raises BadRequest, BodyTooLarge,
-    TooManyPictures."""
+def read_roboflow_image(request: Request) -> tuple[bytes, Parameters]:
+    """The body: base64 text, a form with a file, or the bytes; and a form's other fields.
+
+    Raises BadRequest, BodyTooLarge, TooManyPictures.
+    """
     body = read_body(request)
+    text = body.removeprefix(codecs.BOM_UTF8)
     # A picture or a form has bytes that base64 has not; the Content-Type says form in any case.
-    if body.startswith(b"data:") or _BASE64.issuperset(body[:256]):
-        return decode_base64(body.decode(errors="replace"), "the body")
+    if text.startswith(b"data:") or (_BASE64.issuperset(text[:256]) and not is_form(request, body)):
+        return decode_base64(text.decode(errors="replace"), "the body"), ()
     return read_image(request)
 
 

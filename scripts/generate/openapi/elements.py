@@ -97,6 +97,20 @@ def query_parameter(
     return element if explode else {**element, "style": "form", "explode": False}
 
 
+def form_with(parameters: Sequence[Schema]) -> Schema:
+    """A form with files, whose other fields are these parameters of a query."""
+    return {
+        "allOf": [
+            ref("FormWithFiles"),
+            {
+                "type": "object",
+                "properties": {each["name"]: each["schema"] for each in parameters},
+                "description": "fields are parameters as the query's are",
+            },
+        ]
+    }
+
+
 def path_parameter(name: str, schema: Schema, description: str) -> Schema:
     element: Schema = {"name": name, "in": "path", "required": True, "schema": schema}
     return {**element, "description": description} if description else element

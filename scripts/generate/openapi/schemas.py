@@ -100,7 +100,8 @@ def make_schemas() -> dict[str, Schema]:
         "FormWithFiles": {
             "type": "object", "minProperties": 1,
             "additionalProperties": {"type": "string", "contentMediaType": "image/*"},
-            "description": "each file is a picture, whatever its field is called",
+            "description": "each file is a picture, whatever its field is called; so is a part "
+            "with a media type other than a text's or JSON's",
         },
         "UploadRequest": object_schema({
             "content_type": {"enum": list(uploads.CONTENT_TYPES)},

@@ -13,6 +13,7 @@ from handler.storage import uploads
 from scripts.generate.openapi.elements import (
     PREDICTION_HEADERS,
     Schema,
+    form_with,
     json_response,
     operation,
     path_parameter,
@@ -46,6 +47,35 @@ def paths() -> dict[str, Any]:
 
 
 def _detect() -> Schema:
+    query = [
+        query_parameter(
+            "score_threshold",
+            {"type": "number", "minimum": 0, "maximum": 1},
+            "keep detections of at least this score; the model's own by default",
+        ),
+        query_parameter(
+            "iou_threshold",
+            {"type": "number", "minimum": 0, "maximum": 1},
+            "of two boxes of a class that overlap more, the better stays",
+        ),
+        query_parameter(
+            "max_detections",
+            {"type": "integer", "minimum": 1, "maximum": parameters.MAX_DETECTIONS},
+            "keep the best so many",
+        ),
+        query_parameter(
+            "labels",
+            {"type": "array", "items": {"type": "string"}},
+            "only these in the answer",
+            explode=False,
+        ),
+        query_parameter(
+            "tiles",
+            {"type": "string", "pattern": TILES_PATTERN, "default": "none"},
+            "look at the picture in overlapping tiles, columns x rows, for small objects in "
+            "a large picture; auto decides by the model's training scale",
+        ),
+    ]
     several = f"Several are answered by a list; at most {DEFAULTS.max_pictures} (MAX_PICTURES)"
     return operation(
         "detect",
@@ -82,39 +112,11 @@ def _detect() -> Schema:
             },
             **problem_responses(400, 401, 403, 404, 406, 413, 415, 422),
         },
-        parameters=[
-            query_parameter(
-                "score_threshold",
-                {"type": "number", "minimum": 0, "maximum": 1},
-                "keep detections of at least this score; the model's own by default",
-            ),
-            query_parameter(
-                "iou_threshold",
-                {"type": "number", "minimum": 0, "maximum": 1},
-                "of two boxes of a class that overlap more, the better stays",
-            ),
-            query_parameter(
-                "max_detections",
-                {"type": "integer", "minimum": 1, "maximum": parameters.MAX_DETECTIONS},
-                "keep the best so many",
-            ),
-            query_parameter(
-                "labels",
-                {"type": "array", "items": {"type": "string"}},
-                "only these in the answer",
-                explode=False,
-            ),
-            query_parameter(
-                "tiles",
-                {"type": "string", "pattern": TILES_PATTERN, "default": "none"},
-                "look at the picture in overlapping tiles, columns x rows, for small objects in "
-                "a large picture; auto decides by the model's training scale",
-            ),
-        ],
+        parameters=query,
         body={
             "image/*": {"schema": {}},
             "application/octet-stream": {"schema": {}},
-            "multipart/form-data": {"schema": ref("FormWithFiles")},
+            "multipart/form-data": {"schema": form_with(query)},
             "application/json": {"schema": ref("PictureInJson"), "example": {"image": "/9j/4AAQ…"}},
         },
         curl="curl --data-binary @photo.jpg 'URL/v1/detect?score_threshold=0.5'",

@@ -8,6 +8,7 @@ from handler.routes import parameters, roboflow
 from scripts.generate.openapi.elements import (
     PREDICTION_HEADERS,
     Schema,
+    form_with,
     operation,
     path_parameter,
     problem_responses,
@@ -22,6 +23,27 @@ def paths() -> dict[str, Any]:
 
 def _detect() -> Schema:
     percent = {"type": "number", "minimum": 0, "maximum": 100}
+    query = [
+        query_parameter("confidence", percent, "least score: per cent from 1 up, a share below 1"),
+        query_parameter(
+            "overlap", percent, "most IoU of two boxes: per cent from 1 up, a share below"
+        ),
+        query_parameter(
+            "classes", {"type": "string"}, "only these, with commas between; or repeated"
+        ),
+        query_parameter(
+            "max_detections",
+            {"type": "integer", "minimum": 1, "maximum": parameters.MAX_DETECTIONS},
+            "",
+        ),
+        query_parameter("format", {"enum": ["json", "image"], "default": "json"}, ""),
+        query_parameter("labels", {"type": "string"}, "true draws names, too (format=image)"),
+        query_parameter(
+            "stroke",
+            {"type": "integer", "minimum": 1, "maximum": roboflow.MAX_STROKE_PX, "default": 1},
+            "width of a box's line in px (format=image)",
+        ),
+    ]
     return operation(
         "roboflowDetect",
         "Roboflow",
@@ -42,32 +64,14 @@ def _detect() -> Schema:
         parameters=[
             path_parameter("project", {"type": "string"}, "any"),
             path_parameter("version", {"type": "integer", "minimum": 0}, "any"),
-            query_parameter(
-                "confidence", percent, "least score: per cent from 1 up, a share below 1"
-            ),
-            query_parameter(
-                "overlap", percent, "most IoU of two boxes: per cent from 1 up, a share below"
-            ),
-            query_parameter("classes", {"type": "string"}, "only these, with commas between"),
-            query_parameter(
-                "max_detections",
-                {"type": "integer", "minimum": 1, "maximum": parameters.MAX_DETECTIONS},
-                "",
-            ),
-            query_parameter("format", {"enum": ["json", "image"], "default": "json"}, ""),
-            query_parameter("labels", {"type": "string"}, "true draws names, too (format=image)"),
-            query_parameter(
-                "stroke",
-                {"type": "integer", "minimum": 1, "maximum": roboflow.MAX_STROKE_PX, "default": 1},
-                "width of a box's line in px (format=image)",
-            ),
+            *query,
         ],
         body={
             "application/x-www-form-urlencoded": {
                 "schema": {"type": "string", "contentEncoding": "base64"}
             },
             "text/plain": {"schema": {"type": "string", "contentEncoding": "base64"}},
-            "multipart/form-data": {"schema": ref("FormWithFiles")},
+            "multipart/form-data": {"schema": form_with(query)},
             "image/*": {"schema": {}},
         },
         curl="base64 photo.jpg | curl -d @- 'URL/project/1?confidence=40'",
