@@ -1,14 +1,18 @@
 """Decode untrusted bytes into upright RGB pixels.
 
-The content decides the format, not a label. Sizes are checked before pixels are decoded, so memory
-peaks at 7 to 12 bytes per pixel of `max_pixels`, at 20 for WebP and HEIC. Of an animation only the
-first frame is read. Colour profiles are not applied: detectors are trained on plain pixel values.
+The content decides the format, not a label. Sizes and counts are checked before pixels are decoded:
+memory peaks at 7 to 12 bytes per pixel of `max_pixels`, at 20 for WebP, and time at what a good
+picture of that size takes. Of an animation only the first frame is read. Colour profiles are not
+applied: detectors are trained on plain pixel values.
 """
 
 from __future__ import annotations
 
 import io
+import time
 import warnings
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,16 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
-from handler.images import sniff
+from handler.images import jpeg, sniff
+from handler.images.pixel_stream import PixelStream
 from handler.problems import TooManyPixels, Undecodable
 
-MAX_JPEG_SCANS = 64  # real files have about ten; each is another pass over all pixels
+# JPEG's own limit, for every format: 1 x 64,000,000 px cost 2 GB in row pointers and copied rows.
+MAX_SIDE_PX = 65_535
+# WebP peaks at 16 bytes per pixel: 64 megapixels take 1 GB, 40 fit into a function of 1,024 MB.
+MAX_WEBP_PIXELS = 40_000_000
+DECODE_S = 15.0  # a good picture of 64 megapixels takes 4 s; the function's timeout is 20 s
 _BAND_PX = 1 << 20  # converted at a time, so that copies stay small
 _OPAQUE_MODES = ("RGB", "RGBX", "L", "1", "P", "CMYK", "YCbCr")
 _ALPHA_MODES = ("RGBA", "RGBa", "LA", "PA")
 _GREY_16_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 _TO_8_BITS = ((np.arange(1 << 16) * 255 + 32767) // 65535).astype(np.uint8)
-_ORIENTATION_TAG = 0x0112
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -55,21 +63,40 @@ class Picture:
 
 
 def decode(
-    image_bytes: bytes, *, max_pixels: int, min_frame: tuple[int, int] | None = None
+    image_bytes: bytes,
+    *,
+    max_pixels: int,
+    min_frame: tuple[int, int] | None = None,
+    timeout_s: float = DECODE_S,
 ) -> Picture:
     """Decode a picture of any supported format.
 
     max_pixels: limit of width times height. min_frame: (width, height) in px; a JPEG is decoded at
     the smallest DCT scale (1/2, 1/4, 1/8) at which it still fills this frame when fitted into it.
-    Without it pixels are exact.
+    Without it pixels are exact. timeout_s: after which decoding is given up, where the decoder can
+    be stopped: JPEG, PNG and HEIC, whose time does not follow from the size alone.
 
     Raises UnsupportedImage, Undecodable, TooManyPixels.
     """
     image_format = sniff.picture_format(image_bytes)
+    deadline = time.monotonic() + timeout_s
     with warnings.catch_warnings():  # Pillow warns of odd metadata, which spoils no pixels
         warnings.simplefilter("ignore")
         try:
-            image, size, orientation = _load(image_format, image_bytes, max_pixels, min_frame)
+            if image_format == "TIFF":
+                return _decode_tiff(image_bytes, max_pixels, deadline)
+            if image_format == "HEIF":
+                return _decode_heif(image_bytes, max_pixels, deadline)
+            if image_format == "WEBP":
+                _check_size(sniff.webp_size(image_bytes), max_pixels)
+                _check_size(sniff.webp_size(image_bytes), MAX_WEBP_PIXELS, "the WebP picture")
+            stream = _read_pixels(image_format, image_bytes)
+            _check_size(stream.size, max_pixels)
+            if image_format == "JPEG":
+                jpeg.check_scans(stream)
+                return _decode_jpeg(stream, min_frame, deadline)
+            image = _load(image_format, stream, deadline)
+            return _upright(image, image_format, stream)
         except (TooManyPixels, Undecodable):
             raise
         except Exception as error:  # decoders raise a dozen types on broken files
@@ -78,90 +105,127 @@ def decode(
                 f"the {image_format} picture is truncated, damaged or of a kind that is not read "
                 f"({reason})"
             ) from error
-        return Picture(_to_rgb_array(image), *size, image_format, orientation)
 
 
-def _load(
-    image_format: str, image_bytes: bytes, max_pixels: int, min_frame: tuple[int, int] | None
-) -> tuple[Image.Image, tuple[int, int], int]:
-    """The upright picture in any mode, the upright original's size, and the EXIF orientation."""
-    if image_format == "WEBP":  # its decoder allocates the canvas on opening
-        _check_size(sniff.webp_size(image_bytes), max_pixels)
-    if image_format == "TIFF":
-        _check_tiff(image_bytes, max_pixels)
+def _read_pixels(image_format: str, image_bytes: bytes) -> PixelStream:
+    """What the pixels need of a JPEG, PNG, WebP or BMP. Raises Undecodable."""
     if image_format == "JPEG":
-        _check_jpeg(image_bytes)
-    if image_format == "HEIF":
-        from handler.images import heif
-
-        size, image, orientation = heif.decode(image_bytes, max_pixels)
-        _check_size(size, max_pixels)
-        return image, size, orientation if orientation in _TRANSPOSE else 1
-    image = _open(image_format, image_bytes)
-    _check_size(image.size, max_pixels)
+        return jpeg.read_pixels(image_bytes)
     if image_format == "PNG":
-        image.load()  # its EXIF may follow the pixels
-    orientation = _read_orientation(image)
-    size = image.size
-    if image_format == "JPEG" and min_frame is not None:
-        _reduce_jpeg(image, min_frame if orientation < 5 else min_frame[::-1])
+        from handler.images import png
+
+        return png.read_pixels(image_bytes)
+    if image_format == "WEBP":
+        from handler.images import webp
+
+        return webp.read_pixels(image_bytes)
+    return PixelStream(image_bytes, _open("BMP", io.BytesIO(image_bytes)).size)
+
+
+def _load(image_format: str, stream: PixelStream, deadline: float) -> Image.Image:
+    """The pixels of a PNG, WebP or BMP in any mode, not yet upright. Raises what Pillow raises."""
+    if image_format == "BMP":
+        from handler.images import bmp
+
+        if bmp.is_run_length_encoded(stream.image_bytes):
+            return bmp.decode_runs(stream.image_bytes, stream.size)
+    image: Image.Image = _open(image_format, _TimedStream(stream.image_bytes, deadline))
     image.load()
-    if image_format != "JPEG":
-        size = image.size
-    if orientation > 1 and image_format != "TIFF":  # Pillow turns a TIFF itself
-        image = image.transpose(_TRANSPOSE[orientation])
-        size = size if orientation < 5 else size[::-1]
-    return image, size, orientation
+    if image_format == "BMP" and image.mode == "RGBA" and image.getbbox() is None:
+        image.putalpha(255)  # alpha 0 throughout: a file that does not use its fourth byte
+    return image
 
 
-def _check_tiff(image_bytes: bytes, max_pixels: int) -> None:
-    """Raises Undecodable, TooManyPixels."""
-    compression, *tile = sniff.tiff_numbers(image_bytes, 0x0103, 0x0142, 0x0143)
-    if compression in (2, 3, 4):  # libtiff prints a line per bad row, millions of them
-        raise Undecodable("fax compression in a TIFF is not read; save it with another")
-    # A tile is decoded as a whole, however small the picture.
-    _check_size((tile[0], tile[1]), max_pixels, "a tile of the picture")
+def _decode_jpeg(
+    stream: PixelStream, min_frame: tuple[int, int] | None, deadline: float
+) -> Picture:
+    frame = min_frame if min_frame is None or stream.orientation < 5 else min_frame[::-1]
+    image_bytes = stream.image_bytes
+    if stream.lacks_end:
+        image_bytes, *others = jpeg.endings(stream)
+        checksum = _checksum(_load_jpeg(image_bytes, frame, deadline))
+        for other in others:
+            if _checksum(_load_jpeg(other, frame, deadline)) != checksum:
+                raise Undecodable("the JPEG picture is truncated: some of its pixels are missing")
+    return _upright(_load_jpeg(image_bytes, frame, deadline), "JPEG", stream)
 
 
-def _check_jpeg(image_bytes: bytes) -> None:
-    """Raises Undecodable."""
-    if (scans := sniff.jpeg_scans(image_bytes, MAX_JPEG_SCANS)) > MAX_JPEG_SCANS:
-        raise Undecodable(f"the JPEG has {scans} scans; at most {MAX_JPEG_SCANS} are read")
+def _load_jpeg(image_bytes: bytes, frame: tuple[int, int] | None, deadline: float) -> Image.Image:
+    """The pixels, at the smallest DCT scale that still fills the frame."""
+    image = _open("JPEG", _TimedStream(image_bytes, deadline))
+    if frame is not None:
+        width, height = image.size
+        max_reduction = max(1, width / frame[0], height / frame[1])
+        reduction = next(step for step in (8, 4, 2, 1) if step <= max_reduction)
+        image.draft(None, (max(1, width // reduction), max(1, height // reduction)))
+    image.load()
+    return image  # type: ignore[no-any-return]
 
 
-def _reduce_jpeg(image: Any, min_frame: tuple[int, int]) -> None:
-    """Have an opened JPEG decoded at the smallest DCT scale that still fills the frame."""
-    width, height = image.size
-    max_reduction = max(1, width / min_frame[0], height / min_frame[1])
-    reduction = next(step for step in (8, 4, 2, 1) if step <= max_reduction)
-    image.draft(None, (max(1, width // reduction), max(1, height // reduction)))
+def _decode_heif(image_bytes: bytes, max_pixels: int, deadline: float) -> Picture:
+    from handler.images import heif
+
+    size, image, orientation = heif.decode(image_bytes, max_pixels, deadline - time.monotonic())
+    _check_size(size, max_pixels)
+    orientation = orientation if orientation in range(1, 9) else 1
+    return Picture(_to_rgb_array(image), *size, "HEIF", orientation)
 
 
-def _open(image_format: str, image_bytes: bytes) -> Any:
+def _decode_tiff(image_bytes: bytes, max_pixels: int, deadline: float) -> Picture:
+    from handler.images.tiff import decode as tiff
+
+    rgb, orientation, notes = tiff.decode(image_bytes, max_pixels, deadline)
+    return Picture(rgb, rgb.shape[1], rgb.shape[0], "TIFF", orientation, notes)
+
+
+def _upright(image: Image.Image, image_format: str, stream: PixelStream) -> Picture:
+    """The picture turned as its orientation says. Raises Undecodable."""
+    width, height = stream.size
+    if stream.orientation > 1:
+        image = image.transpose(_TRANSPOSE[stream.orientation])
+    if stream.orientation >= 5:
+        width, height = height, width
+    rgb = _to_rgb_array(image)
+    return Picture(rgb, width, height, image_format, stream.orientation, stream.notes)
+
+
+class _TimedStream(io.BytesIO):
+    """A file in memory that is read no further once its time is up."""
+
+    def __init__(self, image_bytes: bytes, deadline: float) -> None:
+        super().__init__(image_bytes)
+        self._deadline = deadline
+
+    def read(self, size: int | None = -1) -> bytes:
+        if time.monotonic() > self._deadline:
+            raise Undecodable("the picture takes too long to decode; send it smaller")
+        return super().read(size)
+
+
+def _open(image_format: str, file: io.BytesIO) -> Any:
     """Pillow's file object for exactly this format; all but JPEG's are imported when needed."""
-    stream = io.BytesIO(image_bytes)
     if image_format == "JPEG":
-        return JpegImagePlugin.JpegImageFile(stream)
+        return JpegImagePlugin.JpegImageFile(file)
     if image_format == "PNG":
         from PIL import PngImagePlugin
 
-        return PngImagePlugin.PngImageFile(stream)
+        return PngImagePlugin.PngImageFile(file)
     if image_format == "WEBP":
         from PIL import WebPImagePlugin
 
-        return WebPImagePlugin.WebPImageFile(stream)
-    if image_format == "TIFF":
-        from PIL import TiffImagePlugin
-
-        return TiffImagePlugin.TiffImageFile(stream)
+        return WebPImagePlugin.WebPImageFile(file)
     from PIL import BmpImagePlugin
 
-    return BmpImagePlugin.BmpImageFile(stream)
+    return BmpImagePlugin.BmpImageFile(file)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int, what: str = "the picture") -> None:
     """Raises TooManyPixels, which names what is too large."""
     width, height = size
+    if max(size) > MAX_SIDE_PX:
+        raise TooManyPixels(
+            f"{what} is {width} x {height} px; at most {MAX_SIDE_PX} are accepted on a side"
+        )
     if width * height > max_pixels:
         raise TooManyPixels(
             f"{what} is {width} x {height} px, {width * height / 1e6:.4g} megapixels; "
@@ -169,24 +233,29 @@ def _check_size(size: tuple[int, int], max_pixels: int, what: str = "the picture
         )
 
 
-def _read_orientation(image: Any) -> int:
-    """The EXIF orientation; 1 if it is missing or unreadable."""
-    try:
-        orientation = image.getexif().get(_ORIENTATION_TAG)
-    except Exception:  # broken metadata spoils no pixels
-        return 1
-    return orientation if orientation in _TRANSPOSE else 1
+def _checksum(image: Image.Image) -> int:
+    checksum = 0
+    for band in _bands(image):
+        checksum = zlib.crc32(band.tobytes(), checksum)
+    return checksum
+
+
+def _bands(image: Image.Image) -> Iterator[Image.Image]:
+    """The picture in bands of whole rows, from the top."""
+    rows = max(1, _BAND_PX // image.width)
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def _to_rgb_array(image: Image.Image) -> NDArray[np.uint8]:
     """A loaded picture of any mode as uint8 (h, w, 3). Raises Undecodable."""
-    rows = max(1, _BAND_PX // image.width)
-    if rows >= image.height:
+    if image.width * image.height <= _BAND_PX:
         return np.asarray(_to_rgb(image))
     rgb = np.empty((image.height, image.width, 3), np.uint8)
-    for top in range(0, image.height, rows):
-        band = image.crop((0, top, image.width, min(top + rows, image.height)))
-        rgb[top : top + rows] = np.asarray(_to_rgb(band))
+    top = 0
+    for band in _bands(image):
+        rgb[top : top + band.height] = np.asarray(_to_rgb(band))
+        top += band.height
     return rgb
 
 
