@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import unicodedata
 from typing import Literal
 
 import numpy as np
@@ -23,6 +25,14 @@ COLOURS = (
 )
 
 
+# What Unicode's decomposition leaves of Latin letters and of signs in names, as ASCII.
+_ASCII = str.maketrans(
+    {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D"}
+    | {"ł": "l", "Ł": "L", "ı": "i", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "μ": "u", "×": "x"}
+    | {"‐": "-", "‑": "-", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "⁄": "/"}
+)
+
+
 def draw(
     rgb: NDArray[np.uint8],
     detections: Detections,
@@ -39,8 +49,10 @@ def draw(
     rgb: uint8 (h, w, 3), the upright picture at any scale. size: (width, height) in px of the
     original, in which the boxes are. max_side: limit of the result's longer side in px; rgb is
     never enlarged. boxes: draw the boxes. labels: write class and score at each box. line_px: width
-    of the lines, by default one that suits the size.
+    of the lines, by default one that suits the size. Names of classes are drawn as
+    `drawable_names` says.
     """
+    classes = drawable_names(classes)
     image = Image.fromarray(rgb)
     image.thumbnail((max_side, max_side), Image.Resampling.BILINEAR, reducing_gap=2.0)
     scale = np.array([image.width / size[0], image.height / size[1]] * 2)
@@ -58,6 +70,49 @@ def draw(
         _draw_labels(image, pen, detections, scaled_boxes, classes)
     _draw_legend(image, pen, detections, classes)
     return image
+
+
+@functools.cache
+def drawable_names(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """The classes' names in the letters that Pillow's own font has: not much more than ASCII.
+
+    Latin letters lose their accents. A name that loses other characters, or its difference from
+    another, gets its class id in front: "class 3", or "class 3 Diatom" of "Diatom 硅藻". A font
+    with all letters would be megabytes in the image.
+    """
+    plain = [_to_plain(name) for name in classes]
+    return tuple(
+        name
+        if not is_lossy and [other for other, _ in plain].count(name) == 1
+        else f"class {class_id} {name}".strip()
+        for class_id, (name, is_lossy) in enumerate(plain)
+    )
+
+
+def _to_plain(name: str) -> tuple[str, bool]:
+    """A name in drawable characters on one line, and whether characters had to be left out."""
+    decomposed = unicodedata.normalize("NFKD", name).translate(_ASCII)
+    letters = [char for char in decomposed if not unicodedata.combining(char)]
+    drawable = "".join(char if char.isspace() or _has_glyph(char) else "" for char in letters)
+    is_lossy = len(drawable) < len(letters)
+    if is_lossy and not any(map(str.isalnum, drawable)):
+        drawable = ""  # brackets around nothing
+    return " ".join(drawable.split()), is_lossy
+
+
+@functools.cache
+def _has_glyph(char: str) -> bool:
+    return char.isprintable() and _mask(char) != _mask("\uffff")
+
+
+def _mask(char: str) -> bytes:
+    """The pixels of a character; of one that the font has not, those of a square."""
+    return bytes(_load_font().getmask(char))
+
+
+@functools.cache
+def _load_font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(20)
 
 
 def _draw_labels(

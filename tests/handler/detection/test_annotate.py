@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from handler.detection import annotate
 from handler.detection.detections import Detections
@@ -105,6 +105,56 @@ def test_any_number_of_boxes_and_classes_is_drawn() -> None:
     many = Detections(boxes, np.full(3000, 0.5, np.float32), rng.integers(0, 80, 3000))
     classes = tuple(f"class {number}\nof eighty é 藻" for number in range(80))
     assert annotate.draw(grey(500, 500), many, (500, 500), classes).size == (500, 500)
+
+
+@pytest.mark.parametrize(
+    ("name", "drawn_name"),
+    [
+        ("alga", "alga"),
+        ("Diatomée", "Diatomee"),
+        ("Größe µm²", "Grosse um2"),
+        ("Łódź – Ørsted’s", "Lodz - Orsted's"),
+        ("Tế bào", "Te bao"),
+        ("two\nlines", "two lines"),
+        ("!?", "!?"),
+        ("硅藻", "class 1"),
+        ("Diatom (硅藻)", "class 1 Diatom ()"),
+        ("(硅藻)", "class 1"),
+        ("Клетка", "class 1"),
+        ("κύτταρο", "class 1"),
+        ("خلية", "class 1"),
+        ("セル", "class 1"),
+        ("셀", "class 1"),
+        ("🦠", "class 1"),
+    ],
+)
+def test_a_name_is_drawn_in_letters_that_the_font_has(name: str, drawn_name: str) -> None:
+    assert annotate.drawable_names(("other", name)) == ("other", drawn_name)
+
+
+def test_names_that_differ_by_an_accent_only_have_their_ids() -> None:
+    assert annotate.drawable_names(("pâte", "pâté", "alga")) == (
+        "class 0 pate", "class 1 pate", "alga",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["硅藻", "Клетка é", "🦠", "\ue000", "a\u0000b"])
+def test_no_character_is_drawn_as_a_square(name: str) -> None:
+    font = ImageFont.load_default(20)
+    square = bytes(font.getmask("\uffff"))
+    assert square != bytes(font.getmask("a"))  # Pillow's font has a square for what it lacks
+    [drawn_name] = annotate.drawable_names((name,))
+    assert drawn_name
+    assert square not in [bytes(font.getmask(char)) for char in drawn_name]
+
+
+def test_legend_and_labels_have_the_drawable_name() -> None:
+    box = make_detections((200, 200, 300, 280))
+    pictures = [
+        annotate.draw(grey(400, 300), box, (400, 300), (name,), labels=True)
+        for name in ("硅藻", "class 0")
+    ]
+    assert np.array_equal(*map(np.asarray, pictures))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
