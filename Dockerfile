@@ -16,6 +16,8 @@ RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash packages cod
     && chmod -R a+rX packages code
 
 FROM ${BASE_IMAGE}
+# ONNX Runtime's telemetry would ask a host of Microsoft's.
+ENV ORT_DISABLE_TELEMETRY=1
 # Two layers, so that an update of the model or the code uploads only the second.
 COPY --from=build /build/packages ${LAMBDA_TASK_ROOT}
 COPY --from=build /build/code ${LAMBDA_TASK_ROOT}

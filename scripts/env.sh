@@ -5,6 +5,7 @@ set -eu
 root=$(cd "$(dirname "$0")" && while [ ! -f pyproject.toml ]; do cd ..; done && pwd)
 python="$root/.venv/bin/python"
 verb=$(basename "$0")
+export ORT_DISABLE_TELEMETRY=1 # ONNX Runtime's, which would ask a host of Microsoft's
 
 fail() {
     echo "$verb: $*" >&2

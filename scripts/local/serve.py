@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
 import traceback
@@ -23,16 +24,24 @@ from scripts.paths import ROOT
 
 MAX_BODY_BYTES = 10 * 1024 * 1024  # an HTTP API's limit
 IDLE_S = 30.0
-# CORS headers, as template.yaml configures them
+TEMPLATE = ROOT / "template.yaml"
+
+
+def read_cors_list(name: str) -> str:
+    """A list of template.yaml's CorsConfiguration, with commas: what the cloud allows is allowed
+    here. No YAML library is in the function's environment."""
+    [items] = re.findall(rf"^ {{8}}{name}: \[([^\]]*)\]", TEMPLATE.read_text(), re.MULTILINE)
+    return ",".join(item.strip() for item in items.split(","))
+
+
 PREFLIGHT_HEADERS = {
-    "Access-Control-Allow-Methods": "GET,POST,OPTIONS",
-    "Access-Control-Allow-Headers": "content-type,accept,authorization,x-api-key,x-gradio-user,"
-    "x-hf-authorization",
+    "Access-Control-Allow-Methods": read_cors_list("AllowMethods"),
+    "Access-Control-Allow-Headers": read_cors_list("AllowHeaders"),
     "Access-Control-Max-Age": "3600",
 }
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "x-prediction-id,x-detection-count",
+    "Access-Control-Expose-Headers": read_cors_list("ExposeHeaders"),
 }
 
 
@@ -56,7 +65,7 @@ def make_server(function: Function, port: int) -> ThreadingHTTPServer:
             cors = CORS_HEADERS.items() if "Origin" in self.headers else ()
             for name, value in (*response.headers, *cors):
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(response.body)))  # of HEAD: what GET has
             self.end_headers()
             self.wfile.write(body)
 

@@ -25,6 +25,27 @@ from tests.template import cloudformation
 BIN = Path(sys.executable).parent
 SAM_BIN = ROOT / ".venv-sam" / "bin"
 Resources = dict[str, dict[str, Any]]
+# Headers that make a browser ask first, by what sets them, as its documentation says.
+SENT_BY_SCRIPTS = {
+    *("content-type", "accept", "authorization", "x-api-key"),
+    *("x-gradio-user", "x-hf-authorization"),  # @gradio/client, gradio_client
+    "user-agent",  # @huggingface/inference, in Firefox
+    *("x-amz-date", "x-amz-security-token", "x-amz-content-sha256"),  # SigV4
+    *("amz-sdk-invocation-id", "amz-sdk-request", "x-amz-user-agent"),  # AWS SDK for JavaScript 3
+    *("traceparent", "tracestate", "baggage"),  # OpenTelemetry: W3C Trace Context and Baggage
+    *(
+        "b3",
+        "x-b3-traceid",
+        "x-b3-spanid",
+        "x-b3-parentspanid",
+        "x-b3-sampled",
+    ),  # its B3
+    *("uber-trace-id", "x-amzn-trace-id"),  # its Jaeger and X-Ray propagators
+    "sentry-trace",  # Sentry, beside baggage
+    *("x-requested-with", "x-xsrf-token"),  # axios, jQuery, Dropzone
+    *("apollo-require-preflight", "apollographql-client-name", "apollographql-client-version"),
+    "x-apollo-operation-name",
+}
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +147,7 @@ def test_settings_have_the_handlers_names_and_defaults(written: dict[str, Any]) 
     assert variables.pop("UPLOAD_STORE") == {"Fn::Sub": "s3://${UploadBucket}"}
     assert variables.pop("API_KEY_SHA256") == {"Ref": "ApiKeySha256"}
     assert variables.pop("S3_URI_BUCKETS") == {"Fn::Join": [",", {"Ref": "ReadableBuckets"}]}
+    assert variables.pop("ORT_DISABLE_TELEMETRY") == "1"  # ONNX Runtime's, no setting of ours
     level = variables.pop("LOG_LEVEL")
     assert level == {"Ref": "LogLevel"}
     deployed = Settings.from_env(
@@ -233,9 +255,12 @@ def test_buckets_that_are_named_may_be_read(translated: dict[str, Any]) -> None:
     role = only(
         cloudformation.resources(translated, {"ReadableBuckets": "a,b.c"}), "AWS::IAM::Role"
     )
-    [statement] = role["Policies"][-1]["PolicyDocument"]["Statement"]
-    assert statement["Action"] == "s3:GetObject"
-    assert statement["Resource"] == ["arn:aws:s3:::a/*", "arn:aws:s3:::b.c/*"]
+    reading, listing = role["Policies"][-1]["PolicyDocument"]["Statement"]
+    assert reading["Action"] == "s3:GetObject"
+    assert reading["Resource"] == ["arn:aws:s3:::a/*", "arn:aws:s3:::b.c/*"]
+    # or a missing object would be AccessDenied, which is told as the deployment's fault
+    assert listing["Action"] == "s3:ListBucket"
+    assert listing["Resource"] == ["arn:aws:s3:::a", "arn:aws:s3:::b.c"]
 
 
 @pytest.mark.parametrize(
@@ -298,6 +323,8 @@ def test_an_authorizer_stands_before_all_that_is_not_open(
     routes = app.module.gateway.routes.items()
     ours = {path for path, route in routes if route.is_open and "{" not in path}
     assert open_paths == ours - {"/hf/health"}
+    for path in open_paths:
+        assert "security" not in paths[path]["head"]
     if security == [{"Jwt": []}]:
         jwt = schemes["Jwt"]["x-amazon-apigateway-authorizer"]
         assert jwt["jwtConfiguration"] == {"issuer": "https://issuer", "audience": ["a", "b"]}
@@ -312,7 +339,7 @@ def test_the_api_is_throttled_and_logged_and_lets_browsers_in(expanded: Resource
     assert "sourceIp" not in stage["AccessLogSettings"]["Format"]
     cors = only(expanded, "AWS::ApiGatewayV2::Api")["Body"]["x-amazon-apigateway-cors"]
     assert set(cors["allowMethods"]) == {"GET", "POST", "OPTIONS"}
-    assert "content-type" in cors["allowHeaders"]
+    assert set(cors["allowHeaders"]) >= SENT_BY_SCRIPTS
     assert "x-prediction-id" in cors["exposeHeaders"]  # or no other page's script could read it
     local = {
         name.rpartition("-")[2]: value

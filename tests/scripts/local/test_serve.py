@@ -69,7 +69,8 @@ def test_one_connection_carries_many_requests(
     status, body = send(connection, "POST", "/v1/detect", jpeg(RED_AND_GREEN), accept="image/png")
     assert (status, body[:4]) == (200, b"\x89PNG")
     assert send(connection, "GET", "/health")[0] == 200
-    assert send(connection, "HEAD", "/health") == (405, b"")
+    assert send(connection, "HEAD", "/health") == (200, b"")
+    assert send(connection, "HEAD", "/v1/detect") == (405, b"")
     assert len(app.records()) == 3
 
 
