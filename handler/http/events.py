@@ -139,6 +139,10 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
@@ -172,7 +176,10 @@ def _rest_path(event: Event) -> str:
     for name, value in _mapping(event.get("pathParameters")).items():
         matched = matched.replace(f"{{{name}+}}", str(value)).replace(f"{{{name}}}", str(value))
     without_slash = path.rstrip("/")
-    for own in (matched.rstrip("/"), quote(matched.rstrip("/"))):  # decoded once, or not
+    for own in (
+        matched.rstrip("/"),
+        quote(matched.rstrip("/"), errors="replace"),
+    ):  # decoded once, or not
         if own and without_slash.endswith(own):
             return own
     return path
@@ -195,7 +202,7 @@ def _query(event: Event) -> list[tuple[str, str]]:
         return parse_qsl(text, keep_blank_values=True, errors="replace")
     many = _mapping(event.get("multiValueQueryStringParameters"))
     one = _mapping(event.get("queryStringParameters"))
-    pairs = [(name, str(value)) for name, values in many.items() for value in values or ()]
+    pairs = [(name, str(value)) for name, values in many.items() for value in _list(values)]
     pairs += [(name, str(value)) for name, value in one.items() if name not in many]
     if _is_alb(event):  # it does not decode
         return [(unquote_plus(name), unquote_plus(value)) for name, value in pairs]
@@ -204,7 +211,7 @@ def _query(event: Event) -> list[tuple[str, str]]:
 
 def _headers(event: Event) -> dict[str, str]:
     many = {
-        name.lower(): ",".join(map(str, values or ()))
+        name.lower(): ",".join(map(str, _list(values)))
         for name, values in _mapping(event.get("multiValueHeaders")).items()
     }
     one = {name.lower(): str(value) for name, value in _mapping(event.get("headers")).items()}

@@ -96,7 +96,7 @@ class Gateway:
 def _not_allowed(path: str, method: str, route: Route) -> MethodNotAllowed:
     allowed = list(route.endpoints)
     return MethodNotAllowed(
-        f"{path} answers {', '.join(allowed)}, not {method}", {"allow": allowed}
+        f"{path} answers {', '.join(allowed)}, not {method[:40]}", {"allow": allowed}
     )
 
 

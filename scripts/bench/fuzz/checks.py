@@ -42,14 +42,13 @@ MAX_STDERR = 65_536  # bytes that decoders may print of one picture
 PLACEHOLDER = re.compile(r"\$(upload|event|file|prediction)")
 
 
-def run_case(case: Case, function: FunctionChecks | None, limits: Limits) -> Outcome:
-    """Raises nothing that the case is to blame for. function: None for pictures only."""
+def run_case(case: Case, function: FunctionChecks, limits: Limits) -> Outcome:
+    """Raises nothing that the case is to blame for."""
     before = Meter.read()
     stderr_before = os.fstat(2).st_size
     if case.kind == "pictures":
         label, failures = check_picture(case, limits)
     else:
-        assert function is not None
         label, failures = function.check(case.events)
     sys.stderr.flush()
     taken = before.taken_since()

@@ -23,8 +23,8 @@ ADDRESS_SPACE = 4 << 30  # bytes above what the function takes once it has start
 class Worker:
     """Runs cases in one process, which is started anew after a crash."""
 
-    def __init__(self, limits: Limits, *, with_function: bool = True) -> None:
-        self._limits, self._with_function = limits, with_function
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._process: multiprocessing.process.BaseProcess | None = None
 
     def run(self, case: Case) -> Outcome:
@@ -68,9 +68,7 @@ class Worker:
         if self._process is None:
             context = multiprocessing.get_context("spawn")
             self._connection, theirs = context.Pipe()
-            self._process = context.Process(
-                target=_serve, args=(theirs, self._limits, self._with_function), daemon=True
-            )
+            self._process = context.Process(target=_serve, args=(theirs, self._limits), daemon=True)
             self._process.start()
             theirs.close()
             try:
@@ -84,19 +82,26 @@ def _ended(why: str) -> Outcome:
     return Outcome("killed", [Failure("process", why, why)])
 
 
-def _serve(connection: Connection, limits: Limits, with_function: bool) -> None:
+def _serve(connection: Connection, limits: Limits) -> None:
     from scripts.bench.fuzz.checks import FunctionChecks, run_case
+    from scripts.bench.fuzz.stand_in_s3 import start_stand_in_s3
 
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as stderr:
-        function = FunctionChecks(Path(folder), limits) if with_function else None
+        start_stand_in_s3()
+        function = FunctionChecks(Path(folder), limits)
         os.dup2(stderr.fileno(), 2)
         _limit_memory()
         connection.send("ready")
         while True:
             try:
-                case = Case.from_json(connection.recv())
+                text = connection.recv()
             except EOFError:
                 return
+            try:
+                case = Case.from_json(text)
+            except (ValueError, RecursionError):  # the runtime does not read such an event, either
+                connection.send(Outcome("no event"))
+                continue
             signal.setitimer(signal.ITIMER_PROF, MAX_CPU_S)  # ends the process, also in C code
             outcome = run_case(case, function, limits)
             signal.setitimer(signal.ITIMER_PROF, 0)

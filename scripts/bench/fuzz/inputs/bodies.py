@@ -14,6 +14,12 @@ from scripts.bench.fuzz.inputs.seeds import seed_pictures
 
 DETECT, FEEDBACK = "/v1/detect", "/v1/predictions/{prediction_id}/feedback"
 GRADIO = "/gradio_api"
+# Objects of stand_in_s3, whole and refused, and URIs that are none
+S3_URIS = (
+    "s3://fuzz-bucket/png-rgb", "s3://fuzz-bucket/jpeg", "s3://fuzz-bucket/none",
+    "s3://fuzz-bucket/denied", "s3://fuzz-bucket/broken", "s3://other/key", "s3:",
+    "s3://fuzz-bucket/../a", "s3://fuzz-bucket/\ud800", "s3://fuzz-bucket/" + "é" * 600,
+)  # fmt: skip
 MEDIA_TYPES = (
     "", "image/jpeg", "application/json", "application/json; charset=utf-16", "text/plain",
     "application/octet-stream", "multipart/form-data", "multipart/form-data; boundary=XX",

@@ -66,7 +66,8 @@ def _not_http(picture: str) -> tuple[Any, ...]:
     return (
         {"image": picture},
         {"image": picture, "score_threshold": 0.5, "max_detections": 5},
-        {"s3_uri": "s3://bucket/key"},
+        {"s3_uri": "s3://fuzz-bucket/png-rgb", "labels": None},
+        {"images": [picture, "x"], "tiles": "2x2"},
         {"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}},
         {"source": "aws.scheduler"},
         {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}}}]},
