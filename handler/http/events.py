@@ -176,10 +176,8 @@ def _rest_path(event: Event) -> str:
     for name, value in _mapping(event.get("pathParameters")).items():
         matched = matched.replace(f"{{{name}+}}", str(value)).replace(f"{{{name}}}", str(value))
     without_slash = path.rstrip("/")
-    for own in (
-        matched.rstrip("/"),
-        quote(matched.rstrip("/"), errors="replace"),
-    ):  # decoded once, or not
+    matched = matched.rstrip("/")
+    for own in (matched, quote(matched, errors="replace")):  # decoded once, or not
         if own and without_slash.endswith(own):
             return own
     return path

@@ -32,7 +32,7 @@ def split(image_bytes: bytes) -> list[bytes]:
 def repair(image_bytes: bytes) -> bytes:
     """The file with a PNG's checksums and a RIFF's length set right, so that decoders read on."""
     if image_bytes.startswith(b"RIFF"):
-        return b"RIFF" + (len(image_bytes) - 8).to_bytes(4, "little") + image_bytes[8:]
+        return b"RIFF" + max(0, len(image_bytes) - 8).to_bytes(4, "little") + image_bytes[8:]
     if not image_bytes.startswith(b"\x89PNG"):
         return image_bytes
     pieces = split(image_bytes)
