@@ -26,7 +26,7 @@ _OURS = re.compile(r"/(handler|PIL|multipart|aws_lambda_powertools|awslambdaric)
 
 def is_http(event: Any) -> bool:
     """Whether an event of this shape may be one of HTTP, so that it must be answered."""
-    if not isinstance(event, dict):
+    if not isinstance(event, dict) or event.get("detail-type") == "Scheduled Event":
         return False
     context = event.get("requestContext")
     http = context.get("http") if isinstance(context, dict) else None
@@ -43,34 +43,34 @@ def check_result(result: Any, event: Any) -> Iterator[Failure]:
         size = len(text.encode())
         json.dumps(result).encode()
     except (TypeError, ValueError) as error:
-        yield Failure("result's JSON", _route_of(event), f"{type(error).__name__}: {error}"[:500])
+        yield Failure("result's JSON", path_of(event), f"{type(error).__name__}: {error}"[:500])
         return
     if size > MAX_PAYLOAD_BYTES:
-        yield Failure("result's size", _route_of(event), f"{size:,} bytes")
+        yield Failure("result's size", path_of(event), f"{size:,} bytes")
     if not isinstance(result, dict) or "statusCode" not in result:
         if is_http(event):
-            yield Failure("result", _route_of(event), text[:300])
+            yield Failure("result", path_of(event), text[:300])
         return
     try:
         response = to_response(result)
     except (TypeError, ValueError, AttributeError) as error:
-        yield Failure("result", _route_of(event), f"{type(error).__name__}: {error}"[:500])
+        yield Failure("result", path_of(event), f"{type(error).__name__}: {error}"[:500])
         return
     if response.status >= FIRST_STATUS_OF_ERRORS and response.status not in DOCUMENTED_ERRORS:
-        yield Failure("status", f"{response.status} {_route_of(event)}", text[:500])
+        yield Failure("status", f"{response.status} {path_of(event)}", text[:500])
     for name, value in response.headers:
         if not (isinstance(name, str) and re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)):
-            yield Failure("header's name", _route_of(event), repr(name)[:200])
+            yield Failure("header's name", path_of(event), repr(name)[:200])
         if not re.fullmatch(r"[\t\x20-\x7e\xa0-\xff]*", value):
             yield Failure("header's value", name, repr(value)[:200])
     media_type = (response.header("content-type") or "").partition(";")[0]
     if response.status >= 400 and len(response.body) > MAX_REFUSAL:
-        yield Failure("size of a refusal", _route_of(event), f"{len(response.body):,} bytes")
+        yield Failure("size of a refusal", path_of(event), f"{len(response.body):,} bytes")
     if media_type.endswith("json") and response.body:
         try:
             json.loads(response.body, parse_constant=refuse_constant)
         except ValueError as error:
-            yield Failure("body's JSON", _route_of(event), str(error)[:300])
+            yield Failure("body's JSON", path_of(event), str(error)[:300])
 
 
 def read_lines(output: bytes) -> tuple[list[dict[str, Any]], list[Failure]]:
@@ -140,7 +140,7 @@ def refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _route_of(event: Any) -> str:
+def path_of(event: Any) -> str:
     """The path of an event, in short, for telling faults apart."""
     path = event.get("rawPath") or event.get("path") if isinstance(event, dict) else None
     return re.sub(r"[^a-z/]+", "*", str(path))[:40]

@@ -15,6 +15,7 @@ import json
 import os
 import re
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from scripts.bench.fuzz.answers import (
     check_result,
     failure_of,
     is_http,
+    path_of,
     read_lines,
     refuse_constant,
 )
@@ -115,14 +117,19 @@ class FunctionChecks:
         event = json.loads(payload)
         self._lines.seek(0)
         self._lines.truncate()
+        context = Context()
+        is_alive = weakref.ref(context)
         try:
-            result = self._handler(event, Context())
+            result = self._handler(event, context)
         except Exception as error:
             self._take_records()
             if isinstance(error, ValueError) and not is_http(event):
                 return "no HTTP event", []
             return "exception", [failure_of("exception of the handler", error)]
         failures = list(check_result(result, event))
+        del context
+        if is_alive():  # a cycle keeps it, and with it all that the frames of the answer hold
+            failures.append(Failure("the context lives on", path_of(event), str(result)[:300]))
         lines, more = read_lines(self._lines.getvalue())
         failures += more
         records, more = self._take_records()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Callable
 
 from scripts.bench.fuzz.cases import Case
@@ -13,6 +14,10 @@ MAX_BYTES = 6_000_000  # a request holds no more
 LONG_BYTES = (100_000, 500_000, 2_000_000)  # of a file with one piece repeated
 NUMBERS = (0, 1, 2, 3, 7, 8, 15, 16, 127, 128, 255, 256, 1999, 2000, 4096, 32767, 32768, 65535,
            65536, 1 << 24, 2**31 - 1, 2**31, 2**32 - 1)  # fmt: skip
+SIZES = (
+    (1, 4_000_000), (4_000_000, 1), (2000, 2000), (1, 65_535), (65_500, 61), (1, 1), (0, 0),
+    (16_383, 244), (17, 23), (1, 60_000_000), (60_000_000, 1), (8000, 7900),
+)  # fmt: skip
 FRAMES = (None, None, (8, 8), (64, 64), (640, 640), (3, 2000))
 
 Step = Callable[[bytes, random.Random], bytes]
@@ -69,6 +74,31 @@ def _set_tiff_entry(image_bytes: bytes, rng: random.Random) -> bytes:
     number = value.to_bytes(size, order)
     pieces[i] = pieces[i][:at] + number + pieces[i][at + size :]
     return b"".join(pieces)
+
+
+def _set_size(image_bytes: bytes, rng: random.Random) -> bytes:
+    """Another width and height, where the format says them: long sides, within most limits."""
+    width, height = rng.choice(SIZES)
+    if image_bytes.startswith(b"\x89PNG"):
+        return image_bytes[:16] + struct.pack(">II", width, height) + image_bytes[24:]
+    if image_bytes.startswith(b"BM"):
+        return image_bytes[:18] + struct.pack("<II", width, height) + image_bytes[26:]
+    if image_bytes[12:16] == b"VP8X":
+        size = struct.pack("<I", width)[:3] + struct.pack("<I", height)[:3]
+        return image_bytes[:24] + size + image_bytes[30:]
+    if image_bytes[:2] in (b"II", b"MM"):
+        order = "<" if image_bytes[:2] == b"II" else ">"
+        for tag, side in ((256, width), (257, height)):
+            at = image_bytes.find(struct.pack(f"{order}HHL", tag, 3, 1))
+            if at > 0:
+                entry = struct.pack(f"{order}HHLL", tag, 4, 1, side)
+                image_bytes = image_bytes[:at] + entry + image_bytes[at + 12 :]
+        return image_bytes
+    frame = next(
+        (at for kind in (0xC0, 0xC2) if (at := image_bytes.find(bytes((0xFF, kind)))) > 0), 0
+    )
+    size = struct.pack(">HH", min(height, 65535), min(width, 65535))
+    return image_bytes[: frame + 5] + size + image_bytes[frame + 9 :] if frame else image_bytes
 
 
 def _set_in_piece(image_bytes: bytes, rng: random.Random) -> bytes:
@@ -145,7 +175,7 @@ def _repeat_long(image_bytes: bytes, rng: random.Random) -> bytes:
 
 
 _STEPS: tuple[Step, ...] = (
-    _flip_bits, _flip_bits, _set_number, _set_number, _set_tiff_entry, _set_in_piece, _set_in_piece,
-    _cut, _drop_bytes, _insert_bytes, _drop_piece, _repeat_piece, _move_piece, _borrow_piece,
-    _splice,
+    _flip_bits, _flip_bits, _set_number, _set_number, _set_size, _set_tiff_entry, _set_in_piece,
+    _set_in_piece, _cut, _drop_bytes, _insert_bytes, _drop_piece, _repeat_piece, _move_piece,
+    _borrow_piece, _splice,
 )  # fmt: skip
