@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import logging
+
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from handler.invocation import Invocation
+from handler.problems import well_formed
 
 SERVICE = "icebox"
+DETAIL_CHARACTERS = 500  # of a log line; a detail quotes its client, and lists what is expected
+# At DEBUG botocore and urllib3 write keys, session tokens and signed URLs, and Pillow and multipart
+# what is in a file; at INFO botocore says where it has its credentials from.
+QUIET_LIBRARIES = ("boto3", "botocore", "multipart", "PIL", "s3transfer", "urllib3")
+
+
+def quieten_libraries() -> None:
+    """Whatever level the runtime gives the root logger, libraries log from WARNING up."""
+    for name in QUIET_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    root = logging.getLogger()
+    root.setLevel(max(root.level, logging.WARNING))
 
 
 class Telemetry:
     """log_level: a level's name. score_threshold: the model's own."""
 
     def __init__(self, *, log_level: str, score_threshold: float) -> None:
-        self.logger = Logger(service=SERVICE, level=log_level)
+        quieten_libraries()
+        self.logger = Logger(service=SERVICE, level=log_level, json_serializer=_to_json)
         self.metrics = Metrics(namespace="Icebox", service=SERVICE)
         self._score_threshold = score_threshold
 
@@ -64,6 +81,17 @@ class Telemetry:
 def _outcome(invocation: Invocation) -> dict[str, object]:
     """The count of all pictures, or what was wrong."""
     if invocation.problem:
-        return dict(zip(("problem", "detail"), invocation.problem, strict=True))
+        kind, detail = invocation.problem
+        return {"problem": kind, "detail": _shorten(detail)}
     predictions = [each.prediction for each in invocation.recorded() if each.prediction]
     return {"count": sum(len(each.detections) for each in predictions)} if predictions else {}
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= DETAIL_CHARACTERS else f"{text[:DETAIL_CHARACTERS]}…"
+
+
+def _to_json(line: dict[str, object]) -> str:
+    """A log line as powertools writes it, of which stdout can take every character."""
+    text = json.dumps(line, default=str, separators=(",", ":"), ensure_ascii=False)
+    return well_formed(text)
