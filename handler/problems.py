@@ -41,6 +41,23 @@ def quote(text: object) -> str:
     return repr(shown[:QUOTED_CHARACTERS]) + ("…" if len(shown) > QUOTED_CHARACTERS else "")
 
 
+def forget_frames(error: BaseException) -> None:
+    """Take the tracebacks from an exception and from all that led to it.
+
+    An exception that a local of its own frames keeps is a cycle, as botocore and the parser of
+    forms make them. It keeps what the frames hold, the invocation's context and pictures, until the
+    next garbage collection.
+    """
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        each = pending.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            each.__traceback__ = None
+            pending += [each.__context__, each.__cause__]
+
+
 class Problem(Exception):  # noqa: N818 - the RFC's word
     """A request that cannot be answered, and why.
 
@@ -67,15 +84,8 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
         return f"urn:icebox:problem:{self.kind}"
 
     def without_frames(self) -> Self:
-        """This problem, without the frames of its way here and of what caused it.
-
-        An exception that its own frames keep would keep them, and what they hold (pictures, the
-        invocation's context), until the next garbage collection.
-        """
-        error: BaseException | None = self
-        while error is not None and error.__traceback__ is not None:
-            error.__traceback__ = None
-            error = error.__cause__ or error.__context__
+        """This problem, for keeping: without the frames that it came through."""
+        forget_frames(self)
         return self
 
     def body(self, request_id: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from handler.problems import (
     StorageFault,
     StorageRefused,
     StorageUnavailable,
+    forget_frames,
 )
 from handler.storage.s3 import is_storage_error, is_transient
 
@@ -72,16 +73,3 @@ def _log(error: Exception, setting: str, place: str) -> None:
             "reason": str(error)[:MESSAGE_CHARACTERS],
         },
     )
-
-
-def forget_frames(error: BaseException) -> None:
-    """botocore keeps the exception in a local of a frame that the traceback leads to: a cycle,
-    which would keep the invocation's context until the next collection."""
-    seen: set[int] = set()
-    pending: list[BaseException | None] = [error]
-    while pending:
-        each = pending.pop()
-        if each is not None and id(each) not in seen:
-            seen.add(id(each))
-            each.__traceback__ = None
-            pending += [each.__context__, each.__cause__]

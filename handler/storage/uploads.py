@@ -15,8 +15,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from handler.problems import BadRequest, BodyTooLarge, Forbidden, NotConfigured, NotFound
-from handler.storage.faults import error_code, faults_as_problems, forget_frames
+from handler.problems import (
+    BadRequest,
+    BodyTooLarge,
+    Forbidden,
+    NotConfigured,
+    NotFound,
+    forget_frames,
+)
+from handler.storage.faults import error_code, faults_as_problems
 from handler.storage.location import S3Location, parse_location
 from handler.storage.s3 import s3_client, s3_origins
 
