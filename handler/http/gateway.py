@@ -87,8 +87,8 @@ class Gateway:
             for pattern, template in self._templates:
                 if matched := pattern.fullmatch(path):
                     return template, matched.groupdict()
-            base, _, rest = path[1:].partition("/")
-            if not (request.has_base_path and base):
+            _, _, rest = path[1:].partition("/")
+            if not (request.has_base_path and rest):  # not "/": an unknown path is not the page
                 raise NotFound(f"there is no such path; there are {self._known}")
             path = f"/{rest}"
 
