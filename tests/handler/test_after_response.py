@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 import threading
 import time
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -237,6 +239,119 @@ def test_no_reference_cycle_keeps_a_context(monkeypatch: pytest.MonkeyPatch) -> 
             assert lambda_.done == ["1"]
     finally:
         gc.enable()
+
+
+class RuntimeClient:
+    """awslambdaric's, as far as it is watched."""
+
+    def __init__(self) -> None:
+        self.requests: Queue[str] = Queue()
+
+    def wait_next_invocation(self) -> types.SimpleNamespace:
+        return types.SimpleNamespace(invoke_id=self.requests.get())
+
+
+@pytest.fixture
+def runtime_client(monkeypatch: pytest.MonkeyPatch) -> RuntimeClient:
+    """A client of a class that stands where awslambdaric's does."""
+    own_class = type("LambdaRuntimeClient", (RuntimeClient,), {})
+    module = types.SimpleNamespace(LambdaRuntimeClient=own_class)
+    monkeypatch.setitem(sys.modules, "awslambdaric.lambda_runtime_client", module)
+    monkeypatch.setattr(after_response, "RESPONSE_SENT_TIMEOUT_S", WAIT_S)
+    return own_class()
+
+
+def run_runtime(client: RuntimeClient, handle) -> None:
+    """Handle the client's requests in a thread until one is empty, as the runtime does."""
+
+    def loop() -> None:
+        while request_id := client.wait_next_invocation().invoke_id:
+            handle(request_id)
+
+    threading.Thread(target=loop, daemon=True).start()
+
+
+def test_the_runtime_clients_next_poll_begins_the_work_though_a_cycle_keeps_the_context(
+    runtime_client: RuntimeClient,
+) -> None:
+    """Issue 12, B11: no luck with reference counts is needed."""
+    kept = []
+    posting = threading.Event()
+    with extensions() as lambda_:
+        after = AfterResponse.start(lambda_.server.address)
+
+        def handle(request_id: str) -> None:
+            context = Context(request_id)
+            kept.append(context)
+            after.finish(context, lambda_.work(request_id))
+            posting.wait(WAIT_S)
+
+        run_runtime(runtime_client, handle)
+        lambda_.invoke("1")
+        runtime_client.requests.put("1")
+        assert not lambda_.asked.acquire(timeout=0.2)
+        assert lambda_.done == []  # the response is still being sent
+        posting.set()
+        lambda_.idle()
+        assert lambda_.done == ["1"]
+        runtime_client.requests.put("")
+
+
+def test_a_request_that_never_reached_the_handler_is_over_with_the_clients_next_poll(
+    runtime_client: RuntimeClient,
+) -> None:
+    with extensions() as lambda_:
+        AfterResponse.start(lambda_.server.address)
+        run_runtime(runtime_client, lambda _: None)
+        lambda_.invoke("1")
+        runtime_client.requests.put("1")
+        lambda_.idle()
+        runtime_client.requests.put("")
+
+
+@pytest.mark.parametrize("module", [None, types.SimpleNamespace(), types.SimpleNamespace(
+    LambdaRuntimeClient=types.SimpleNamespace(wait_next_invocation=None))])  # fmt: skip
+def test_without_such_a_client_the_context_tells(
+    monkeypatch: pytest.MonkeyPatch, module: object
+) -> None:
+    monkeypatch.setitem(sys.modules, "awslambdaric.lambda_runtime_client", module)
+    test_work_begins_when_the_runtime_lets_go_of_the_context(monkeypatch)
+
+
+@pytest.mark.parametrize("deadline_s", [-5.0, 0.05, 1e6, -1e6])
+def test_a_wrong_deadline_leaves_no_work_in_the_queue(deadline_s: float) -> None:
+    """Issue 12, B7: the handler ends after the time at which the clock says it has ended."""
+    with extensions(deadline_s=deadline_s) as lambda_:
+        after = AfterResponse.start(lambda_.server.address)
+        context = lambda_.invoke("1")
+        time.sleep(0.1)
+        after.finish(context, lambda_.work("1"))
+        del context
+        lambda_.idle()
+        assert lambda_.done == ["1"]
+
+
+def test_what_is_left_is_by_the_least_of_the_last_invocations() -> None:
+    deadlines = after_response._Deadlines()
+    assert deadlines.left_s(-3.0) is None  # unknown: the clock is ahead
+    assert deadlines.left_s(1e6) is None
+    assert deadlines.left_s(19.9) == 19.9
+    assert deadlines.left_s(20.0) == 19.9
+    assert deadlines.left_s(-0.1) == 19.9  # a jump ahead by the timeout
+    assert deadlines.left_s(80.0) == 19.9  # and back
+    assert deadlines.left_s(7.0) == 7.0
+    for _ in range(10):
+        assert deadlines.left_s(20.0) <= 20.0
+    assert deadlines.left_s(20.0) == 20.0  # what was wrong once is forgotten
+
+
+def test_work_of_an_unknown_deadline_has_no_time_left() -> None:
+    left: list[float] = []
+    with extensions(deadline_s=-5) as lambda_:
+        after = AfterResponse.start(lambda_.server.address)
+        after.finish(lambda_.invoke("1"), left.append)
+        lambda_.idle()
+    assert left == [0.0]  # so the log prints first
 
 
 def _wait_until(condition) -> None:

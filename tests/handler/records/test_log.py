@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import io
 import json
@@ -187,6 +188,113 @@ def test_a_folder_that_cannot_be_made_prints(
     assert log
     log.write(RECORD)
     assert "prediction_record" in capsys.readouterr().out
+
+
+RECORDS = [make_record(f"3f8a1c52-0000-4000-8000-000000000001-{n}") for n in range(1, 17)]
+
+
+def test_sixteen_records_share_one_budget() -> None:
+    """Issue 12, B5."""
+    out, sink = io.StringIO(), Sink(*[UnavailableError("503")] * 999)
+    started = log.time.monotonic()
+    PredictionLog(sink, out).write_all(RECORDS)
+    assert kept(out) == RECORDS
+    assert log.time.monotonic() - started <= log.RETRY_BUDGET_S
+
+
+def test_each_record_of_several_is_tried_again_until_the_store_takes_it() -> None:
+    out, sink = io.StringIO(), Sink(*[UnavailableError("503")] * 20)
+    PredictionLog(sink, out).write_all(RECORDS)
+    assert sorted(sink.taken) == sorted(record.key for record in RECORDS)
+    assert out.getvalue() == ""
+
+
+def test_a_refused_record_does_not_hold_up_the_others() -> None:
+    out, sink = io.StringIO(), Sink(PermissionError("no"))
+    PredictionLog(sink, out).write_all(RECORDS)
+    assert kept(out) == RECORDS[:1]
+    assert len(sink.taken) == 15
+
+
+def test_after_an_outage_one_success_brings_the_full_budget_back() -> None:
+    out, sink = io.StringIO(), Sink()
+
+    def slow(key: str, body: bytes) -> None:
+        log.time.sleep(0.1)
+        sink(key, body)
+
+    log_ = PredictionLog(slow, out)
+    log_.failures = 10
+    log_.write_all(RECORDS)
+    assert len(sink.taken) == 16
+    assert log_.failures == 0
+
+
+def test_sixteen_records_are_printed_once_each_while_the_store_hangs() -> None:
+    lines = threading.Semaphore(0)
+
+    class Out(io.StringIO):
+        def flush(self) -> None:
+            lines.release()
+
+    def hang(key: str, body: bytes) -> None:
+        for _ in RECORDS:
+            assert lines.acquire(timeout=10)
+        raise UnavailableError("timeout")
+
+    out = Out()
+    PredictionLog(hang, out).write_all(RECORDS, log.PRINT_BEFORE_END_S + 0.05)
+    assert kept(out) == RECORDS
+
+
+def test_what_is_in_flight_is_printed_at_the_end_of_the_process() -> None:
+    """Issue 12, B6: also what is not yet built, and what waits for its response to leave."""
+    out, built = io.StringIO(), []
+
+    def build():
+        for record in RECORDS:
+            built.append(record)
+            yield record
+
+    def put(key: str, body: bytes) -> None:
+        assert len(built) == 1
+        log_.print_unwritten("the end")
+
+    log_ = PredictionLog(put, out)
+    waiting = log_.add([RECORD])
+    log_.add(build()).write()
+    assert [each.prediction_id for each in kept(out)] == [
+        RECORD.prediction_id, *(each.prediction_id for each in RECORDS)
+    ]  # fmt: skip
+    waiting.write()  # goes on: it may be stored, too
+    assert len(kept(out)) == 17
+    log_.print_unwritten("again")
+    assert len(kept(out)) == 17
+
+
+def test_a_record_that_cannot_be_built_does_not_take_the_others_with_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def build(number: int) -> PredictionRecord:
+        return [RECORD][number]  # the second is a bug
+
+    sink = Sink()
+    PredictionLog(sink).write_all(map(build, (0, 1, 0)))
+    assert sink.taken == [RECORD.key] * 2
+    assert "IndexError" in capsys.readouterr().err
+
+
+def test_nan_in_a_record_is_null_and_loses_nothing() -> None:
+    """Issue 12, A4: one NaN kept all records of a list from being stored or printed."""
+    broken = dataclasses.replace(RECORD, timing_ms={"total": float("nan")}, route="\ud800")
+    sink, out = Sink(), io.StringIO()
+    PredictionLog(sink, out).write_all([broken, RECORD])
+    assert sink.taken == [RECORD.key] * 2
+    assert PredictionRecord.from_json(gzip.decompress(broken.to_bytes())).timing_ms == {
+        "total": None
+    }
+    PredictionLog(Sink(PermissionError("no")), out).write(broken)
+    assert len(kept(out)) == 1
 
 
 _: Callable[[str, bytes], None] = Sink()  # a sink is a function of key and body
