@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from handler.detection.detector import Detector, DetectorOutput
 from handler.detection.prediction import Prediction, PredictRequest
-from handler.detection.tiled import predict_in_tiles
+from handler.detection.tiled import decode_time_left, predict_in_tiles
 from handler.detection.tiling import WHOLE
 from handler.images.decode import Picture, decode
 from handler.images.statistics import flat_colour
@@ -21,13 +21,20 @@ def predict(
 ) -> Prediction:
     """Decode the picture and detect in it; then in tiles at full resolution, if asked for.
 
-    tiles_s: limit in seconds for all of it, by which tiles are refused or refined no further.
+    tiles_s: limit in seconds for all of it, by which tiles are refused or refined no further, and
+    soon after which decoding is given up. For a picture of a list it is what the list has left, so
+    that one deadline covers all decoding of a request.
 
     Raises UnsupportedImage, Undecodable or TooManyPixels for the bytes, and Unprocessable if the
     tiles would take too long.
     """
     started = time.perf_counter()
-    picture = decode(request.image_bytes, max_pixels=max_pixels, min_frame=detector.min_frame)
+    picture = decode(
+        request.image_bytes,
+        max_pixels=max_pixels,
+        min_frame=detector.min_frame,
+        timeout_s=decode_time_left(started, tiles_s),
+    )
     decode_ms = (time.perf_counter() - started) * 1000
     output = detector.detect(picture, request.thresholds)
     classes = tuple(detector.manifest.classes)
