@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-from typing import Literal
 
 from handler.problems import Undecodable, UnsupportedImage
 
@@ -107,28 +106,6 @@ def webp_size(image_bytes: bytes) -> tuple[int, int]:
         bits = int.from_bytes(header[6:10], "little")
         return bits & 0x3FFF, bits >> 16 & 0x3FFF
     raise Undecodable("the WEBP picture is truncated, or damaged in its first chunk")
-
-
-def tiff_numbers(image_bytes: bytes, *tags: int) -> list[int]:
-    """The largest value of each of these tags in a TIFF's first directory, 0 if it is missing.
-
-    Not read by Pillow, because Pillow and libtiff disagree on damaged directories. A tag must be
-    one number of type SHORT or LONG. Raises Undecodable.
-    """
-    byte_order: Literal["little", "big"] = "little" if image_bytes.startswith(b"II") else "big"
-
-    def read_number(offset: int, size: int) -> int:
-        return int.from_bytes(image_bytes[offset : offset + size], byte_order)
-
-    values = dict.fromkeys(tags, 0)
-    start = read_number(4, 4) + 2
-    for entry in range(start, start + 12 * read_number(start - 2, 2), 12):
-        if (tag := read_number(entry, 2)) in values:
-            field_type, count = read_number(entry + 2, 2), read_number(entry + 4, 4)
-            if field_type not in (3, 4) or count != 1:
-                raise Undecodable(f"the TIFF picture is damaged in its tag {tag}")
-            values[tag] = max(values[tag], read_number(entry + 8, 2 if field_type == 3 else 4))
-    return list(values.values())
 
 
 def jpeg_scans(image_bytes: bytes, limit: int) -> int:

@@ -139,6 +139,8 @@ def to_rgb(samples: NDArray[Any], colours: Colours) -> NDArray[np.uint8]:
             rgb = np.asarray(image.convert("RGB"))
     if colours.alpha in ("transparent", "premultiplied"):
         alpha = _colours_to_8_bits(samples[..., count : count + 1], colours.alpha_bits)
+        if alpha.min() == 255:
+            return rgb
         return _on_white(np.concatenate((rgb, alpha), axis=2), colours.alpha)
     return rgb
 

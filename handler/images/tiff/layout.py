@@ -19,6 +19,7 @@ MAX_SAMPLES = 8  # per pixel
 MAX_SEGMENTS = 1 << 17  # strips and tiles of all planes
 MAX_JPEG_SEGMENTS = 1 << 14  # each has headers of its own to be read
 _SEGMENT_BYTES_PER_PX = 6  # of max_pixels, as 16-bit RGB has; a strip is decoded as a whole
+MAX_GREY_BYTES = 1 << 27  # Pillow warns of grey pictures of 89 million pixels, refuses 179 million
 _SMALL_PX = 1 << 22  # below, tiles may be mostly padding
 _FAX = (2, 3, 4)
 _COMPRESSIONS = (
@@ -191,11 +192,15 @@ def _check_layout(layout: Layout, max_pixels: int) -> None:
             f"hold {padded / 1e6:.4g} megapixels"
         )
     compressed = layout.compression != tags.NONE
-    segment_bytes = layout.row_bytes * layout.segment_height
-    if compressed and segment_bytes > _SEGMENT_BYTES_PER_PX * max(max_pixels, 1000):
+    plane_bytes = layout.across * layout.row_bytes * layout.segment_height
+    max_bytes = _SEGMENT_BYTES_PER_PX * max(max_pixels, 1000)
+    if compressed and (
+        layout.planes * plane_bytes > max_bytes
+        or (plane_bytes > MAX_GREY_BYTES and layout.row_bytes % 4)
+    ):
         raise TooManyPixels(
-            f"a strip or tile of the picture takes {segment_bytes / 1e6:.4g} MB; at most "
-            f"{_SEGMENT_BYTES_PER_PX * max_pixels / 1e6:.4g} MB are read at once"
+            f"the strips or tiles of the picture are of {plane_bytes / 1e6:.4g} MB, which is too "
+            "much to be decompressed at once; save it in smaller ones or uncompressed"
         )
     if layout.predictor not in (1, 2):
         tags.refuse(f"predictor {layout.predictor}")

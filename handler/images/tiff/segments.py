@@ -16,15 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.images.tiff import tags
-from handler.images.tiff.layout import Layout
+from handler.images.tiff import jpeg_segments, tags
+from handler.images.tiff.layout import MAX_GREY_BYTES, Layout
 from handler.problems import Undecodable
 
-MAX_JPEG_SCANS = 64
 _WITH_PREDICTOR = (tags.LZW, tags.DEFLATE, tags.OLD_DEFLATE, tags.LZMA, tags.ZSTD)
 _BAND_SAMPLES = 1 << 20
 _MAX_COPY_BYTES = 1 << 25  # a larger decoded group is copied out in parts
-_JPEG_MODES = {1: (1, "L"), 3: (2, "RGB"), 4: (5, "CMYK")}  # samples: photometric, Pillow's mode
 _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -124,11 +122,12 @@ def _decompress(image_bytes: bytes, layout: Layout, segments: range, rows: int) 
     if 0 in byte_counts or 0 in offsets or sum(map(len, pieces)) < sum(byte_counts):
         raise Undecodable("the TIFF picture is truncated: not all of its pixels are there")
     if layout.compression == tags.JPEG:
-        width, photometric, mode = _describe_jpeg(layout, pieces)
-    else:
-        width, photometric, mode = layout.row_bytes, 1, "L"
-        if layout.is_bit_reversed:
-            pieces = [piece.translate(_REVERSED_BITS) for piece in pieces]
+        return jpeg_segments.decode(pieces, layout, rows)
+    if layout.is_bit_reversed:
+        pieces = [piece.translate(_REVERSED_BITS) for piece in pieces]
+    width, photometric, mode = layout.row_bytes, 1, "L"
+    if width * rows > MAX_GREY_BYTES:  # as pictures of four bytes a pixel Pillow takes them
+        width, photometric, mode = width // 4, 5, "CMYK"
     stream = io.BytesIO(_write_tiff(layout, pieces, (width, rows), photometric, mode))
     try:
         image = TiffImagePlugin.TiffImageFile(stream)
@@ -143,15 +142,6 @@ def _decompress(image_bytes: bytes, layout: Layout, segments: range, rows: int) 
     return image
 
 
-def _describe_jpeg(layout: Layout, pieces: Sequence[bytes]) -> tuple[int, int, str]:
-    """Width in px, photometric interpretation and Pillow's mode. Raises Undecodable."""
-    for piece in pieces:
-        if piece.count(b"\xff\xda") > MAX_JPEG_SCANS:
-            raise Undecodable(f"a JPEG in the TIFF has more than {MAX_JPEG_SCANS} scans")
-    photometric, mode = _JPEG_MODES[layout.samples_per_plane]
-    return layout.segment_width, 6 if layout.ycbcr else photometric, mode
-
-
 def _write_tiff(
     layout: Layout,
     pieces: Sequence[bytes],
@@ -163,7 +153,7 @@ def _write_tiff(
     samples = len(mode) if mode != "L" else 1
     lengths = [len(piece) for piece in pieces]
     starts = np.cumsum([8] + lengths[:-1]).tolist()
-    values_of: dict[int, tuple[int, ...]] = {
+    values_by_tag: dict[int, tuple[int, ...]] = {
         256: size[:1],
         257: size[1:],
         258: (8,) * samples,
@@ -174,14 +164,12 @@ def _write_tiff(
         278: (layout.segment_height,),
         279: tuple(lengths),
     }
-    if photometric == 6 and layout.subsampling:
-        values_of[530] = layout.subsampling
     pixels = b"".join(pieces)
     values = b""
     values_start = 8 + len(pixels) + (len(pixels) & 1)
     entries = []
-    for tag, numbers in values_of.items():
-        code, field_type = ("H", 3) if tag in (258, 259, 262, 277, 530) else ("I", 4)
+    for tag, numbers in values_by_tag.items():
+        code, field_type = ("H", 3) if tag in (258, 259, 262, 277) else ("I", 4)
         packed = struct.pack(f"<{len(numbers)}{code}", *numbers)
         if len(packed) > 4:
             where = struct.pack("<I", values_start + len(values))
@@ -189,20 +177,11 @@ def _write_tiff(
         else:
             where = packed.ljust(4, b"\0")
         entries.append(struct.pack("<HHI", tag, field_type, len(numbers)) + where)
-    if layout.compression == tags.JPEG and layout.jpeg_tables:
-        where = struct.pack("<I", values_start + len(values))
-        values += layout.jpeg_tables
-        at = next(i for i, entry in enumerate([*entries, b"\xff\xff"]) if _tag(entry) > 347)
-        entries.insert(at, struct.pack("<HHI", 347, 7, len(layout.jpeg_tables)) + where)
     directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
     padding = bytes(values_start - 8 - len(pixels))
     values += b"\0" * (len(values) & 1)
     head = b"II*\0" + struct.pack("<I", values_start + len(values))
     return b"".join((head, pixels, padding, values, directory))
-
-
-def _tag(entry: bytes) -> int:
-    return int.from_bytes(entry[:2], "little")
 
 
 def _to_samples(raw: NDArray[np.uint8], layout: Layout) -> NDArray[Any]:
@@ -229,14 +208,20 @@ def _unpack(raw: NDArray[np.uint8], count: int, bits: int) -> NDArray[Any]:
         shifts = np.arange(8 - bits, -1, -bits, dtype=np.uint8)
         parts = raw[:, :, None] >> shifts & ((1 << bits) - 1)
         return parts.reshape(len(raw), -1)[:, :count]
+    if bits == 12 and count % 2 == 0:
+        first, middle, last = (raw[:, at : 3 * count // 2 : 3].astype(np.uint16) for at in range(3))
+        pairs = np.empty((len(raw), count // 2, 2), np.uint16)
+        pairs[..., 0] = first << 4 | middle >> 4
+        pairs[..., 1] = (middle & 15) << 8 | last
+        return pairs.reshape(len(raw), count)
     padded = np.zeros((len(raw), raw.shape[1] + 3), np.uint8)
     padded[:, : raw.shape[1]] = raw
     starts = np.arange(count) * bits
-    first = starts // 8
+    byte = starts // 8
     three = (
-        padded[:, first].astype(np.uint32) << 16
-        | padded[:, first + 1].astype(np.uint32) << 8
-        | padded[:, first + 2]
+        padded[:, byte].astype(np.uint32) << 16
+        | padded[:, byte + 1].astype(np.uint32) << 8
+        | padded[:, byte + 2]
     )
     shifts_right = (24 - bits - starts % 8).astype(np.uint32)
     return (three >> shifts_right & ((1 << bits) - 1)).astype(np.uint16)

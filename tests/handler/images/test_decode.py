@@ -105,7 +105,7 @@ def test_32_bit_grey_is_read_as_far_as_it_holds_16() -> None:
 
 
 def test_floating_point_pixels_have_no_plain_meaning() -> None:
-    with pytest.raises(Undecodable, match="kind F are not read; save the picture as 8-bit RGB"):
+    with pytest.raises(Undecodable, match="floating-point values of 32 bits"):
         read(encode(np.ones((4, 4), np.float32), "TIFF"))
 
 

@@ -49,31 +49,6 @@ def test_what_is_no_picture_is_named(image_bytes: bytes, words: str) -> None:
     assert words in raised.value.detail
 
 
-@pytest.mark.parametrize(
-    "entry",
-    [
-        struct.pack("<HHII", 322, 16, 1, 8),  # LONG8
-        struct.pack("<HHII", 322, 4, 2, 8),
-        struct.pack("<HHII", 322, 2, 1, 8),  # text
-    ],
-)
-def test_a_tile_size_of_another_type_is_damage(entry: bytes) -> None:
-    image_bytes = b"II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(100)
-    with pytest.raises(Undecodable, match="damaged in its tag 322"):
-        read(image_bytes)
-
-
-def test_tags_are_read_in_either_byte_order_and_the_largest_of_two_counts() -> None:
-    for order, mark in (("<", b"II*\0"), (">", b"MM\0*")):
-        entries = [(322, 3, 1, 70), (322, 4, 1, 900), (322, 3, 1, 9), (323, 4, 1, 5)]
-        packed = b"".join(
-            struct.pack(order + ("HHIHxx" if kind == 3 else "HHII"), tag, kind, count, value)
-            for tag, kind, count, value in entries
-        )
-        image_bytes = mark + struct.pack(order + "IH", 8, 4) + packed
-        assert sniff.tiff_numbers(image_bytes, 259, 322, 323) == [0, 900, 5]
-
-
 def test_a_jpeg_of_many_scans_is_refused_but_not_for_what_hangs_behind_it() -> None:
     image_bytes = encode(photo(), "JPEG", progressive=True)
     assert 2 < sniff.jpeg_scans(image_bytes, 0) < 20
