@@ -78,7 +78,7 @@ def _check_ycbcr(page: Directory, layout: Layout) -> int:
         return tags.BLACK_IS_ZERO
     if layout.samples != 3 or layout.bits != 8:
         tags.refuse("YCbCr colours of other than three samples of 8 bits")
-    if layout.ycbcr:  # its decoder converts them
+    if layout.is_ycbcr_jpeg:  # its decoder converts them
         return tags.RGB
     if layout.subsampling != (1, 1):
         tags.refuse("subsampled YCbCr colours outside a JPEG")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from PIL import Image, JpegImagePlugin
+from PIL import Image, ImageChops, JpegImagePlugin
 
 from handler.images import jpeg
 from handler.images.tiff.layout import Layout
@@ -44,7 +44,9 @@ def _decode_one(piece: bytes, layout: Layout, mode: str, rows: int) -> Image.Ima
         stream = jpeg.read_pixels(piece)
         if stream.lacks_end or stream.size[0] != layout.segment_width or stream.size[1] < rows:
             raise Undecodable("a JPEG is cut off or of another size")
-        image = JpegImagePlugin.JpegImageFile(io.BytesIO(_tell_colours(stream.image_bytes, layout)))
+        image: Image.Image = JpegImagePlugin.JpegImageFile(
+            io.BytesIO(_tell_colours(stream.image_bytes, layout))
+        )
         if image.mode != mode:
             raise Undecodable("a JPEG has other colours")
         image.load()
@@ -54,15 +56,15 @@ def _decode_one(piece: bytes, layout: Layout, mode: str, rows: int) -> Image.Ima
             f"the TIFF picture is truncated or damaged in its pixels ({reason})"
         ) from error
     if image.height > rows:
-        return image.crop((0, 0, image.width, rows))
-    return image
+        image = image.crop((0, 0, image.width, rows))
+    return ImageChops.invert(image) if mode == "CMYK" else image  # Pillow inverts as Adobe does
 
 
 def _tell_colours(image_bytes: bytes, layout: Layout) -> bytes:
     """The JPEG with Adobe's marker in place of those that it has."""
     if layout.samples_per_plane == 1:
         return image_bytes
-    adobe = b"\xff\xee\0\x0eAdobe\0d\0\0\0\0" + bytes([layout.ycbcr])
+    adobe = b"\xff\xee\0\x0eAdobe\0d\0\0\0\0" + bytes([layout.is_ycbcr_jpeg])
     parts, offset = [_START + adobe], 2
     while (marker := image_bytes[offset + 1]) != _SCAN:
         end = offset + 2 + int.from_bytes(image_bytes[offset + 2 : offset + 4], "big")

@@ -42,7 +42,8 @@ class Layout:
     width, height: px. samples: per pixel. bits: per sample, 1..16 or 32. planes: 1, or one for each
     sample. segment_width, segment_height: px of a strip or tile, offsets and byte_counts: of each,
     plane by plane, row by row. is_tiled: the last tiles are as large as the others.
-    ycbcr: whether a JPEG's colours are; subsampling: its (horizontal, vertical), or none.
+    is_ycbcr_jpeg: whether its JPEGs are to be converted from YCbCr. subsampling: of YCbCr
+    (horizontal, vertical), or none.
     """
 
     width: int
@@ -60,7 +61,7 @@ class Layout:
     offsets: NDArray[np.int64]
     byte_counts: NDArray[np.int64]
     jpeg_tables: bytes = b""
-    ycbcr: bool = False
+    is_ycbcr_jpeg: bool = False
     subsampling: tuple[int, ...] = ()
 
     @property
@@ -131,7 +132,10 @@ def read_layout(page: Directory, max_pixels: int) -> Layout:
         offsets=np.empty(0, np.int64),
         byte_counts=np.empty(0, np.int64),
         jpeg_tables=page.data(tags.JPEG_TABLES, 1 << 16),
-        ycbcr=photometric == tags.YCBCR and planes == 1 and samples == 3,
+        is_ycbcr_jpeg=compression == tags.JPEG
+        and photometric == tags.YCBCR
+        and planes == 1
+        and samples == 3,
         subsampling=tuple(page.numbers(tags.SUBSAMPLING, 2).tolist()),
     )
     _check_layout(layout, max_pixels)
