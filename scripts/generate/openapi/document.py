@@ -37,8 +37,9 @@ def make_document() -> dict[str, Any]:
             "summary": "An object detector behind one HTTPS call.",
             "description": (
                 "A picture goes in, boxes and a count come out. Boxes are in pixels of the upright "
-                "original (EXIF's orientation applied). Where the deployment has keys, all but the "
-                "page, `/health` and this document ask for one. A body has at most "
+                "original (EXIF's orientation applied). HEAD is answered wherever GET is. Where "
+                "the deployment has keys, all but the page, `/health` and this document ask for "
+                "one. A body has at most "
                 f"{DEFAULTS.max_body_bytes:,} bytes here, and about 4.5 MB of picture pass API "
                 "Gateway and Lambda; larger pictures go by `POST /v1/uploads`."
             ),
@@ -46,13 +47,15 @@ def make_document() -> dict[str, Any]:
         },
         "security": [{}, {"bearer": []}, {"key": []}, {"keyInQuery": []}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
-        "paths": {
-            **native.paths(),
-            **huggingface.paths(),
-            **gradio.paths(),
-            **roboflow.paths(),
-            **web.paths(),
-        },
+        "paths": _add_head(
+            {
+                **native.paths(),
+                **huggingface.paths(),
+                **gradio.paths(),
+                **roboflow.paths(),
+                **web.paths(),
+            }
+        ),
         "components": {
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
@@ -65,6 +68,20 @@ def make_document() -> dict[str, Any]:
             "schemas": make_schemas(),
         },
     }  # fmt: skip
+
+
+def _add_head(paths: dict[str, Any]) -> dict[str, Any]:
+    """The paths with HEAD wherever there is GET, as handler.http.route answers it."""
+    return {
+        path: {**methods, "head": _head_of(methods["get"])} if "get" in methods else methods
+        for path, methods in paths.items()
+    }
+
+
+def _head_of(get: dict[str, Any]) -> dict[str, Any]:
+    own = {"operationId": f"{get['operationId']}Headers", "summary": "Its headers"}
+    kept = ("operationId", "tags", "summary", "security", "parameters", "responses")
+    return {name: own.get(name, get.get(name)) for name in kept if name in get}
 
 
 def make_files() -> dict[Path, str]:

@@ -11,6 +11,8 @@ from handler.problems import Problem
 
 Schema = dict[str, Any]
 
+STORAGE_FAULTS = (500, 502, 503)  # statuses where a route waits for storage
+
 # headers of a response to one picture, in any dialect
 PREDICTION_HEADERS = {
     gateway.PREDICTION_ID: {
@@ -57,13 +59,17 @@ def problem_responses(*statuses: int, form: str = "") -> dict[int, Schema]:
     responses = {}
     for status in statuses:
         content: Schema = {}
-        if form:
+        if form and status < 500:
             content["application/json"] = {"schema": ref(form)}
-        if not form or status == 404:  # a path without a route has no dialect
+        if not form or status == 404 or status >= 500:  # a path without a route has no dialect
             content[problems.MEDIA_TYPE] = {"schema": ref("Problem")}
         responses[status] = {"description": "; ".join(_titles(status)), "content": content}
         if status == 401:
             responses[status]["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+        if status == 503:
+            responses[status]["headers"] = {
+                "Retry-After": {"description": "in s", "schema": {"type": "integer"}}
+            }
     return responses
 
 

@@ -49,6 +49,7 @@ def render_page(document: Json) -> str:
         (path, method, operation)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
+        if method != "head"  # says what its GET says
     ]
     contents, body = [], []
     for tag in document["tags"]:
@@ -60,7 +61,6 @@ def render_page(document: Json) -> str:
         links = "\n".join(
             f'<li><a href="#{operation["operationId"]}">{_render_call(method, path)}</a></li>'
             for path, method, operation in tagged
-            if method != "head"  # listed with its GET below
         )
         contents.append(f"<li>{escape(tag['name'])}\n<ul>\n{links}\n</ul></li>")
         body.append(f"<h2>{escape(tag['name'])}</h2>\n<p>{_render_text(tag['description'])}</p>")

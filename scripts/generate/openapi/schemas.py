@@ -135,7 +135,7 @@ def make_schemas() -> dict[str, Schema]:
                 "type": {"enum": sorted(f"urn:icebox:problem:{problem_type.kind}"
                                         for problem_type in problem_types()
                                         if hasattr(problem_type, "kind"))},
-                "title": text, "status": {"type": "integer", "minimum": 400, "maximum": 499},
+                "title": text, "status": {"type": "integer", "minimum": 400, "maximum": 599},
                 "detail": {"type": "string", "description": "what was expected and what came"},
                 "instance": {"type": "string", "description": "names the request"},
             },

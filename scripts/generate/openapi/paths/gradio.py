@@ -6,6 +6,7 @@ from typing import Any
 
 from handler.routes.gradio import queue
 from scripts.generate.openapi.elements import (
+    STORAGE_FAULTS,
     Schema,
     json_response,
     operation,
@@ -81,6 +82,8 @@ def _gradio_queue() -> dict[str, Any]:
         body: Schema | None = None,
         parameters: list[Schema] | None = None,
     ) -> Schema:
+        if name not in ("gradioConfig", "gradioInfo"):
+            problems = (*problems, *STORAGE_FAULTS)
         responses = {200: success, **problem_responses(*problems, form="GradioError")}
         return {
             method: operation(

@@ -12,6 +12,7 @@ from handler.routes import uploads as upload_route
 from handler.storage import uploads
 from scripts.generate.openapi.elements import (
     PREDICTION_HEADERS,
+    STORAGE_FAULTS,
     Schema,
     form_with,
     json_response,
@@ -110,7 +111,7 @@ def _detect() -> Schema:
                     "image/png": {"schema": {}},
                 },
             },
-            **problem_responses(400, 401, 403, 404, 406, 413, 415, 422),
+            **problem_responses(400, 401, 403, 404, 406, 413, 415, 422, *STORAGE_FAULTS),
         },
         parameters=query,
         body={
@@ -134,7 +135,7 @@ def _begin_upload() -> Schema:
         f"to `/v1/detect` within {hours} h. Only the key that began it can use it.",
         {
             201: json_response("where to put it", ref("Upload"), UPLOAD),
-            **problem_responses(400, 401, 403, 404, 413),
+            **problem_responses(400, 401, 403, 404, 413, *STORAGE_FAULTS),
         },
         body={
             "application/json": {
@@ -165,7 +166,7 @@ def _give_feedback() -> Schema:
                     "counts": None,
                 },
             ),
-            **problem_responses(400, 401, 403, 404, 413),
+            **problem_responses(400, 401, 403, 404, 413, *STORAGE_FAULTS),
         },
         parameters=[path_parameter("prediction_id", {"type": "string"}, "of an answer")],
         body={

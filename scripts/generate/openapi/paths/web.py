@@ -26,12 +26,13 @@ def paths() -> dict[str, Any]:
         file = {"description": "the file", "content": {media_type: {"schema": {}}}}
         unchanged = {"description": "the file is the one of If-None-Match"}
         operations[path] = {
-            method: operation(
-                name + suffix, "Page", summary, "", {200: success, 304: unchanged}, is_open=True
-            )
-            for method, suffix, summary, success in (
-                ("get", "", SUMMARIES.get(path, "A file of the page"), file),
-                ("head", "Headers", "Its headers", file),
+            "get": operation(
+                name,
+                "Page",
+                SUMMARIES.get(path, "A file of the page"),
+                "",
+                {200: file, 304: unchanged},
+                is_open=True,
             )
         }
     return operations
