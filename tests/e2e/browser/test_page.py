@@ -50,6 +50,19 @@ def test_a_chosen_picture_is_counted(visit: Visit) -> None:
     assert len(visit.posts) == 1
 
 
+def test_a_warning_stands_below_the_count(visit: Visit) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (640, 480)).save(stream, "PNG")
+    black = {"name": "a.png", "mimeType": "image/png", "buffer": stream.getvalue()}
+    visit.page.set_input_files("#files", [black])
+    visit.expect_count(0)
+    visit.expect("#warnings li").to_have_text("The picture is almost black")
+    other = {"name": "b.png", "mimeType": "image/png", "buffer": PICTURE[2]}
+    visit.page.set_input_files("#files", [other])
+    visit.expect_count(STRONG)
+    visit.expect("#warnings").to_be_hidden()
+
+
 def test_a_dropped_picture_is_counted(visit: Visit) -> None:
     files = carried(visit)
     visit.page.dispatch_event("body", "dragenter", {"dataTransfer": files})

@@ -51,6 +51,19 @@ def test_a_path_bytes_and_a_file_are_all_pictures(api: Icebox, tmp_path: Path) -
         assert found.count_interval is None and found.raw["tiles"] is None
 
 
+def test_warnings_are_an_attribute_and_a_line_of_the_command(
+    api: Icebox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert api.detect(png(RED)).warnings == ()
+    black = tmp_path / "black.jpg"
+    Image.new("RGB", (64, 64)).save(black)
+    assert api.detect(black).warnings == ("the picture is almost black",)
+    assert client.main([api.url, str(black)]) == 0
+    printed = capsys.readouterr()
+    assert f"{black}: the picture is almost black" in printed.err.splitlines()
+    assert [str(black), "0"] in [line.split() for line in printed.out.splitlines()]
+
+
 def test_what_is_asked_for_is_sent(api: Icebox) -> None:
     picture = png(RED_AND_GREEN)
     assert api.detect(picture, labels=["green"], max_detections=3).counts == {"green": 2}
