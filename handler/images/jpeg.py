@@ -30,6 +30,8 @@ _WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD8)))
 _SOS, _EOI, _DQT = 0xDA, 0xD9, 0xDB
 # How trailers begin: a video's box, Samsung's, or any text that entropy coding does not make.
 _TRAILER = re.compile(rb"....ftyp|....mdat|MotionPhoto_Data|SEFH|SEFT|[ -~]{24}", re.DOTALL)
+_TEXT_MARGIN_BYTES = 4  # the last bytes of pixels may look like text, too
+_PADDING_BYTES = 8  # so many zeros at the end are a trailer
 
 
 def read_pixels(image_bytes: bytes) -> PixelStream:
@@ -65,6 +67,16 @@ def endings(stream: PixelStream) -> list[bytes]:
     All decode to the same pixels if, and only if, no pixel depends on missing bytes.
     """
     return [stream.image_bytes + tail + END_MARKER for tail in (b"", b"\xfe" * 96, b"\x55" * 96)]
+
+
+def _without_padding(scans: bytes) -> bytes:
+    """Without half a marker or many zeros at the end; FF 00 there is a byte of the pixels."""
+    if scans.endswith(b"\xff"):
+        return scans[:-1]
+    stripped = scans.rstrip(b"\0")
+    if len(scans) - len(stripped) < _PADDING_BYTES:
+        return scans
+    return stripped + b"\0" if stripped.endswith(b"\xff") else stripped
 
 
 class _Reader:
@@ -155,8 +167,9 @@ class _Reader:
             raise Undecodable("the JPEG picture is truncated: some of its scans are missing")
         pixels_end = pixels_end or len(self.image_bytes)
         if trailer := _TRAILER.search(self.image_bytes, last_scan, pixels_end):
-            pixels_end = trailer.start()
-        return self.image_bytes[start:pixels_end].rstrip(b"\0").rstrip(b"\xff"), True
+            is_text = trailer.group().isascii() and len(trailer.group()) == 24
+            pixels_end = trailer.start() + is_text * _TEXT_MARGIN_BYTES
+        return _without_padding(self.image_bytes[start:pixels_end]), True
 
     def _count_marker(self) -> None:
         self._marker_count += 1
