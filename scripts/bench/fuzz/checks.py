@@ -8,6 +8,7 @@ picture. `check_picture` decodes. Both say what they took.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
 import io
@@ -26,6 +27,7 @@ from handler.images.decode import Picture, decode
 from handler.problems import Problem
 from handler.records.record import PredictionRecord
 from scripts.bench.fuzz.answers import (
+    DOCUMENTED_ERRORS,
     check_log,
     check_problem,
     check_result,
@@ -37,6 +39,7 @@ from scripts.bench.fuzz.answers import (
 )
 from scripts.bench.fuzz.cases import Case, Failure, Limits, Outcome
 from scripts.bench.fuzz.meter import Meter
+from scripts.bench.fuzz.stand_in_s3 import BROKEN, DENIED
 from scripts.local.http_event import to_response
 from scripts.local.invoke import MAX_PAYLOAD_BYTES, Context, load_function
 
@@ -127,6 +130,11 @@ class FunctionChecks:
                 return "no HTTP event", []
             return "exception", [failure_of("exception of the handler", error)]
         failures = list(check_result(result, event))
+        is_storage_fault = (
+            isinstance(result, dict) and result.get("statusCode") in DOCUMENTED_ERRORS
+        )
+        if is_storage_fault and not _names_what_is_refused(event, payload):
+            failures.append(Failure("storage's fault", path_of(event), str(result)[:500]))
         del context
         if is_alive():  # a cycle keeps it, and with it all that the frames of the answer hold
             failures.append(Failure("the context lives on", path_of(event), str(result)[:300]))
@@ -184,6 +192,14 @@ def _check_stderr(size_before: int) -> Iterator[Failure]:
     if found := re.search(r"Traceback|Logging error", text):
         last = text.strip().splitlines()[-1]
         yield Failure("stderr", re.sub(r"\d+", "N", last)[:100], text[found.start() :][-1500:])
+
+
+def _names_what_is_refused(event: Any, payload: str) -> bool:
+    """Whether an event asks for an object that the stand-in S3 refuses."""
+    if isinstance(event, dict) and event.get("isBase64Encoded"):
+        with contextlib.suppress(TypeError, ValueError):
+            payload += base64.b64decode(event["body"]).decode(errors="replace")
+    return BROKEN in payload or DENIED in payload
 
 
 def _fill_in(payload: str, known: dict[str, str]) -> str:
