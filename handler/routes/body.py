@@ -15,6 +15,7 @@ from handler.http.request import Request
 from handler.problems import BadRequest, Problem, TooManyPictures, quote
 
 MAX_PARTS = 32  # of a form, or twice the pictures that it may have
+MAX_FIELD_BYTES = 8192  # about what gateways take as a query
 
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
@@ -128,7 +129,7 @@ def read_form(request: Request, body: bytes, *, limit: int) -> Form:
     file_parts = [part for part in parts if _is_file(part[0])]
     field_parts = [part for part in parts if not _is_file(part[0])]
     if not file_parts:
-        names = [segment.name for segment, _ in field_parts]
+        names = str([segment.name for segment, _ in field_parts])[:200]
         raise BadRequest(
             f"the form has no file; expected a part with a filename, its fields are {names}"
         )
@@ -208,6 +209,11 @@ def _decode_file(segment: Any, content: bytearray) -> bytes:
 
 def _decode_field(segment: Any, content: bytearray) -> str:
     """Raises BadRequest."""
+    if len(content) > MAX_FIELD_BYTES:
+        raise BadRequest(
+            f"the form's field {quote(segment.name)} has {len(content):,} bytes, at most "
+            f"{MAX_FIELD_BYTES:,} are read; a picture is a part with a filename"
+        )
     try:
         return content.decode(segment.charset or "utf-8")
     except (LookupError, UnicodeDecodeError) as error:

@@ -87,6 +87,7 @@ def test_a_text_with_a_media_type_is_a_field(app: App, media: str) -> None:
         ([part('name="labels"', b"\xff\xfe")], "", "field 'labels' is neither text nor a"),
         ([field("labels", "red", "text/plain; charset=none")], "", "field 'labels' is neither"),
         ([field("x" * 3000, "0.8")], "", "…; known are"),
+        ([field("labels", "red," * 4000 + "red")], "", "16,003 bytes, at most 8,192 are read"),
     ],
 )
 def test_a_field_that_the_query_would_not_take_is_refused(
