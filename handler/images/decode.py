@@ -1,7 +1,7 @@
 """Decode untrusted bytes into upright RGB pixels.
 
 The content decides the format, not a label. Sizes and counts are checked before pixels are decoded:
-memory peaks at 7 to 12 bytes per pixel of `max_pixels`, at 20 for WebP, and time at what a good
+memory peaks at 7 to 12 bytes per pixel of `max_pixels`, at 16 for WebP, and time at what a good
 picture of that size takes. Of an animation only the first frame is read. Colour profiles are not
 applied: detectors are trained on plain pixel values.
 """

@@ -19,8 +19,8 @@ from PIL import Image
 from handler.problems import Undecodable
 
 TIMEOUT_S = 15
-CPU_S = 2  # of the process, more for each megapixel: a good picture takes a quarter of both
-CPU_S_PER_MEGAPIXEL = 0.25
+CPU_S = 2  # of the process, and more for each megapixel; a good picture takes 0.03 s for each
+CPU_S_PER_MEGAPIXEL = 0.1
 
 
 def decode(
