@@ -115,9 +115,11 @@ class AfterResponse:
                 self._events.put(_Finished(request_id, work))
         if is_abandoned:
             _do(work, _remaining_s(context))
+        elif self._client.is_watched:
+            pass  # it tells; a second word would be taken for the same request's next try
         elif work is None:
             self._events.put(_Sent(request_id))
-        elif not self._client.is_watched:
+        else:
             weakref.finalize(context, self._events.put, _Sent(request_id))
         if not self._listening:  # lost meanwhile: whoever takes an entry does its work
             self._drain(_remaining_s(context))

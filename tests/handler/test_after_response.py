@@ -309,6 +309,23 @@ def test_a_request_that_never_reached_the_handler_is_over_with_the_clients_next_
         runtime_client.requests.put("")
 
 
+def test_a_request_that_lambda_tries_again_has_its_work_done_each_time(
+    runtime_client: RuntimeClient,
+) -> None:
+    """Of an asynchronous call that raised: it comes again under its id."""
+    with extensions() as lambda_:
+        after = AfterResponse.start(lambda_.server.address)
+        works = [None, None, lambda_.work("third")]
+        run_runtime(runtime_client, lambda name: after.finish(Context(name), works.pop(0)))
+        for _ in range(3):
+            lambda_.invoke("1")
+            assert not lambda_.asked.acquire(timeout=0.1)  # it waits for the handler
+            runtime_client.requests.put("1")
+        lambda_.idle()
+        assert lambda_.done == ["third"]
+        runtime_client.requests.put("")
+
+
 @pytest.mark.parametrize("module", [None, types.SimpleNamespace(), types.SimpleNamespace(
     LambdaRuntimeClient=types.SimpleNamespace(wait_next_invocation=None))])  # fmt: skip
 def test_without_such_a_client_the_context_tells(
