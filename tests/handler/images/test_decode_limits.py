@@ -14,7 +14,7 @@ import pytest
 
 from handler.problems import TooManyPixels, Undecodable
 from tests.support.image_files import HEIC, encode, exif, photo, png, read, tiff
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, SHARED_DATA
 
 
 def test_the_limit_is_the_last_size_accepted() -> None:
@@ -89,6 +89,20 @@ BOMBS = {
 }  # fmt: skip
 
 
+SIDES = {
+    "PNG, 1 wide": png(1, 64_000_000, pixels=zlib.compress(bytes(4 * 65_536), 9)),
+    "PNG, 1 high": png(64_000_000, 1, pixels=zlib.compress(bytes(1 << 20), 9)),
+    "PNG, 1 wide, to be turned": (SHARED_DATA / "odd_inputs" / "png-1x64M-l-or3.png").read_bytes(),
+    "BMP, 1 wide": (
+        b"BM" + struct.pack("<IIIIiiHH6I", 0, 0, 62, 40, 1, 64_000_000, 1, 1, *[0] * 6) + bytes(8)
+    ),
+    "BMP, 1 high": (
+        b"BM" + struct.pack("<IIIIiiHH6I", 0, 0, 62, 40, 64_000_000, 1, 1, 1, *[0] * 6) + bytes(8)
+    ),
+    "BMP, run-length-encoded": (SHARED_DATA / "odd_inputs" / "bmp-rle-eol.bmp").read_bytes(),
+}
+
+
 def peak_of(image_bytes: bytes, tmp_path: Path, max_pixels: int) -> tuple[str, float]:
     """What decoding comes to in a process of its own, and by how many MB its memory grew."""
     program = """
@@ -122,6 +136,31 @@ def test_a_bomb_is_refused_before_it_takes_memory(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.needs_linux
+@pytest.mark.parametrize("name", SIDES)
+def test_a_side_is_bounded_as_the_area_is(name: str, tmp_path: Path) -> None:
+    outcome, grown_mb = peak_of(SIDES[name], tmp_path, 64_000_000)
+    assert outcome == "TooManyPixels"
+    assert grown_mb < 20
+
+
+@pytest.mark.parametrize(("width", "height"), [(65_535, 1), (1, 65_535)])
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
+def test_the_longest_side_is_accepted(kind: str, width: int, height: int) -> None:
+    image_bytes = encode(np.full((height, width, 3), 90, np.uint8), kind)
+    assert read(image_bytes).rgb.shape == (height, width, 3)
+    longer = encode(np.full((height + (height > 1), width + (width > 1), 3), 90, np.uint8), kind)
+    with pytest.raises(TooManyPixels, match="at most 65535 are accepted on a side"):
+        read(longer)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "HEIF"])
+def test_decoding_is_given_up_when_its_time_is_over(kind: str) -> None:
+    image_bytes = HEIC if kind == "HEIF" else encode(photo(), kind)
+    with pytest.raises(Undecodable, match=r"took more than|takes too long to decode"):
+        read(image_bytes, timeout_s=-1)
+
+
+@pytest.mark.needs_linux
 @pytest.mark.parametrize(
     ("kind", "options", "bytes_per_px"),
     [
@@ -129,7 +168,7 @@ def test_a_bomb_is_refused_before_it_takes_memory(name: str, tmp_path: Path) -> 
         ("JPEG", {"progressive": True, "subsampling": 0}, 12),
         ("JPEG", {"exif": exif(6)}, 10),
         ("TIFF", {"compression": "tiff_lzw"}, 9),
-        ("WEBP", {}, 20),
+        ("WEBP", {}, 16),
     ],
 )
 def test_an_accepted_picture_takes_memory_by_its_pixels(
