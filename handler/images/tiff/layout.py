@@ -17,8 +17,8 @@ from handler.problems import TooManyPixels, Undecodable
 MAX_SIDE_PX = 65_535
 MAX_SAMPLES = 8  # per pixel
 MAX_SEGMENTS = 1 << 17  # strips and tiles of all planes
-MAX_JPEG_SEGMENTS = 1 << 14  # each has headers of its own to be read
-_SEGMENT_BYTES_PER_PX = 6  # of max_pixels, as 16-bit RGB has; a strip is decoded as a whole
+MAX_JPEG_SEGMENTS = 1 << 13  # each has headers of its own to be read
+_SEGMENT_BYTES_PER_PX = 4  # of max_pixels; decompressed as a whole, a strip is twice in memory
 MAX_GREY_BYTES = 1 << 27  # Pillow warns of grey pictures of 89 million pixels, refuses 179 million
 _SMALL_PX = 1 << 22  # below, tiles may be mostly padding
 _FAX = (2, 3, 4)

@@ -126,7 +126,9 @@ def _decompress(image_bytes: bytes, layout: Layout, segments: range, rows: int) 
     if layout.is_bit_reversed:
         pieces = [piece.translate(_REVERSED_BITS) for piece in pieces]
     width, photometric, mode = layout.row_bytes, 1, "L"
-    if width * rows > MAX_GREY_BYTES:  # as pictures of four bytes a pixel Pillow takes them
+    if (
+        width * rows > MAX_GREY_BYTES and width % 4 == 0
+    ):  # as pictures of four bytes a pixel Pillow takes them
         width, photometric, mode = width // 4, 5, "CMYK"
     stream = io.BytesIO(_write_tiff(layout, pieces, (width, rows), photometric, mode))
     try:
