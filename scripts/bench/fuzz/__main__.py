@@ -88,6 +88,8 @@ def _run(arguments: argparse.Namespace, limits: Limits) -> int:
         print(f"{times:9,}  {label}")
     print("most CPU:    " + "; ".join(f"{value:.2f} s {name}" for value, name in campaign.slowest))
     print("most memory: " + "; ".join(f"{value:.0f} MB {name}" for value, name in campaign.largest))
+    resident = " ".join(f"{value:.0f}" for value in campaign.resident_mb)
+    print(f"resident after every 1,000 inputs: {resident} MB")
     for fault in campaign.faults.values():
         print(f"FAILED {fault.times} times, {fault.failure.check}: {fault.failure.where}")
         print(f"  scripts/run fuzz --replay {fault.path}")

@@ -6,6 +6,7 @@ within Lambda's size; no 5xx but 502 and 503; small where it is a refusal.
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import traceback
@@ -16,7 +17,7 @@ from typing import Any
 from handler.problems import Problem
 from scripts.bench.fuzz.cases import Failure
 from scripts.bench.fuzz.inputs.bodies import DETECT
-from scripts.local.http_event import to_response
+from scripts.local.http_event import HttpResponse, to_response
 from scripts.local.invoke import MAX_PAYLOAD_BYTES
 
 FIRST_STATUS_OF_ERRORS, DOCUMENTED_ERRORS = 500, (502, 503)
@@ -68,7 +69,7 @@ def check_result(result: Any, event: Any) -> Iterator[Failure]:
         yield Failure("size of a refusal", path_of(event), f"{len(response.body):,} bytes")
     if media_type.endswith("json") and response.body:
         try:
-            json.loads(response.body, parse_constant=refuse_constant)
+            json.loads(_unpacked(response), parse_constant=refuse_constant)
         except ValueError as error:
             yield Failure("body's JSON", path_of(event), str(error)[:300])
 
@@ -134,6 +135,11 @@ def failure_of(check: str, error: BaseException) -> Failure:
     text = "".join(traceback.format_exception_only(error))
     lines = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-6:]]
     return Failure(check, f"{type(error).__name__} {place}", "\n".join([text[:1000], *lines]))
+
+
+def _unpacked(response: HttpResponse) -> bytes:
+    is_packed = response.header("content-encoding") == "gzip"
+    return gzip.decompress(response.body) if is_packed else response.body
 
 
 def refuse_constant(name: str) -> None:

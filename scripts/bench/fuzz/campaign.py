@@ -51,6 +51,7 @@ class Campaign:
     cases: int = 0
     slowest: list[tuple[float, str]] = field(default_factory=list)
     largest: list[tuple[float, str]] = field(default_factory=list)
+    resident_mb: list[float] = field(default_factory=list)  # of the process, after every 1000
 
     def run(self, kinds: Sequence[str], numbers: Iterator[int]) -> Iterator[Outcome]:
         """Runs a case of each kind for each number."""
@@ -62,6 +63,8 @@ class Campaign:
                 yield outcome
 
     def _note(self, name: str, case: Case, outcome: Outcome) -> None:
+        if self.cases % 1000 == 0:
+            self.resident_mb.append(outcome.resident_mb)
         self.cases += 1
         self.labels[f"{case.kind}: {outcome.label}"] += 1
         told = f"{name}, {outcome.label}"

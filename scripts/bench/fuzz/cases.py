@@ -74,12 +74,13 @@ class Failure:
 @dataclass(frozen=True)
 class Outcome:
     """What came of a case. label: its status or problem. cpu_s: of the process and its children.
-    memory_mb: the peak above what was taken before."""
+    memory_mb: the peak above what was taken before. resident_mb: what is kept afterwards."""
 
     label: str
     failures: list[Failure] = field(default_factory=list)
     cpu_s: float = 0.0
     memory_mb: float = 0.0
+    resident_mb: float = 0.0
 
 
 @dataclass(frozen=True)

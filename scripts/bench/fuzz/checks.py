@@ -62,7 +62,7 @@ def run_case(case: Case, function: FunctionChecks, limits: Limits) -> Outcome:
         failures.append(Failure("CPU time", label, f"{taken[0]:.1f} s of CPU"))
     if taken[1] > limits.memory_mb:
         failures.append(Failure("memory", label, f"{taken[1]:.0f} MB above what was taken before"))
-    return Outcome(label, failures, *taken)
+    return Outcome(label, failures, *taken, Meter.resident_mb())
 
 
 def check_picture(case: Case, limits: Limits) -> tuple[str, list[Failure]]:

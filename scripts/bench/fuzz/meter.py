@@ -27,6 +27,10 @@ class Meter:
         child_mb = children_mb if children_mb > known_mb * 1.05 else 0.0
         return cpu_s - self._cpu_s, max(0.0, peak_mb - self._memory_mb) + child_mb
 
+    @classmethod
+    def resident_mb(cls) -> float:
+        return cls._now("VmRSS")[1]
+
     @staticmethod
     def _now(memory: str) -> tuple[float, float]:
         usages = [

@@ -129,8 +129,9 @@ def gradio_document(rng: random.Random) -> Any:
     return {
         "data": rng.choice(
             (
-                [image], [image, True, True, 0.3], [{"path": image}, None, None, None], [],
-                [{"url": image}], [{"path": "$upload"}, False, True, 0.5], [image] * 9,
+                [image], [image, True, True, 0.3], [image, True, True, 0], [image] * 9, [],
+                [{"path": image}, None, None, None], [{"path": "$upload"}, False, True, 0.5],
+                [{"url": image}],
             )
         ),
         "session_hash": rng.choice(("abc", "a" * 64, "../a", 7)),

@@ -70,9 +70,15 @@ _VALUES = (
     "0.5", "40", "nan", "", "inf", "1e400", "1_0", "٣", "red", "image", "json", "2x2", "auto",
     "none", "9x9", "0x1", "true", "abc", "%", "%ff", "+", ",", "red,green", "-1",
 )  # fmt: skip
+_GOOD_QUERIES = (
+    "", "?tiles=auto", "?tiles=3x2", "?tiles=8x8&score_threshold=0", "?score_threshold=0",
+    "?score_threshold=1&iou_threshold=0", "?max_detections=1", "?confidence=0&overlap=100",
+    "?format=image&labels=on&stroke=20", "?format=image&confidence=1", "?session_hash=abc",
+)  # fmt: skip
 _ACCEPTS = (
-    "*/*", "application/json", "image/jpeg", "image/png;q=0.9, */*;q=0.1", "text/html", "image/*",
-    "application/json;q=0, */*", ",,;q=;", "*/*;q=1e9", "text/event-stream",
+    "*/*", "application/json", "image/jpeg", "image/jpeg", "image/png", "text/html", "image/*",
+    "image/png;q=0.9, */*;q=0.1", "application/json;q=0, */*", ",,;q=;", "*/*;q=1e9",
+    "text/event-stream",
 )  # fmt: skip
 _HEADERS = (
     "host", "x-forwarded-proto", "x-forwarded-host", "authorization", "x-api-key", "origin",
@@ -117,6 +123,8 @@ def _path(template: str, rng: random.Random) -> str:
 
 
 def _query(rng: random.Random) -> str:
+    if rng.random() < 0.4:
+        return rng.choice(_GOOD_QUERIES)
     pairs = [
         f"{rng.choice(_QUERY)}={quote(rng.choice((*_VALUES, *trees.TEXTS)), errors='ignore')}"
         for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 5)))

@@ -293,4 +293,11 @@ def _tiffs() -> dict[str, bytes]:
 
 
 def _others() -> dict[str, bytes]:
-    return {"heic": _HEIC.read_bytes(), "gif": _encode(_image(), "GIF")}
+    """HEIC, a format that is refused, and sizes that letterbox, tiles and drawing find hard."""
+    sizes = ((1, 1), (1, 3000), (3000, 1), (2, 700), (1300, 30))
+    return {
+        "heic": _HEIC.read_bytes(),
+        "gif": _encode(_image(), "GIF"),
+        **{f"png-{w}x{h}": _encode(_image().resize((w, h)), "PNG") for w, h in sizes},
+        **{f"jpeg-{w}x{h}": _encode(_image().resize((w, h)), "JPEG") for w, h in sizes},
+    }
