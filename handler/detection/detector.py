@@ -14,7 +14,7 @@ from handler.bundle.files import Bundle
 from handler.bundle.manifest import Manifest
 from handler.bundle.reader import BundleError
 from handler.detection import letterbox
-from handler.detection.detections import Detections, join
+from handler.detection.detections import Detections, drop_impossible, join
 from handler.detection.letterbox import Letterbox
 from handler.images.decode import Picture
 
@@ -168,27 +168,6 @@ class Detector:
                 "max_detections": np.array(thresholds.max_detections, np.int64),
             },
         )
-
-
-def drop_impossible(
-    detections: Detections, input_size: tuple[int, int], *, class_count: int
-) -> Detections:
-    """Leave out what no detection can be, best first again.
-
-    That is: a score or a corner that is NaN or infinite; a box whose right or lower edge lies
-    before its left or upper one; a box that does not touch the input; a class that the bundle has
-    not. A box partly outside, or without area, stays. input_size: (width, height) in px.
-    """
-    boxes, scores, class_ids = detections.boxes, detections.scores, detections.class_ids
-    is_finite = np.isfinite(scores) & np.isfinite(boxes).all(axis=1)
-    is_box = (boxes[:, :2] <= boxes[:, 2:]).all(axis=1)
-    touches = (boxes[:, :2] <= input_size).all(axis=1) & (boxes[:, 2:] >= 0).all(axis=1)
-    is_possible = is_finite & is_box & touches & (class_ids >= 0) & (class_ids < class_count)
-    if is_possible.all():
-        return detections
-    possible = detections.select(is_possible)
-    # A graph that gives NaN may have sorted by it.
-    return possible.select(np.argsort(-possible.scores, kind="stable"))
 
 
 def split_by_score(detections: Detections, thresholds: Thresholds) -> tuple[Detections, Detections]:

@@ -24,7 +24,8 @@ from handler.invocation import Invocation
 from handler.problems import BadRequest, NotAcceptable, Problem, TooManyPictures, quote
 from handler.routes.accept import accepts_json, choose_media_type
 from handler.routes.annotated import annotated
-from handler.routes.body import ImageBytes, Parameters, read_images
+from handler.routes.body import ImageBytes, read_images
+from handler.routes.form import Parameters
 from handler.routes.parameters import MAX_DETECTIONS, integer, labels, number, tile_grid
 from handler.routes.predictor import Predictor
 from handler.storage.uploads import Uploads

@@ -17,14 +17,9 @@ from handler.http.route import Route, Routes
 from handler.invocation import Invocation
 from handler.problems import BadRequest, Forbidden, NotFound, Problem, quote
 from handler.routes import ops
-from handler.routes.body import (
-    Parameters,
-    decode_base64,
-    parse_json,
-    read_body,
-    read_image,
-    starts_json,
-)
+from handler.routes.base64_text import decode_base64
+from handler.routes.body import parse_json, read_body, read_image, starts_json
+from handler.routes.form import Parameters
 from handler.routes.parameters import number
 from handler.routes.predictor import Predictor
 

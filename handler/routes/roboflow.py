@@ -22,7 +22,9 @@ from handler.http.route import Route, Routes
 from handler.invocation import Invocation
 from handler.problems import BadRequest, Problem
 from handler.routes.annotated import annotated
-from handler.routes.body import Parameters, decode_base64, is_form, read_body, read_image
+from handler.routes.base64_text import decode_base64
+from handler.routes.body import read_body, read_image
+from handler.routes.form import Parameters, is_form
 from handler.routes.parameters import MAX_DETECTIONS, integer, labels, number
 from handler.routes.predictor import Predictor
 

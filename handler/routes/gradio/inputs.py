@@ -9,7 +9,7 @@ from typing import Any
 
 from handler.bundle.manifest import Manifest
 from handler.problems import BadRequest, NotFound
-from handler.routes.body import decode_base64
+from handler.routes.base64_text import decode_base64
 from handler.routes.gradio.schema import PARAMETERS
 from handler.routes.gradio.sessions import ID
 from handler.routes.parameters import boolean, number

@@ -27,7 +27,8 @@ from handler.problems import (
     Problem,
     StorageFault,
 )
-from handler.routes.body import is_form, parse_json, read_body, read_files
+from handler.routes.body import parse_json, read_body
+from handler.routes.form import is_form, read_form
 from handler.routes.gradio import schema
 from handler.routes.gradio.inputs import UPLOAD_NAME
 from handler.routes.gradio.output import ANNOTATED_NAME, predict_output, root_url
@@ -65,7 +66,7 @@ class GradioQueue:
         body = read_body(request)
         if not is_form(request, body):
             raise BadRequest("expected multipart/form-data with one file, as Gradio's clients send")
-        [(_name, image_bytes)] = read_files(request, body, limit=1)
+        [(_name, image_bytes)] = read_form(request, body, limit=1).files
         return json_response([f"{self._sessions(request).save_upload(image_bytes)}/{UPLOAD_NAME}"])
 
     def join(self, request: Request, invocation: Invocation) -> Response:

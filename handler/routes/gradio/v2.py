@@ -18,7 +18,8 @@ from handler.http.route import Route, Routes
 from handler.invocation import Invocation
 from handler.problems import BadRequest, Problem
 from handler.routes.annotated import annotated
-from handler.routes.body import decode_base64, parse_json, read_body
+from handler.routes.base64_text import decode_base64
+from handler.routes.body import parse_json, read_body
 from handler.routes.parameters import boolean, number
 from handler.routes.predictor import Predictor
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from handler.problems import BadRequest
-from handler.routes.body import decode_base64
+from handler.routes.base64_text import decode_base64
 from tests.support.app import App, make_app
 from tests.support.paths import SHARED_DATA
 from tests.support.pictures import RED, RED_AND_GREEN, encoded, jpeg, png
@@ -86,6 +86,10 @@ def test_a_text_with_a_media_type_is_a_field(app: App, media: str) -> None:
         ([field("labels", "blue")], "", "unknown label 'blue'"),
         ([part('name="labels"', b"\xff\xfe")], "", "field 'labels' is neither text nor a"),
         ([field("labels", "red", "text/plain; charset=none")], "", "field 'labels' is neither"),
+        ([field("labels", "red", "text/plain; charset=undefined")], "", "is neither text"),
+        ([field("labels", "red", "text/plain; charset=hex")], "", "is neither text"),
+        ([field("labels", "red", "text/plain; charset=a\0b")], "", ""),
+        ([field("labels", "red", f"text/plain; charset={'x' * 3000}")], "", "is neither text"),
         ([field("x" * 3000, "0.8")], "", "…; known are"),
         ([field("labels", "red," * 4000 + "red")], "", "16,003 bytes, at most 8,192 are read"),
     ],
