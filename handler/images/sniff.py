@@ -27,7 +27,7 @@ def picture_format(image_bytes: bytes) -> str:
 
     Raises UnsupportedImage for anything else, which says what it looks like.
     """
-    if _was_read_as_text(image_bytes):
+    if was_read_as_text(image_bytes):
         raise UnsupportedImage(
             "this was a picture until a gateway or a client turned it into text (ef bf bd stands "
             'where its bytes were), which cannot be undone; send JSON {"image": "<base64>"}, or '
@@ -51,7 +51,7 @@ def picture_format(image_bytes: bytes) -> str:
     )
 
 
-def _was_read_as_text(image_bytes: bytes) -> bool:
+def was_read_as_text(image_bytes: bytes) -> bool:
     """Whether bytes were decoded as UTF-8, or as Latin-1, and encoded as UTF-8 again.
 
     Signatures of ASCII, such as TIFF's, survive that; the text is valid UTF-8 all along then, which

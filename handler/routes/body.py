@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from handler.http.request import Request
+from handler.images.sniff import was_read_as_text
 from handler.problems import BadRequest, Problem
 from handler.routes.base64_text import decode_base64
 from handler.routes.form import Parameters, check_count, is_form, media_type, read_form
@@ -47,8 +48,7 @@ def read_images(
         if len(form.files) == 1:
             return _check_file(*form.files[0]), form.fields
         return [_or_problem(_check_file, *file) for file in form.files], form.fields
-    # The media type JSON is believed of text only.
-    if starts_json(body) or (media_type(request) == "application/json" and _is_text(body)):
+    if starts_json(body) or _is_labelled_json(request, body):
         document = parse_json(body)
         for name, source in (sources or {}).items():
             if isinstance(document, dict) and document.keys() == {name}:
@@ -82,7 +82,8 @@ def parse_json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise BadRequest(f"the body is no well-formed JSON ({str(error)[:200]})") from None
+        hint = "; write it in UTF-8" if body.startswith("\ufffd".encode()) else ""
+        raise BadRequest(f"the body is no well-formed JSON ({str(error)[:200]}){hint}") from None
 
 
 def _from_json(document: Any, limit: int, sources: list[str]) -> bytes | list[ImageBytes]:
@@ -111,6 +112,12 @@ def _or_problem(read: Callable[[Any, Any], bytes], first: Any, second: Any) -> I
         return read(first, second)
     except BadRequest as problem:
         return problem.without_frames()
+
+
+def _is_labelled_json(request: Request, body: bytes) -> bool:
+    """The media type JSON is believed of text only, and of none that was a picture."""
+    is_labelled = media_type(request) == "application/json"
+    return is_labelled and _is_text(body) and not was_read_as_text(body)
 
 
 def _is_text(body: bytes) -> bool:

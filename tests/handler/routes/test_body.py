@@ -264,6 +264,11 @@ def test_json_with_a_byte_order_mark_is_read(app: App, encoding: str, headers: A
     assert json.loads(app.send("POST", "/api/predict", body, headers).body)["data"][1] == 3
 
 
+def test_json_in_utf_16_that_a_gateway_read_as_utf_8_is_refused_with_the_remedy(app: App) -> None:
+    answer = app.post(f'{{"image": "{BASE64}"}}'.encode("utf-16"), headers=JSON)
+    assert (answer.status, "write it in UTF-8" in json.loads(answer.body)["detail"]) == (400, True)
+
+
 # Pictures that a gateway read as text.
 
 KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
@@ -289,6 +294,13 @@ def test_a_picture_turned_into_text_is_refused_by_name_with_the_remedy(
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_picture_read_as_latin_1_is_refused_by_name(app: App, kind: str) -> None:
     answer = app.post(encoded(RED_AND_GREEN, kind).decode("latin-1").encode())
+    assert (answer.status, "into text" in json.loads(answer.body)["detail"]) == (415, True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_so_is_one_that_is_labelled_json(app: App, kind: str) -> None:
+    body = encoded(RED, kind, 200).decode("utf-8", errors="replace").encode()
+    answer = app.post(body, headers=JSON)
     assert (answer.status, "into text" in json.loads(answer.body)["detail"]) == (415, True)
 
 
