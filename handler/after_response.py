@@ -35,6 +35,7 @@ NAME = "icebox-after-response"
 REGISTER_S = 2.0
 RESPONSE_SENT_TIMEOUT_S = 1.0  # without the client's word, work begins at last then
 WORK_BEFORE_END_S = 1.0  # work begins at last then, be the response sent or not
+UNKNOWN_LEFT_S = 1.0  # of an invocation whose deadline a wrong clock hides
 MAX_TIMEOUT_S = 900.0  # of any Lambda function: a deadline later than that is a wrong clock's
 
 Work = Callable[[float], None]  # called with the seconds left in the invocation
@@ -162,7 +163,7 @@ class AfterResponse:
             elif event.request_id == request_id:
                 break
         for work in works:
-            _do(work, 0.0 if deadline is None else deadline - time.monotonic())
+            _do(work, UNKNOWN_LEFT_S if deadline is None else deadline - time.monotonic())
 
     def _patience_s(self, deadline: float | None, has_work: bool) -> float | None:
         """How long to wait for the next event of an invocation, None for as long as it takes."""

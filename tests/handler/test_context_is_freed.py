@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gc
 import json
+import logging
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,14 @@ def app(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory, s3: FaultyS
         yield made
 
 
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """No log records, which pytest would keep."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
 def held_contexts(app: App, events: dict[str, Any]) -> list[str]:
     """The names of the events after which reference counting alone does not free the context."""
     held = []
@@ -163,3 +172,22 @@ def test_after_a_fault_of_the_store(app: App, s3: FaultyS3, fault: Any) -> None:
             assert held_contexts(app, events) == []
     finally:
         s3.choose = lambda: "none"
+
+
+def test_nothing_stays_of_mixed_calls(app: App, quiet: None) -> None:
+    """Issue 12, B16: no object outlives its call; what a process holds more is malloc's."""
+    events = [
+        app.event("POST", path, body, [("content-type", content_type)])
+        for body, content_type in BODIES.values()
+        for path in ("/v1/detect", "/hf", "/api/predict", "/health")
+    ]
+
+    def count_after_calls() -> int:
+        for event in events:
+            app.module.lambda_handler(event, Context())
+        gc.collect()
+        return len(gc.get_objects())
+
+    count_after_calls()  # what is imported and cached at first use
+    counts = [count_after_calls() for _ in range(3)]
+    assert counts[2] - counts[0] < len(events) // 4, counts
