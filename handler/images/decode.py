@@ -140,14 +140,14 @@ def _decode_jpeg(
     stream: PixelStream, min_frame: tuple[int, int] | None, deadline: float
 ) -> Picture:
     frame = min_frame if min_frame is None or stream.orientation < 5 else min_frame[::-1]
-    image_bytes = stream.image_bytes
+    image_bytes, checksum = stream.image_bytes, None
     if stream.lacks_end:
-        image_bytes, *others = jpeg.endings(stream)
-        checksum = _checksum(_load_jpeg(image_bytes, frame, deadline))
-        for other in others:
-            if _checksum(_load_jpeg(other, frame, deadline)) != checksum:
-                raise Undecodable("the JPEG picture is truncated: some of its pixels are missing")
-    return _upright(_load_jpeg(image_bytes, frame, deadline), "JPEG", stream)
+        image_bytes, other = jpeg.endings(stream)
+        checksum = _checksum(_load_jpeg(other, frame, deadline))
+    image = _load_jpeg(image_bytes, frame, deadline)
+    if checksum is not None and _checksum(image) != checksum:
+        raise Undecodable("the JPEG picture is truncated: some of its pixels are missing")
+    return _upright(image, "JPEG", stream)
 
 
 def _load_jpeg(image_bytes: bytes, frame: tuple[int, int] | None, deadline: float) -> Image.Image:

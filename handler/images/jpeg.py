@@ -31,6 +31,7 @@ _SOS, _EOI, _DQT = 0xDA, 0xD9, 0xDB
 # How trailers begin: a video's box, Samsung's, or any text that entropy coding does not make.
 _TRAILER = re.compile(rb"....ftyp|....mdat|MotionPhoto_Data|SEFH|SEFT|[ -~]{24}", re.DOTALL)
 _TEXT_MARGIN_BYTES = 4  # the last bytes of pixels may look like text, too
+_ENDING_BYTES = 96
 _PADDING_BYTES = 8  # so many zeros at the end are a trailer
 
 
@@ -61,12 +62,14 @@ def check_scans(stream: PixelStream) -> None:
         )
 
 
-def endings(stream: PixelStream) -> list[bytes]:
-    """The stream with different bytes in place of those that may be missing.
+def endings(stream: PixelStream) -> tuple[bytes, bytes]:
+    """The stream with zero bits, as libjpeg adds them, and with ones in place of missing bytes.
 
-    All decode to the same pixels if, and only if, no pixel depends on missing bytes.
+    Both decode to the same pixels if no pixel depends on missing bytes: no code of a Huffman table
+    begins with both.
     """
-    return [stream.image_bytes + tail + END_MARKER for tail in (b"", b"\xfe" * 96, b"\x55" * 96)]
+    whole = stream.image_bytes
+    return whole + END_MARKER, whole + b"\xfe" * _ENDING_BYTES + END_MARKER
 
 
 def _without_padding(scans: bytes) -> bytes:
