@@ -7,6 +7,11 @@ import codecs
 from handler.problems import Undecodable, UnsupportedImage
 
 _REPLACEMENT = "\ufffd".encode()  # what decoders put in place of bytes that are no UTF-8
+_SIGNATURES_AS_TEXT = (
+    "ÿØÿ".encode(), "\x89PNG\r\n".encode(),  # JPEG and PNG read as Latin-1
+    b"????\0\x10JFIF", b"?PNG\r\n",  # read with ? for what is no ASCII
+    b"\0\x10JFIF", b"PNG\r\n",  # read without it
+)  # fmt: skip
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _OTHER_SIGNATURES = (
     (b"GIF8", "a GIF"),
@@ -29,9 +34,10 @@ def picture_format(image_bytes: bytes) -> str:
     """
     if was_read_as_text(image_bytes):
         raise UnsupportedImage(
-            "this was a picture until a gateway or a client turned it into text (ef bf bd stands "
-            'where its bytes were), which cannot be undone; send JSON {"image": "<base64>"}, or '
-            "have the gateway pass pictures as binary (BinaryMediaTypes of a REST API)"
+            "this was a picture until a gateway or a client turned it into text (ef bf bd or ? "
+            "stands where its bytes were), and they are lost; send JSON "
+            '{"image": "<base64>"}, or have the gateway pass pictures as binary '
+            "(BinaryMediaTypes of a REST API)"
         )
     head = image_bytes[:12]
     if head.startswith(b"\xff\xd8\xff"):
@@ -52,20 +58,21 @@ def picture_format(image_bytes: bytes) -> str:
 
 
 def was_read_as_text(image_bytes: bytes) -> bool:
-    """Whether bytes were decoded as UTF-8, or as Latin-1, and encoded as UTF-8 again.
+    """Whether bytes were decoded as text and encoded as UTF-8 again.
 
-    Signatures of ASCII, such as TIFF's, survive that; the text is valid UTF-8 all along then, which
-    no picture is.
+    By UTF-8, U+FFFD stands for what is none, or ?, or nothing; by Latin-1 every byte above 7f
+    became two. Signatures of ASCII, such as TIFF's, survive that; the text is valid UTF-8 all along
+    then, which no picture is.
     """
     head = image_bytes[:4096]
-    if head.startswith((b"\xc3\xbf\xc3\x98\xc3\xbf", b"\xc2\x89PNG")):  # JPEG, PNG by Latin-1
+    if head.startswith(_SIGNATURES_AS_TEXT) or (head[:4] == b"????" and head[6:10] == b"Exif"):
         return True
     if head.count(_REPLACEMENT) < 2:
         return False
     if head.startswith((_REPLACEMENT * 3, _REPLACEMENT + b"PNG")):
         return True
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+        codecs.getincrementaldecoder("utf-8")().decode(image_bytes)  # its end may be cut off
     except UnicodeDecodeError:
         return False
     return head.startswith((b"II*\0", b"MM\0*", b"BM", b"RIFF")) or head[4:8] == b"ftyp"
