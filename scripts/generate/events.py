@@ -85,9 +85,7 @@ def _detect_request(
 
 def make_form(*pictures: bytes) -> bytes:
     """A form's body as browsers and `curl -F` send it: a text field, then the encoded pictures."""
-    body = (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="note"\r\n\r\nslide 7\r\n'.encode()
-    )
+    body = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="max_detections"\r\n\r\n100\r\n'.encode()
     for image_bytes in pictures:
         part_headers = (
             f"--{BOUNDARY}\r\n"

@@ -41,7 +41,7 @@ def as_uri(picture: bytes) -> bytes:
 def as_form(picture: bytes) -> bytes:
     return (
         (
-            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="note"\r\n\r\nx\r\n'
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="tiles"\r\n\r\nnone\r\n'
             f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="f"; filename="ä b.jpg"\r\n\r\n'
         ).encode()
         + picture
