@@ -84,8 +84,9 @@ def _detect_request(
 
 
 def make_form(*pictures: bytes) -> bytes:
-    """A form's body as browsers and `curl -F` send it: a text field, then the encoded pictures."""
-    body = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="max_detections"\r\n\r\n100\r\n'.encode()
+    """A form's body as browsers and `curl -F` send it: a parameter, then the encoded pictures."""
+    parameter = 'Content-Disposition: form-data; name="max_detections"\r\n\r\n100\r\n'
+    body = f"--{BOUNDARY}\r\n{parameter}".encode()
     for image_bytes in pictures:
         part_headers = (
             f"--{BOUNDARY}\r\n"
