@@ -123,6 +123,13 @@ def _read_palette(page: Directory, bits: int) -> NDArray[np.uint8]:
 def to_rgb(samples: NDArray[Any], colours: Colours) -> NDArray[np.uint8]:
     """Samples (h, w, samples) as uint8 (h, w, 3), transparency on white."""
     count = colours.samples
+    has_alpha = colours.alpha in ("transparent", "premultiplied")
+    if (
+        has_alpha
+        and colours.photometric == tags.RGB
+        and (samples.shape[2], colours.bits) == (4, colours.alpha_bits)
+    ):
+        return _on_white(_colours_to_8_bits(samples, colours.bits), colours.alpha)
     values = samples[..., :count]
     if colours.photometric == tags.PALETTE and colours.palette is not None:
         rgb = np.take(colours.palette, values[..., 0], axis=0)
@@ -137,10 +144,8 @@ def to_rgb(samples: NDArray[Any], colours: Colours) -> NDArray[np.uint8]:
             mode = "CMYK" if colours.photometric == tags.CMYK else "YCbCr"
             image = Image.frombytes(mode, samples.shape[1::-1], rgb.tobytes())
             rgb = np.asarray(image.convert("RGB"))
-    if colours.alpha in ("transparent", "premultiplied"):
+    if has_alpha:
         alpha = _colours_to_8_bits(samples[..., count : count + 1], colours.alpha_bits)
-        if alpha.min() == 255:
-            return rgb
         return _on_white(np.concatenate((rgb, alpha), axis=2), colours.alpha)
     return rgb
 
@@ -170,6 +175,8 @@ def _table(bits: int) -> NDArray[np.uint8]:
 
 
 def _on_white(rgba: NDArray[np.uint8], alpha: Alpha) -> NDArray[np.uint8]:
+    if rgba[..., 3].min() == 255:
+        return rgba[..., :3]
     size = (rgba.shape[1], rgba.shape[0])
     if alpha == "premultiplied":
         image = Image.frombytes("RGBa", size, rgba.tobytes()).convert("RGBA")

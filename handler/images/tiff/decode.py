@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,9 @@ from handler.images.tiff.segments import read_bands
 from handler.problems import Undecodable
 
 _CAMERA_BITS = (8, 10, 12, 14)
+_OF_CAMERAS = (tags.WHITE_IS_ZERO, tags.BLACK_IS_ZERO, tags.RGB)
 _LARGEST_VALUES = [(1 << bits) - 1 for bits in (*range(8, 15), 16)]
+_Band = tuple[int, NDArray[Any]]  # the top row and the samples
 _OME_BITS = re.compile(rb'\bSignificantBits="(\d{1,2})"')
 
 
@@ -50,54 +53,64 @@ def decode(
 def _read_pixels(
     image_bytes: bytes, page: Directory, layout: Layout, colours: Colours, deadline: float
 ) -> tuple[NDArray[np.uint8], list[str]]:
-    """The pixels as they lie in the file, and notes. Raises Undecodable.
+    """The pixels as they lie in the file, and notes. Raises Undecodable."""
 
-    A second pass is made where the values turn out to fill fewer bits than the samples have.
-    """
-
-    def bands() -> Iterator[tuple[int, NDArray[Any]]]:
+    def bands() -> Iterator[_Band]:
         for band in read_bands(image_bytes, layout):
             if time.monotonic() > deadline:
                 raise Undecodable("the picture takes too long to decode; send it smaller")
             yield band
 
-    is_wide = layout.bits in (16, 32) and colours.photometric in (
-        tags.WHITE_IS_ZERO,
-        tags.BLACK_IS_ZERO,
-        tags.RGB,
-    )
-    is_signed = tags.SIGNED in page.numbers(tags.SAMPLE_FORMAT, 64)
-    full_bits = min(16, layout.bits - is_signed) if is_wide else layout.bits
-    stated_bits = _read_stated_bits(page) if is_wide else 0
-    first = replace(colours, bits=stated_bits or full_bits)
+    stated_bits = full_bits = layout.bits
+    if layout.bits in (16, 32) and colours.photometric in _OF_CAMERAS:
+        is_signed = tags.SIGNED in page.numbers(tags.SAMPLE_FORMAT, 64)
+        full_bits = min(16, layout.bits - is_signed)
+        stated_bits = _read_stated_bits(page)
+    source = bands()
+    bits = stated_bits
+    seen: list[_Band] = []
+    if not stated_bits:
+        bits, seen = _find_bits(source, page, colours, full_bits)
     rgb = np.empty((layout.height, layout.width, 3), np.uint8)
-    largest, largest_alpha = _convert(bands(), first, full_bits, rgb)
-    bits, notes = first.bits, []
-    if is_wide:
-        is_guess = not stated_bits or largest >= 1 << stated_bits
-        if is_guess:
-            top = max((largest, *page.numbers(tags.MAX_SAMPLE_VALUE, MAX_SAMPLES)))
-            fitting = (n for n in _CAMERA_BITS if largest and top < 1 << n)
-            bits = next(fitting, full_bits)
-        if bits < full_bits:
-            guess = f" (a guess: none exceeds {(1 << bits) - 1})" if is_guess else ""
-            notes.append(f"{bits}-bit values in a {layout.bits}-bit TIFF, scaled{guess}")
+    first = replace(colours, bits=bits, alpha_bits=bits)
+    largest, largest_alpha = _convert(chain(seen, source), first, full_bits, rgb)
+    if largest >= 1 << bits:  # more than the file says
+        stated_bits, (bits, _) = 0, _find_bits(bands(), page, colours, full_bits)
     alpha = colours.alpha
     if alpha == "transparent" and largest_alpha == 0 and tags.EXTRA_SAMPLES not in page:
         alpha = "ignored"  # nothing says that the fourth sample is transparency: it would hide all
     alpha_bits = bits if largest_alpha < 1 << bits else full_bits
-    second = replace(colours, bits=bits, alpha_bits=alpha_bits, alpha=alpha)
-    if (second.bits, second.alpha_bits, second.alpha) != (
-        first.bits,
-        first.alpha_bits,
-        first.alpha,
-    ):
+    if (bits, alpha_bits, alpha) != (first.bits, first.alpha_bits, first.alpha):
+        second = replace(colours, bits=bits, alpha_bits=alpha_bits, alpha=alpha)
         _convert(bands(), second, full_bits, rgb)
-    return rgb, notes
+    if bits == full_bits:
+        return rgb, []
+    guess = "" if stated_bits else f" (a guess: none exceeds {(1 << bits) - 1})"
+    return rgb, [f"{bits}-bit values in a {layout.bits}-bit TIFF, scaled{guess}"]
+
+
+def _find_bits(
+    bands: Iterator[_Band], page: Directory, colours: Colours, full_bits: int
+) -> tuple[int, list[_Band]]:
+    """The fewest bits of a camera that hold all values, and the bands that were looked through.
+
+    Raises Undecodable.
+    """
+    largest, seen = 0, []
+    for top, samples in bands:
+        seen.append((top, samples))
+        largest = max(largest, int(samples[..., : colours.samples].max()))
+        if largest >= 1 << _CAMERA_BITS[-1]:
+            return full_bits, seen
+    largest_stated = max((0, *page.numbers(tags.MAX_SAMPLE_VALUE, MAX_SAMPLES)))
+    for bits in _CAMERA_BITS:
+        if largest > 0 and max(largest, largest_stated) < 1 << bits:
+            return bits, seen
+    return full_bits, seen
 
 
 def _convert(
-    bands: Iterator[tuple[int, NDArray[Any]]],
+    bands: Iterable[_Band],
     colours: Colours,
     full_bits: int,
     rgb: NDArray[np.uint8],
