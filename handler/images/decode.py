@@ -95,8 +95,7 @@ def decode(
             if image_format == "JPEG":
                 jpeg.check_scans(stream)
                 return _decode_jpeg(stream, min_frame, deadline)
-            image = _load(image_format, stream, deadline)
-            return _upright(image, image_format, stream)
+            return _upright(_load(image_format, stream, deadline), image_format, stream)
         except (TooManyPixels, Undecodable):
             raise
         except Exception as error:  # decoders raise a dozen types on broken files
@@ -140,14 +139,21 @@ def _decode_jpeg(
     stream: PixelStream, min_frame: tuple[int, int] | None, deadline: float
 ) -> Picture:
     frame = min_frame if min_frame is None or stream.orientation < 5 else min_frame[::-1]
-    image_bytes, checksum = stream.image_bytes, None
     if stream.lacks_end:
-        image_bytes, other = jpeg.endings(stream)
-        checksum = _checksum(_load_jpeg(other, frame, deadline))
+        return _upright(_load_without_end(stream, frame, deadline), "JPEG", stream)
+    return _upright(_load_jpeg(stream.image_bytes, frame, deadline), "JPEG", stream)
+
+
+def _load_without_end(
+    stream: PixelStream, frame: tuple[int, int] | None, deadline: float
+) -> Image.Image:
+    """The pixels of a JPEG without its end marker. Raises Undecodable if some are missing."""
+    image_bytes, other = jpeg.endings(stream)
+    checksum = _checksum(_load_jpeg(other, frame, deadline))
     image = _load_jpeg(image_bytes, frame, deadline)
-    if checksum is not None and _checksum(image) != checksum:
+    if _checksum(image) != checksum:
         raise Undecodable("the JPEG picture is truncated: some of its pixels are missing")
-    return _upright(image, "JPEG", stream)
+    return image
 
 
 def _load_jpeg(image_bytes: bytes, frame: tuple[int, int] | None, deadline: float) -> Image.Image:
@@ -179,7 +185,10 @@ def _decode_tiff(image_bytes: bytes, max_pixels: int, deadline: float) -> Pictur
 
 
 def _upright(image: Image.Image, image_format: str, stream: PixelStream) -> Picture:
-    """The picture turned as its orientation says. Raises Undecodable."""
+    """The picture turned as its orientation says. Raises Undecodable.
+
+    The caller keeps no other reference to the image, so that it is in memory once.
+    """
     width, height = stream.size
     if stream.orientation > 1:
         image = image.transpose(_TRANSPOSE[stream.orientation])

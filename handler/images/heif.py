@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import signal
 import subprocess
 import sys
 import threading
@@ -19,8 +20,8 @@ from PIL import Image
 from handler.problems import Undecodable
 
 TIMEOUT_S = 15
-CPU_S = 2  # of the process, and more for each megapixel; a good picture takes 0.03 s for each
-CPU_S_PER_MEGAPIXEL = 0.1
+CPU_S = 2  # of the process, and more for each pixel; a good picture takes 3e-8 s
+CPU_S_PER_PIXEL = 1e-7
 
 
 def decode(
@@ -34,7 +35,7 @@ def decode(
     timeout_s = max(0.001, min(timeout_s, TIMEOUT_S))
     program = (
         f"import sys; sys.path[:] = {sys.path!r}; "
-        f"from handler.images import heif; heif.decode_stdin({int(max_pixels)})"
+        f"from handler.images import heif; heif.decode_stdin({int(max_pixels)}, {CPU_S})"
     )
     command = [sys.executable, "-I", "-S", "-c", program]
     is_late = threading.Event()
@@ -60,6 +61,8 @@ def decode(
         finally:
             timer.cancel()
             child.kill()
+    if child.returncode == -signal.SIGXCPU:
+        raise Undecodable("the HEIF picture takes too long to decode for its size")
     if is_late.is_set():
         raise Undecodable(f"the HEIF picture took more than {timeout_s:.3g} s to decode")
     if child.returncode != 0 or not header or pixels is None:
@@ -85,11 +88,18 @@ def _read_exactly(file: IO[bytes], count: int) -> bytearray | None:
     return pixels
 
 
-def decode_stdin(max_pixels: int) -> None:
+def _limit_cpu(seconds: int) -> None:
+    """Have this process ended by SIGXCPU after so much time of its own."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
+
+
+def decode_stdin(max_pixels: int, cpu_s: int) -> None:
     """The child process: decode the file on stdin, write a line of JSON and the pixels to stdout.
 
-    The JSON has width, height, mode, orientation and the number of bytes of the pixels, or an error
-    and no pixels follow.
+    cpu_s: time of the process, before pixels add to it. The JSON has width, height, mode,
+    orientation and the number of bytes of the pixels, or an error and no pixels follow.
     """
     import io
     import resource
@@ -99,6 +109,7 @@ def decode_stdin(max_pixels: int) -> None:
     limit_bytes = (1 << 30) + 16 * max_pixels
     resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit_cpu(cpu_s)
     pixels = memoryview(b"")
     try:
         file = pi_heif.HeifFile(
@@ -106,8 +117,7 @@ def decode_stdin(max_pixels: int) -> None:
         )
         image = file[file.primary_index]
         width, height = image.size
-        cpu_s = CPU_S + math.ceil(width * height / 1e6 * CPU_S_PER_MEGAPIXEL)
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
+        _limit_cpu(cpu_s + math.ceil(min(width * height, max_pixels) * CPU_S_PER_PIXEL))
         orientation = pi_heif.set_orientation(image.info) or 1
         if width * height <= max_pixels:
             pixels = memoryview(image.data)  # upright: pi_heif applies the container's rotation

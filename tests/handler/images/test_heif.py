@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -27,6 +29,18 @@ def test_a_decoder_that_crashes_does_not_bring_the_function_down() -> None:
 def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heif, "TIMEOUT_S", 0.001)
     with pytest.raises(Undecodable, match="took more than"):
+        read(HEIC)
+
+
+@pytest.mark.needs_linux
+def test_a_decoder_that_computes_for_too_long_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = "def HeifFile(*_, **__):\n    while True:\n        pass\n"
+    (tmp_path / "pi_heif.py").write_text(endless)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(heif, "CPU_S", 1)
+    with pytest.raises(Undecodable, match="takes too long to decode for its size"):
         read(HEIC)
 
 
