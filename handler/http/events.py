@@ -212,7 +212,11 @@ def _headers(event: Event) -> dict[str, str]:
         name.lower(): ",".join(map(str, _list(values)))
         for name, values in _mapping(event.get("multiValueHeaders")).items()
     }
-    one = {name.lower(): str(value) for name, value in _mapping(event.get("headers")).items()}
+    one = {
+        name.lower(): str(value)
+        for name, value in _mapping(event.get("headers")).items()
+        if value is not None
+    }
     return one | many
 
 
