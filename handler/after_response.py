@@ -89,15 +89,18 @@ class AfterResponse:
             return self
         self._listening = True
 
+        def end_process() -> None:
+            before_exit()
+            _exit(runtime_api, identifier)
+
         def on_poll(request_id: str) -> None:
             self._events.put(_Sent(request_id))
             if not self._listening:
-                before_exit()
-                _exit(runtime_api, identifier)
+                end_process()
 
         self._client.watch(on_poll)
         threading.Thread(
-            target=self._listen, args=(runtime_api, identifier), name=NAME, daemon=True
+            target=self._listen, args=(runtime_api, identifier, end_process), name=NAME, daemon=True
         ).start()
         return self
 
@@ -125,16 +128,20 @@ class AfterResponse:
         if not self._listening:  # lost meanwhile: whoever takes an entry does its work
             self._drain(_remaining_s(context))
 
-    def _listen(self, runtime_api: str, identifier: str) -> None:
+    def _listen(self, runtime_api: str, identifier: str, end_process: Callable[[], None]) -> None:
+        served = ""
         try:
             while True:
                 event = _next(runtime_api, identifier)
                 left_s = self._deadlines.left_s(event["deadlineMs"] / 1000 - time.time())
-                self._serve(event["requestId"], left_s)
+                served = event["requestId"]
+                self._serve(served, left_s)
         except Exception as error:
             self._listening = False
             _log(f"the Extensions API is lost, work is done before the response: {error}")
             self._drain(RESPONSE_SENT_TIMEOUT_S)
+            if self._client.answered not in ("", served):  # Lambda waits for this thread already
+                end_process()
 
     def _drain(self, remaining_s: float) -> None:
         with contextlib.suppress(queue.Empty):
@@ -189,6 +196,7 @@ class _RuntimeClient:
 
     def __init__(self) -> None:
         self.is_watched = False  # True once it has asked
+        self.answered = ""  # the last request whose response has left
 
     def watch(self, on_poll: Callable[[str], None]) -> None:
         """Call `on_poll` with the request that was answered, whenever the client asks for one."""
@@ -197,15 +205,15 @@ class _RuntimeClient:
         wait_next = getattr(client, "wait_next_invocation", None)
         if not callable(wait_next):
             return
-        answered = ""
+        taken = ""
 
         @functools.wraps(wait_next)
         def wait_next_invocation(*args: Any, **kwargs: Any) -> Any:
-            nonlocal answered
-            self.is_watched = True
-            on_poll(answered)
+            nonlocal taken
+            self.is_watched, self.answered = True, taken
+            on_poll(taken)
             request = wait_next(*args, **kwargs)
-            answered = str(getattr(request, "invoke_id", ""))
+            taken = str(getattr(request, "invoke_id", ""))
             return request
 
         with contextlib.suppress(AttributeError, TypeError):
