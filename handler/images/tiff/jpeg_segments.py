@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 from PIL import Image, ImageChops, JpegImagePlugin
 
@@ -42,7 +43,13 @@ def _decode_one(piece: bytes, layout: Layout, mode: str, rows: int) -> Image.Ima
             tables = layout.jpeg_tables.removeprefix(_START).removesuffix(jpeg.END_MARKER)
             piece = _START + tables + piece[2:]
         stream = jpeg.read_pixels(piece)
-        if stream.lacks_end or stream.size[0] != layout.segment_width or stream.size[1] < rows:
+        jpeg.check_scans(replace(stream, size=(layout.width, layout.height)))
+        width, height = stream.size
+        if (
+            stream.lacks_end
+            or width != layout.segment_width
+            or not rows <= height <= layout.segment_height
+        ):
             raise Undecodable("a JPEG is cut off or of another size")
         image: Image.Image = JpegImagePlugin.JpegImageFile(
             io.BytesIO(_tell_colours(stream.image_bytes, layout))

@@ -16,7 +16,7 @@ from handler.images.tiff import directory, layout, segments
 from handler.problems import TooManyPixels, Undecodable
 from tests.handler.images.test_decode_limits import peak_of
 from tests.handler.images.test_tiff import COLOURS, LAYOUTS, make_samples, write
-from tests.support.image_files import photo, read
+from tests.support.image_files import encode, photo, read
 from tests.support.tiff_files import write_tiff
 
 GREY = {258: 8, 262: 1}
@@ -147,6 +147,19 @@ def test_bands_of_any_size_give_the_same_pixels(
                 if grey > 1 or (colours.startswith("RGB") and samples.shape[2] == 4):
                     patch.setattr(segments, "MAX_GREY_BYTES", grey)
                 assert np.array_equal(read(image_bytes).rgb, expected), (colours, name, band)
+
+
+def test_jpegs_of_more_rows_or_scans_than_the_picture_needs_are_refused() -> None:
+    tags = {256: 64, 257: 48, 278: 8, 259: 7}
+    grey = photo().convert("L")
+    strip = encode(grey.resize((64, 8)), "JPEG")
+    assert read(of_one_piece(tags, strip, 6)).rgb.shape == (48, 64, 3)
+    with pytest.raises(Undecodable, match="of another size"):
+        read(of_one_piece(tags, encode(grey.resize((64, 9)), "JPEG"), 6))
+    scans = encode(grey.resize((64, 8)), "JPEG", progressive=True)
+    at = scans.rindex(b"\xff\xda")
+    with pytest.raises(Undecodable, match="scans; at most 64"):
+        read(of_one_piece(tags, scans[:-2] + scans[at:-2] * 100 + scans[-2:], 6))
 
 
 def test_decoding_is_given_up_at_its_deadline() -> None:
