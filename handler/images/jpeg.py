@@ -55,7 +55,7 @@ def read_pixels(image_bytes: bytes) -> PixelStream:
 def check_scans(stream: PixelStream) -> None:
     """Raises Undecodable for more passes over all pixels than a good picture needs."""
     width, height = stream.size
-    if stream.scan_count > max(2, MAX_SCANNED_PIXELS / (width * height)):
+    if stream.scan_count > 2 and stream.scan_count * width * height > MAX_SCANNED_PIXELS:
         raise Undecodable(
             f"the JPEG has {stream.scan_count} scans of {width} x {height} px, each of them a pass "
             "over all pixels; save it with fewer"

@@ -169,6 +169,15 @@ def test_the_more_pixels_the_fewer_scans() -> None:
     assert jpeg.read_pixels(whole).scan_count == scans
 
 
+def test_a_height_that_comes_after_the_pixels_is_a_refusal_in_words() -> None:
+    image_bytes = bytearray(WHOLE["sequential"])
+    at = image_bytes.index(b"\xff\xc0")
+    image_bytes[at + 5 : at + 7] = b"\0\0"
+    with pytest.raises(Undecodable) as raised:
+        read(bytes(image_bytes))
+    assert "division" not in raised.value.detail
+
+
 @pytest.mark.parametrize("code", [0x02, 0xBF, 0xC8, 0xF0, 0xFD, 0xD8, 0xD9])
 def test_markers_that_have_no_place_before_the_pixels_are_a_refusal(code: int) -> None:
     with pytest.raises(Undecodable, match="JPEG"):
