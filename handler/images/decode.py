@@ -148,10 +148,10 @@ def _load_without_end(
     stream: PixelStream, frame: tuple[int, int] | None, deadline: float
 ) -> Image.Image:
     """The pixels of a JPEG without its end marker. Raises Undecodable if some are missing."""
-    image_bytes, other = jpeg.endings(stream)
-    checksum = _checksum(_load_jpeg(other, frame, deadline))
+    image_bytes, *others = jpeg.endings(stream)
+    checksums = {_checksum(_load_jpeg(other, frame, deadline)) for other in others}
     image = _load_jpeg(image_bytes, frame, deadline)
-    if _checksum(image) != checksum:
+    if checksums != {_checksum(image)}:
         raise Undecodable("the JPEG picture is truncated: some of its pixels are missing")
     return image
 

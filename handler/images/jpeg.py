@@ -23,6 +23,7 @@ END_MARKER = b"\xff\xd9"
 
 _ANY_MARKER = re.compile(rb"\xff([^\x00\xff])", re.DOTALL)
 _AFTER_SCAN = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)  # no restart marker
+_RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _TABLES = frozenset((0xC4, 0xCC, 0xDB, 0xDC, 0xDD))
 _SIDE = frozenset((*range(0xE0, 0xF0), 0xFE))
@@ -62,14 +63,19 @@ def check_scans(stream: PixelStream) -> None:
         )
 
 
-def endings(stream: PixelStream) -> tuple[bytes, bytes]:
-    """The stream with zero bits, as libjpeg adds them, and with ones in place of missing bytes.
+def endings(stream: PixelStream) -> list[bytes]:
+    """The stream ended as it is, and with two kinds of bytes in place of those that may be missing.
 
-    Both decode to the same pixels if no pixel depends on missing bytes: no code of a Huffman table
-    begins with both.
+    All decode to the same pixels if no pixel depends on missing bytes. Neither kind alone finds
+    every cut. A restart marker in their middle feeds a decoder that waits for one: at the end of a
+    restart interval it takes no other byte.
     """
-    whole = stream.image_bytes
-    return whole + END_MARKER, whole + b"\xfe" * _ENDING_BYTES + END_MARKER
+    scans = stream.image_bytes
+    restarts = _RESTART.findall(scans, scans.rfind(b"\xff\xda"))
+    number = (restarts[-1][0] + 1) % 8 if restarts else 0  # RST0 to RST7, 0xD0 to 0xD7
+    restart = bytes((0xFF, 0xD0 + number))
+    tails = [each * _ENDING_BYTES for each in (b"\xfe", b"\x55")]
+    return [scans + END_MARKER, *(scans + tail + restart + tail + END_MARKER for tail in tails)]
 
 
 def _without_padding(scans: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 import numpy as np
@@ -52,6 +53,7 @@ def test_only_the_end_marker_is_missing(
     assert picture.notes == ("the JPEG's end marker is missing; its pixels are all there",)
 
 
+@pytest.mark.needs_shared_data
 def test_the_file_without_its_end_is_read() -> None:
     picture = read((SHARED_DATA / "odd_inputs" / "jpeg_no_eoi.jpg").read_bytes())
     assert "end marker is missing" in picture.notes[0]
@@ -75,6 +77,30 @@ def test_missing_pixels_are_a_refusal_whatever_follows(
 def test_a_few_missing_bytes_are_missed(kind: str, missing: int) -> None:
     with pytest.raises(Undecodable, match="truncated"):
         read(WHOLE[kind][: -2 - missing])
+
+
+def test_a_cut_at_the_end_of_a_restart_interval_is_a_refusal() -> None:
+    """libjpeg waits there for the next restart marker, and takes no other byte."""
+    whole = WHOLE["restarts"]
+    scans = whole.index(b"\xff\xda")
+    markers = [at.start() for at in re.finditer(rb"\xff[\xd0-\xd7]", whole) if at.start() > scans]
+    assert len(markers) > 8
+    for at in (*markers[:2], *markers[-9:]):
+        for cut in (at, at + 2):
+            with pytest.raises(Undecodable, match="truncated"):
+                read(whole[:cut])
+
+
+def test_every_cut_is_a_refusal_or_gives_all_pixels() -> None:
+    """4:1:1: neither of two endings alone finds its cut of four bytes."""
+    for whole in (encode(photo(67, 50), "JPEG", subsampling="4:1:1"), WHOLE["restarts"]):
+        rgb = read(whole).rgb
+        for cut in range(1, 40):
+            try:
+                picture = read(whole[:-cut])
+            except Undecodable:
+                continue
+            assert np.array_equal(picture.rgb, rgb), cut
 
 
 def test_missing_scans_are_a_refusal() -> None:
