@@ -35,6 +35,7 @@ def health(running: Emulator) -> int:
 
 
 @pytest.mark.needs_shared_data
+@pytest.mark.needs_shared_data
 @pytest.mark.parametrize("name", ["runtime-dies.json", "log-line-lost.json"])
 def test_half_a_surrogate_pair_is_answered_and_logged(running: Emulator, name: str) -> None:
     before = len(running.lines("timing_ms"))

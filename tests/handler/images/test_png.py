@@ -109,6 +109,7 @@ def test_texts_and_profiles_of_megabytes_spoil_no_pixels(big: bytes) -> None:
     assert picture.notes == ()
 
 
+@pytest.mark.needs_shared_data
 def test_the_file_with_a_text_of_over_a_megabyte_shows_what_its_truth_shows() -> None:
     folder = SHARED_DATA / "odd_inputs"
     picture = read((folder / "png_text_over_1mb.png").read_bytes())

@@ -38,7 +38,7 @@ def page_tags(bits: int = 8, photometric: int = 1, **more: Any) -> dict[int, Any
 # Microscopes' kinds
 
 
-@pytest.mark.skipif(not ODD.exists(), reason="the shared inputs are not here")
+@pytest.mark.needs_shared_data
 @pytest.mark.parametrize(
     ("name", "truth"),
     [
@@ -286,9 +286,12 @@ def test_a_raw_photo_is_refused_by_name() -> None:
         )
     with pytest.raises(Undecodable, match=r"raw photo \(DNG, NEF.*export it"):
         read(stream.getvalue())
-    if ODD.exists():
-        with pytest.raises(Undecodable, match="raw photo"):
-            read((ODD / "raw_like.dng").read_bytes())
+
+
+@pytest.mark.needs_shared_data
+def test_the_odd_input_that_is_a_raw_photo_is_refused_by_name() -> None:
+    with pytest.raises(Undecodable, match="raw photo"):
+        read((ODD / "raw_like.dng").read_bytes())
 
 
 def test_of_a_stack_the_first_page_is_read_and_it_is_said() -> None:

@@ -107,10 +107,9 @@ def test_a_field_that_the_query_would_not_take_is_refused(
     assert record.outcome == "rejected"
 
 
+@pytest.mark.needs_shared_data
 def test_the_form_of_the_shared_inputs_has_its_threshold(tmp_path: Path) -> None:
     path = SHARED_DATA / "odd_inputs" / "form_field_threshold.body"
-    if not path.exists():
-        pytest.skip("no shared inputs here")
     with make_app(make_tiny_bundle(tmp_path / "bundle"), tmp_path / "log") as app:
         result = json.loads(app.post(path.read_bytes(), headers=FORM).body)
     assert b'name="score_threshold"\r\n\r\n' in path.read_bytes()
