@@ -36,19 +36,25 @@ def decode_base64(text: str, name: str = "image") -> bytes:
 def _without_spaces(text: str) -> str:
     """base64 without the line ends of mail and `base64`; a space that a form made of + is + again.
 
-    Folded lines that a shell joined by spaces are of one length, but for the last, and without the
-    spaces the text is of a whole number of quartets. Where it is otherwise, the spaces were +.
+    A form turns every +, so where one is left, spaces only part the text. Of the two readings, one
+    may have a length that base64 cannot have. Where both are possible, spaces part the text if they
+    part it into lines of one length, as a shell joins them.
     """
     pieces = text.split()
     joined = "".join(pieces)
-    with_plus = text.strip().translate(_LINE_ENDS)
-    if " " not in with_plus:
+    with_plus = text.strip().translate(_LINE_ENDS).replace(" ", "+")
+    if "+" in joined:
         return joined
-    is_regular = (
+    if _has_possible_length(joined) != _has_possible_length(with_plus):
+        return joined if _has_possible_length(joined) else with_plus
+    are_lines = (
         len({len(piece) for piece in pieces[:-1]}) == 1
         and len(pieces[-1]) <= len(pieces[0])
         and len(pieces[0]) % 4 == 0
     )
-    with_plus = with_plus.replace(" ", "+")
-    has_quartets_by_plus_only = len(with_plus) % 4 == 0 and len(joined) % 4 != 0
-    return joined if is_regular and not has_quartets_by_plus_only else with_plus
+    return joined if are_lines else with_plus
+
+
+def _has_possible_length(text: str) -> bool:
+    """Padded base64 has whole quartets; no base64 has one sign beyond them."""
+    return len(text) % 4 == 0 if text.endswith("=") else len(text) % 4 != 1

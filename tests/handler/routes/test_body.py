@@ -203,6 +203,8 @@ WRITTEN = {
     "folded, joined by a shell": " ".join(base64.encodebytes(SIGNS).decode().split()),
     "folded at 64, joined by a shell": " ".join(TEXT[i : i + 64] for i in range(0, len(TEXT), 64)),
     "folded and + turned to spaces": base64.encodebytes(SIGNS).decode().replace("+", " "),
+    "parted by one space": TEXT[:10] + " " + TEXT[10:],
+    "parted by spaces anywhere": TEXT[:7] + " " + TEXT[7:50] + "  " + TEXT[50:],
     "indented": "\n    " + base64.encodebytes(SIGNS).decode().replace("\n", "\n    "),
     "a data URI": f"data:image/jpeg;base64,{TEXT}",
     "a data URI, percent-encoded": "data:image/jpeg;base64,"
@@ -220,6 +222,13 @@ def test_the_bytes_have_every_sign() -> None:
 @pytest.mark.parametrize("name", WRITTEN)
 def test_base64_is_read_however_it_is_written(name: str) -> None:
     assert decode_base64(WRITTEN[name]) == SIGNS
+
+
+def test_one_space_parts_a_text_without_plus_or_padding() -> None:
+    """No base64 has one sign beyond its quartets, so the space was no plus."""
+    text = base64.b64encode(bytes(range(90))).decode()
+    assert "+" not in text and "=" not in text
+    assert decode_base64(text[:10] + " " + text[10:]) == bytes(range(90))
 
 
 @pytest.mark.parametrize("text", ["A", "AAAAA", "@@@@", "AA=A", "AAAA=AAA", "äöü", "-", "%"])
