@@ -226,9 +226,9 @@ def test_base64_is_read_however_it_is_written(name: str) -> None:
 
 def test_one_space_parts_a_text_without_plus_or_padding() -> None:
     """No base64 has one sign beyond its quartets, so the space was no plus."""
-    text = base64.b64encode(bytes(range(90))).decode()
+    text = base64.b64encode(b"icebox" * 15).decode()
     assert "+" not in text and "=" not in text
-    assert decode_base64(text[:10] + " " + text[10:]) == bytes(range(90))
+    assert decode_base64(text[:10] + " " + text[10:]) == b"icebox" * 15
 
 
 @pytest.mark.parametrize("text", ["A", "AAAAA", "@@@@", "AA=A", "AAAA=AAA", "äöü", "-", "%"])
