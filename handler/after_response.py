@@ -17,7 +17,6 @@ import contextlib
 import functools
 import json
 import math
-import os
 import queue
 import sys
 import threading
@@ -27,12 +26,10 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from typing import Any
 
-API = "/2020-01-01/extension"
-NAME = "icebox-after-response"
-REGISTER_S = 2.0
+from handler.extensions_api import NAME, exit_with_error, next_event, register
+
 RESPONSE_SENT_TIMEOUT_S = 1.0  # without the client's word, work begins at last then
 WORK_BEFORE_END_S = 1.0  # work begins at last then, be the response sent or not
 UNKNOWN_LEFT_S = 1.0  # of an invocation whose deadline a wrong clock hides
@@ -83,7 +80,7 @@ class AfterResponse:
         if runtime_api is None:
             return self
         try:
-            identifier = _register(runtime_api)
+            identifier = register(runtime_api)
         except Exception as error:  # slower responses, but no lost record
             _log(f"no work after the response, it is done before: {type(error).__name__}: {error}")
             return self
@@ -91,7 +88,7 @@ class AfterResponse:
 
         def end_process() -> None:
             before_exit()
-            _exit(runtime_api, identifier)
+            exit_with_error(runtime_api, identifier)
 
         def on_poll(request_id: str) -> None:
             self._events.put(_Sent(request_id))
@@ -132,7 +129,7 @@ class AfterResponse:
         served = ""
         try:
             while True:
-                event = _next(runtime_api, identifier)
+                event = next_event(runtime_api, identifier)
                 left_s = self._deadlines.left_s(event["deadlineMs"] / 1000 - time.time())
                 served = event["requestId"]
                 self._serve(served, left_s)
@@ -250,63 +247,6 @@ def _do(work: Work | None, remaining_s: float) -> None:
         work(remaining_s)
     except Exception:  # a bug here must neither change the response nor end the thread
         _log(traceback.format_exc())
-
-
-def _exit(runtime_api: str, identifier: str) -> None:
-    """End the process, so that Lambda makes a new environment."""
-    headers = {
-        "Lambda-Extension-Identifier": identifier,
-        "Lambda-Extension-Function-Error-Type": "Extension.ApiLost",
-    }
-    try:
-        _request(runtime_api, "POST", "/exit/error", None, headers, timeout_s=REGISTER_S)
-    finally:
-        sys.stdout.flush()
-        os._exit(1)
-
-
-def _register(runtime_api: str) -> str:
-    status, headers, body = _request(
-        runtime_api,
-        "POST",
-        "/register",
-        json.dumps({"events": ["INVOKE"]}),
-        {"Lambda-Extension-Name": NAME},
-        timeout_s=REGISTER_S,
-    )
-    identifier: str | None = headers.get("Lambda-Extension-Identifier")
-    if status != 200 or not identifier:
-        raise OSError(f"the Extensions API answered {status} {body[:200]!r}")
-    return identifier
-
-
-def _next(runtime_api: str, identifier: str) -> dict[str, Any]:
-    """Wait for the next invocation."""
-    headers = {"Lambda-Extension-Identifier": identifier}
-    status, _, body = _request(runtime_api, "GET", "/event/next", None, headers, timeout_s=None)
-    if status != 200:
-        raise OSError(f"answered {status} {body[:200]!r}")
-    event: dict[str, Any] = json.loads(body)
-    return event
-
-
-def _request(
-    runtime_api: str,
-    method: str,
-    path: str,
-    body: str | None,
-    headers: dict[str, str],
-    *,
-    timeout_s: float | None,
-) -> tuple[int, Any, bytes]:
-    """Status, headers and body, on a new connection: a freeze may have ended a kept one."""
-    connection = HTTPConnection(runtime_api, timeout=timeout_s)
-    try:
-        connection.request(method, API + path, body, headers)
-        response = connection.getresponse()
-        return response.status, response.headers, response.read()
-    finally:
-        connection.close()
 
 
 def _log(message: str) -> None:
