@@ -113,21 +113,3 @@ def webp_size(image_bytes: bytes) -> tuple[int, int]:
         bits = int.from_bytes(header[6:10], "little")
         return bits & 0x3FFF, bits >> 16 & 0x3FFF
     raise Undecodable("the WEBP picture is truncated, or damaged in its first chunk")
-
-
-def jpeg_scans(image_bytes: bytes, limit: int) -> int:
-    """The number of scans in a JPEG; if it cannot exceed `limit`, any number up to `limit`."""
-    if (marker_count := image_bytes.count(b"\xff\xda")) <= limit:
-        return marker_count
-    # A thumbnail before the scans and a phone's video after them contain such bytes too.
-    scans, offset = 0, 2
-    while 0 <= (offset := image_bytes.find(b"\xff", offset)) < len(image_bytes) - 3:
-        marker = image_bytes[offset + 1]
-        if marker == 0xD9:
-            break
-        if marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD8:  # markers without a length
-            offset += 1 if marker == 0xFF else 2
-            continue
-        scans += marker == 0xDA
-        offset += 2 + int.from_bytes(image_bytes[offset + 2 : offset + 4], "big")
-    return scans

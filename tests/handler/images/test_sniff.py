@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler.images import sniff
+from handler.images import jpeg
 from handler.problems import TooManyPixels, Undecodable, UnsupportedImage
 from tests.support.image_files import encode, photo, read
 
@@ -51,7 +51,7 @@ def test_what_is_no_picture_is_named(image_bytes: bytes, words: str) -> None:
 
 def test_a_jpeg_of_many_scans_is_refused_but_not_for_what_hangs_behind_it() -> None:
     image_bytes = encode(photo(), "JPEG", progressive=True)
-    assert 2 < sniff.jpeg_scans(image_bytes, 0) < 20
+    assert 2 < jpeg.read_pixels(image_bytes).scan_count < 20
     video = b"\xff\xda\0\x02" * 100
     assert read(image_bytes + b"\0\2" + video).rgb.shape == (48, 64, 3)
     segment = b"\xff\xe2" + struct.pack(">H", 2 + len(video)) + video
