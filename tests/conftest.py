@@ -13,6 +13,8 @@ from tests.support.moto_s3 import moto_s3
 from tests.support.needs import NEEDS, NEEDS_OF_FIXTURES, why_missing
 from tests.support.tiny_bundle import make_tiny_bundle
 
+pytest_plugins = ["tests.support.fuzzing"]  # its fixture: worker
+
 
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.bench.fuzz.cases import Case, Limits
+from scripts.bench.fuzz.cases import Case
 from scripts.bench.fuzz.worker import Worker
 
 # What was wrong, the event, and its answer's status.
@@ -62,14 +60,6 @@ EVENTS: dict[str, tuple[Any, str]] = {
         {"httpMethod": "A" * 9000, "path": "/health"}, "405",
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def worker(tiny_bundle: Path) -> Iterator[Worker]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MODEL_DIR", str(tiny_bundle))
-        with Worker(Limits()) as started:
-            yield started
 
 
 @pytest.mark.needs_linux

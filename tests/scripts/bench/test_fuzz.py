@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from scripts.bench.fuzz import __main__ as fuzz
 from scripts.bench.fuzz.answers import check_log, check_result, read_lines
 from scripts.bench.fuzz.campaign import Campaign, make_case
-from scripts.bench.fuzz.cases import KINDS, Case, Limits
+from scripts.bench.fuzz.cases import KINDS, Case
 from scripts.bench.fuzz.inputs import trees
 from scripts.bench.fuzz.inputs.pieces import repair, split
 from scripts.bench.fuzz.inputs.routes import RECORDED
@@ -31,14 +30,6 @@ ANSWER: dict[str, Any] = {
     "statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": "{}",
     "isBase64Encoded": False, "cookies": [],
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def worker(tiny_bundle: Path) -> Iterator[Worker]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MODEL_DIR", str(tiny_bundle))
-        with Worker(Limits()) as started:
-            yield started
 
 
 @pytest.mark.needs_linux
