@@ -190,3 +190,9 @@ def test_an_event_and_a_picture_are_replayed_as_they_are(
     (tmp_path / "input").write_bytes(content)
     with pytest.raises(SystemExit, match="0"):
         fuzz.main(["--replay", str(tmp_path / "input")])
+
+
+def test_a_jpeg_that_ends_in_half_a_marker_has_pieces() -> None:
+    """The fuzzer ended at such an input."""
+    image_bytes = b"\xff\xd8" + bytes(6) + b"\xff"
+    assert b"".join(split(image_bytes)) == image_bytes

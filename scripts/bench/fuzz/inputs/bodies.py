@@ -109,11 +109,7 @@ def _detect_document(rng: random.Random) -> Any:
             {"image": encoded_picture(rng)},
             {"images": [encoded_picture(rng) for _ in range(rng.choice((0, 1, 2, 5, 16, 17)))]},
             {"upload_id": rng.choice(("0" * 32, "x", "../a"))},
-            {
-                "s3_uri": rng.choice(
-                    ("s3://bucket/key", "s3://other/key", "s3://bucket/../a", "s3:")
-                )
-            },
+            {"s3_uri": rng.choice(S3_URIS)},
             {"image": encoded_picture(rng), "score_threshold": 0.5},
         )
     )

@@ -46,7 +46,7 @@ def _jpeg_ends(image_bytes: bytes) -> list[int]:
     ends, at = [2], 2
     while at + 4 <= len(image_bytes) and len(ends) < MAX_PIECES:
         if image_bytes[at] != 0xFF:  # entropy-coded: up to the next marker
-            at = image_bytes.find(b"\xff", at)
+            at = image_bytes.find(b"\xff", at, len(image_bytes) - 1)  # the last byte is no marker
             if at < 0:
                 break
         marker = image_bytes[at + 1]
