@@ -23,6 +23,10 @@ base_python() {
         "Elsewhere: PYTHON=/path/to/python3 $0"
 }
 
+machine_architecture() { # as Lambda names it
+    case $(uname -m) in aarch64 | arm64) echo arm64 ;; *) echo x86_64 ;; esac
+}
+
 checksum() { (cd "$root/requirements" && cat "$@") | sha256sum; }
 
 is_current() { # DIR REQUIREMENTS...: whether the environment exists and has exactly these requirements
@@ -50,9 +54,10 @@ ensure() { # DIR REQUIREMENTS...
     checksum "$@" >"$root/$folder/stamp"
 }
 
-ensure_dev_env() { ensure .venv handler.txt dev.txt; }
+ensure_dev_env() { ensure .venv handler.txt monitor.txt dev.txt; }
 ensure_handler_env() { # runs the function; the development environment does, too
-    is_current .venv handler.txt dev.txt || ensure .venv handler.txt
+    is_current .venv handler.txt monitor.txt dev.txt || ensure .venv handler.txt
 }
 ensure_sam_env() { ensure .venv-sam sam.txt; }
 ensure_clients_env() { ensure .venv-clients clients.txt; }
+ensure_checkov_env() { ensure .venv-checkov checkov.txt; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 
@@ -21,6 +22,9 @@ def exit_on_error(name: str) -> Iterator[None]:
         yield
     except (ToolError, BundleError, Problem) as error:
         sys.exit(f"{name}: {error}")
+    except BrokenPipeError:  # `| head` has read enough; what is left at exit has no reader either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except OSError as error:
         sys.exit(
             f"{name}: {error.filename}: {error.strerror}" if error.filename else f"{name}: {error}"

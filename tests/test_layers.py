@@ -26,6 +26,9 @@ DETECTION = "One direction through detection"
 IMAGES = "One direction through images"
 BUNDLE = "One direction through the bundle"
 STORAGE = "One direction through storage"
+READERS = "One direction through the records' readers"
+DEPLOYMENT = "One direction through a deployment"
+MONITOR = "One direction through the monitor"
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -74,6 +77,10 @@ def test_the_contracts_hold(copy: Path) -> None:
         ("handler/storage/new.py", "import handler.storage.location", STORAGE),
         ("handler/http/route.py", "import handler.http.gateway", HTTP),
         ("scripts/model/graph.py", "import scripts.local.serve", SCRIPTS),
+        ("scripts/records/read.py", "import scripts.monitor.result", SCRIPTS),
+        ("scripts/records/observe.py", "import scripts.records.read", READERS),
+        ("scripts/monitor/drift/decide.py", "import scripts.monitor.report.make", MONITOR),
+        ("scripts/deployment/aws/stack.py", "import scripts.deployment.releases", DEPLOYMENT),
         ("scripts/model/quantize/edits.py", "import scripts.model.tradeoff.table", TOOLS),
         ("handler/routes/roboflow.py", "import handler.routes.detect", ROUTES),
         ("handler/records/log.py", "import handler.records.build", RECORDS),
