@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from http.client import HTTPConnection
 from typing import Any
+
+from handler.http_client import HttpAnswer, receive, send
 
 API = "/2020-01-01/extension"
 NAME = "icebox-after-response"
 REGISTER_S = 2.0
+
+
+class RefusedError(OSError):
+    """Lambda has not taken a request: it was not sent, or answered by an error. A registration has
+    not happened; an extension that asked for its next event has not asked."""
 
 
 def exit_with_error(runtime_api: str, identifier: str) -> None:
@@ -21,35 +28,37 @@ def exit_with_error(runtime_api: str, identifier: str) -> None:
         "Lambda-Extension-Function-Error-Type": "Extension.ApiLost",
     }
     try:
-        _request(runtime_api, "POST", "/exit/error", None, headers, timeout_s=REGISTER_S)
+        with contextlib.suppress(Exception):
+            _request(runtime_api, "POST", "/exit/error", b"", headers, timeout_s=REGISTER_S)
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
     finally:
-        sys.stdout.flush()
         os._exit(1)
 
 
 def register(runtime_api: str) -> str:
-    """Register for every invocation; the extension's identifier. Raises OSError."""
-    status, headers, body = _request(
-        runtime_api,
-        "POST",
-        "/register",
-        json.dumps({"events": ["INVOKE"]}),
-        {"Lambda-Extension-Name": NAME},
-        timeout_s=REGISTER_S,
-    )
-    identifier: str | None = headers.get("Lambda-Extension-Identifier")
-    if status != 200 or not identifier:
-        raise OSError(f"the Extensions API answered {status} {body[:200]!r}")
+    """Register for every invocation; the extension's identifier.
+
+    Raises RefusedError; other errors where Lambda may have registered it nevertheless.
+    """
+    body = json.dumps({"events": ["INVOKE"]}).encode()
+    headers = {"Lambda-Extension-Name": NAME}
+    answer = _request(runtime_api, "POST", "/register", body, headers, timeout_s=REGISTER_S)
+    identifier = answer.headers.get("lambda-extension-identifier")
+    if not identifier:
+        raise OSError(f"the Extensions API names no identifier: {answer.body[:200]!r}")
     return identifier
 
 
 def next_event(runtime_api: str, identifier: str) -> dict[str, Any]:
-    """Wait for the next invocation. Raises OSError."""
+    """Wait for the next invocation.
+
+    Raises RefusedError, ConnectionError where the connection ends without an answer, and other
+    errors once Lambda has been asked.
+    """
     headers = {"Lambda-Extension-Identifier": identifier}
-    status, _, body = _request(runtime_api, "GET", "/event/next", None, headers, timeout_s=None)
-    if status != 200:
-        raise OSError(f"answered {status} {body[:200]!r}")
-    event: dict[str, Any] = json.loads(body)
+    answer = _request(runtime_api, "GET", "/event/next", b"", headers, timeout_s=None)
+    event: dict[str, Any] = json.loads(answer.body)
     return event
 
 
@@ -57,16 +66,18 @@ def _request(
     runtime_api: str,
     method: str,
     path: str,
-    body: str | None,
+    body: bytes,
     headers: dict[str, str],
     *,
     timeout_s: float | None,
-) -> tuple[int, Any, bytes]:
-    """Status, headers and body, on a new connection: a freeze may have ended a kept one."""
-    connection = HTTPConnection(runtime_api, timeout=timeout_s)
+) -> HttpAnswer:
+    """The answer, on a new connection: a freeze may have ended a kept one."""
     try:
-        connection.request(method, API + path, body, headers)
-        response = connection.getresponse()
-        return response.status, response.headers, response.read()
-    finally:
-        connection.close()
+        connection = send(runtime_api, method, API + path, headers, body, timeout_s=timeout_s)
+    except (OSError, ValueError) as error:  # ValueError of an address that is none
+        raise RefusedError(f"{type(error).__name__}: {error}") from None
+    with connection:
+        answer = receive(connection, timeout_s=timeout_s)
+    if answer.status >= 300:
+        raise RefusedError(f"{path} is answered {answer.status} {answer.body[:200]!r}")
+    return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from handler.detection.prediction import Prediction, PredictRequest
@@ -15,11 +16,13 @@ class Invocation:
     id: Lambda's request id, which is the prediction's too. route: the recorded route that was
     taken, empty on all others. problem: type and detail of what was wrong with the request.
     total_ms: set once the response is made. status: of the response, 0 before it. parts: of a
-    request with several pictures, one each, in their order.
+    request with several pictures, one each, in their order. capture: the key of the kept picture,
+    set once that is stored. is_rehearsal: it leaves no record, no kept picture and no metric.
     """
 
     id: str
     cold_start: bool
+    is_rehearsal: bool = False
     received_s: float = field(default_factory=time.time)  # since the epoch
     started: float = field(default_factory=time.perf_counter)
     route: str = ""
@@ -29,11 +32,17 @@ class Invocation:
     total_ms: float = 0.0
     status: int = 0
     parts: list[Invocation] = field(default_factory=list)
+    capture: str | None = None
 
     def add_part(self) -> Invocation:
         """A new part, for the next of several pictures: a prediction of its own."""
         number = len(self.parts) + 1
-        part = Invocation(f"{self.id}-{number}", self.cold_start and number == 1, route=self.route)
+        part = Invocation(
+            f"{self.id}-{number}",
+            self.cold_start and number == 1,
+            self.is_rehearsal,
+            route=self.route,
+        )
         self.parts.append(part)
         return part
 
@@ -54,3 +63,14 @@ class Invocation:
                 **times,
             }
         return {name: round(milliseconds, 1) for name, milliseconds in times.items()}
+
+
+def is_rehearsal(context: object) -> bool:
+    """Whether the client context of an invocation is {"custom": {"icebox": "rehearsal"}}: a release
+    is being tried.
+
+    Only who may invoke the function itself, by IAM, can send one. No header of an HTTP request gets
+    there.
+    """
+    custom = getattr(getattr(context, "client_context", None), "custom", None)
+    return isinstance(custom, Mapping) and custom.get("icebox") == "rehearsal"

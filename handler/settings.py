@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 MB_PER_VCPU = 1769  # Lambda gives one vCPU per this much memory
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -15,22 +15,29 @@ class SettingsError(ValueError):
     """An unusable variable; the text names it, its value and what is expected."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """Settings of a deployment.
 
     model_dir: folder of the bundle. api_key_sha256: digests of the keys that open the API; without
-    any it is open to all. prediction_log, gradio_store, upload_store: a URL, empty for none;
-    uploads need S3. max_upload_bytes: of a picture in S3. s3_uri_buckets: buckets whose objects a
-    request may name. max_body_bytes: of the HTTP body. max_image_pixels: width times height of the
-    upright original. max_pictures: in one request. ort_threads: of one inference. runtime_api: host
-    and port of the Lambda Runtime API, None outside Lambda. aws_region: empty if unknown.
-    s3_endpoint: URL of another S3-compatible service, empty for AWS.
+    any it is open to all. prediction_log, feedback_store, gradio_store, upload_store: a URL, empty
+    for none; uploads need S3. capture_rate: share of the pictures to keep, 0..1.
+    capture_only_uncertain: whether of uncertain pictures only. capture_max_bytes: of a picture to
+    keep. max_upload_bytes: of a picture in S3. s3_uri_buckets: buckets whose objects a request may
+    name. max_body_bytes: of the HTTP body. max_image_pixels: width times height of the upright
+    original. max_pictures: in one request. ort_threads: of one inference. stage: of the deployment,
+    a dimension of its metrics. function_name, function_version: of the Lambda function, "local" and
+    None outside Lambda. runtime_api: host and port of the Lambda Runtime API, None
+    outside Lambda. is_snap_start: whether Lambda takes a snapshot of this environment after INIT.
+    aws_region: empty if unknown. s3_endpoint: URL of another S3-compatible service, empty for AWS.
     """
 
     model_dir: Path
     api_key_sha256: tuple[bytes, ...]
     prediction_log: str
+    feedback_store: str
+    capture_rate: float
+    capture_only_uncertain: bool
+    capture_max_bytes: int
     gradio_store: str
     upload_store: str
     max_upload_bytes: int
@@ -40,7 +47,11 @@ class Settings:
     max_pictures: int
     ort_threads: int
     log_level: str
+    stage: str
+    function_name: str
+    function_version: str | None
     runtime_api: str | None
+    is_snap_start: bool
     aws_region: str
     s3_endpoint: str
 
@@ -59,10 +70,28 @@ class Settings:
             raise SettingsError(
                 f"MODEL_DIR={str(model_dir)!r}: expected a folder with model.onnx and model.json"
             )
+        stage = env.get("STAGE") or "dev"
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,15}", stage):
+            raise SettingsError(
+                f"STAGE={stage!r}: expected up to 16 lower-case letters, digits and hyphens, such "
+                "as dev or prod"
+            )
+        capture_rate, capture = _share(env, "CAPTURE_RATE"), env.get("CAPTURE") or ""
+        if capture not in ("", "uncertain"):
+            raise SettingsError(f"CAPTURE={capture!r}: expected nothing or 'uncertain'")
+        if capture and not capture_rate:
+            raise SettingsError(
+                "CAPTURE='uncertain' keeps nothing while CAPTURE_RATE is 0; set it to the share of "
+                "uncertain pictures to keep, such as 1"
+            )
         return cls(
             model_dir=model_dir,
             api_key_sha256=_digests(env, "API_KEY_SHA256"),
             prediction_log=env.get("PREDICTION_LOG") or "",
+            feedback_store=env.get("FEEDBACK_STORE") or "",
+            capture_rate=capture_rate,
+            capture_only_uncertain=capture == "uncertain",
+            capture_max_bytes=_whole_number(env, "CAPTURE_MAX_BYTES", 10 * 1024 * 1024),
             gradio_store=env.get("GRADIO_STORE") or "",
             upload_store=env.get("UPLOAD_STORE") or "",
             max_upload_bytes=_whole_number(env, "MAX_UPLOAD_BYTES", 50 * 1024 * 1024),
@@ -73,7 +102,11 @@ class Settings:
             max_pictures=_whole_number(env, "MAX_PICTURES", 16),
             ort_threads=_whole_number(env, "ORT_THREADS", max(1, round(memory_mb / MB_PER_VCPU))),
             log_level=log_level.upper(),
+            stage=stage,
+            function_name=env.get("AWS_LAMBDA_FUNCTION_NAME") or "local",
+            function_version=env.get("AWS_LAMBDA_FUNCTION_VERSION") or None,
             runtime_api=env.get("AWS_LAMBDA_RUNTIME_API") or None,
+            is_snap_start=env.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
             # The names that boto3 reads; Lambda sets the region.
             aws_region=env.get("AWS_DEFAULT_REGION") or "",
             s3_endpoint=env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL") or "",
@@ -85,6 +118,13 @@ def _whole_number(env: Mapping[str, str], name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) < 1:
         raise SettingsError(f"{name}={text!r}: expected a whole number of at least 1")
     return int(text)
+
+
+def _share(env: Mapping[str, str], name: str) -> float:
+    text = env.get(name) or "0"
+    if not re.fullmatch(r"[01]|[01]?\.[0-9]{1,9}", text) or float(text) > 1:
+        raise SettingsError(f"{name}={text!r}: expected a number from 0 to 1, such as 0.05")
+    return float(text)
 
 
 def _digests(env: Mapping[str, str], name: str) -> tuple[bytes, ...]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import sys
+from collections import defaultdict
 
 from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from handler.invocation import Invocation
+from handler.metrics import Dimensions, metric_lines
 from handler.problems import well_formed
 
 SERVICE = "icebox"
-DETAIL_CHARACTERS = 500  # of a log line; a detail quotes its client, and lists what is expected
+DETAIL_CHARACTERS = 500  # of a log line; a detail lists what is expected
+# As repr quotes texts and bytes, also one that is cut off; no apostrophe within or behind a word.
+_QUOTED = re.compile(r"(?<!\w)b?(['\"])(?:\\.|(?!\1)[^\\])*(?:\1|$)", re.S)
 # At DEBUG botocore and urllib3 write keys, session tokens and signed URLs, and Pillow and multipart
 # what is in a file; at INFO botocore says where it has its credentials from.
 QUIET_LIBRARIES = ("boto3", "botocore", "multipart", "PIL", "s3transfer", "urllib3")
@@ -27,12 +32,16 @@ def quieten_libraries() -> None:
 
 
 class Telemetry:
-    """log_level: a level's name. score_threshold: the model's own."""
+    """log_level: a level's name, of log lines; metrics are written at every level. dimensions: of
+    the metrics. score_threshold: the model's own."""
 
-    def __init__(self, *, log_level: str, score_threshold: float) -> None:
+    def __init__(self, *, log_level: str, dimensions: Dimensions, score_threshold: float) -> None:
         quieten_libraries()
         self.logger = Logger(service=SERVICE, level=log_level, json_serializer=_to_json)
-        self.metrics = Metrics(namespace="Icebox", service=SERVICE)
+        # Powertools ranks AWS_LAMBDA_LOG_LEVEL above the level that it is given. That is INFO even
+        # where errors alone are wanted, or Lambda might drop metrics and records (template.yaml).
+        logging.getLogger(SERVICE).setLevel(log_level)
+        self._dimensions = dimensions
         self._score_threshold = score_threshold
 
     def report(self, invocation: Invocation, status: int) -> None:
@@ -44,12 +53,14 @@ class Telemetry:
                 "route": invocation.route or None,
                 "status": status,
                 "timing_ms": invocation.timing_ms(),
+                **({"rehearsal": True} if invocation.is_rehearsal else {}),
                 **_outcome(invocation),
             },
         )
         if invocation.route:
             self._report_dropped(invocation)
-            self._write_metrics(invocation)
+            if not invocation.is_rehearsal:
+                self._write_metrics(invocation)
 
     def _report_dropped(self, invocation: Invocation) -> None:
         """Log detections that the model should not have given: its fault, no client's."""
@@ -62,29 +73,36 @@ class Telemetry:
                 )
 
     def _write_metrics(self, invocation: Invocation) -> None:
-        add = self.metrics.add_metric
+        values: defaultdict[str, list[float]] = defaultdict(list)
         for each in invocation.recorded():
-            add("Rejected", MetricUnit.Count, int(each.problem is not None))
+            values["Rejected"].append(int(each.problem is not None))
             if each.prediction:
                 # By the model's own threshold: clients of any threshold are one measure.
                 detections = each.prediction.output.above(self._score_threshold)
-                add("Detections", MetricUnit.Count, len(detections))
+                values["Detections"].append(len(detections))
                 if dropped := each.prediction.output.dropped:
-                    add("DroppedDetections", MetricUnit.Count, dropped)
+                    values["DroppedDetections"].append(dropped)
                 for name, milliseconds in each.timing_ms().items():
-                    add(f"{name.capitalize()}Time", MetricUnit.Milliseconds, milliseconds)
+                    values[f"{name.capitalize()}Time"].append(milliseconds)
         if invocation.cold_start:
-            add("ColdStart", MetricUnit.Count, 1)
-        self.metrics.flush_metrics()
+            values["ColdStart"].append(1)
+        for line in metric_lines(values, self._dimensions):
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 def _outcome(invocation: Invocation) -> dict[str, object]:
     """The count of all pictures, or what was wrong."""
     if invocation.problem:
         kind, detail = invocation.problem
-        return {"problem": kind, "detail": _shorten(detail)}
+        return {"problem": kind, "detail": _shorten(_without_quotes(detail))}
     predictions = [each.prediction for each in invocation.recorded() if each.prediction]
     return {"count": sum(len(each.detections) for each in predictions)} if predictions else {}
+
+
+def _without_quotes(detail: str) -> str:
+    """A detail without what it quotes: that is a client's text, such as the name of a file."""
+    return _QUOTED.sub("'…'", detail)
 
 
 def _shorten(text: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from handler.bundle.manifest import Manifest
 from handler.bundle.reader import MANIFEST_FILE, BundleError
@@ -13,8 +13,7 @@ from handler.storage.location import write_atomically
 ONNX_FILE = "model.onnx"
 
 
-@dataclass(frozen=True)
-class Bundle:
+class Bundle(NamedTuple):
     """A manifest, and the ONNX file whose sha256 it names."""
 
     manifest: Manifest
@@ -33,7 +32,8 @@ def load_bundle(bundle_dir: Path) -> Bundle:
         manifest = Manifest.from_json(manifest_path.read_text(encoding="utf-8"))
     except (BundleError, UnicodeDecodeError) as error:
         raise BundleError(f"{manifest_path} cannot be used: {error}") from None
-    digest = hashlib.sha256(onnx_path.read_bytes()).hexdigest()
+    with onnx_path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != manifest.sha256:
         raise BundleError(
             f"{onnx_path} has sha256 {digest}, {MANIFEST_FILE} says {manifest.sha256}: "

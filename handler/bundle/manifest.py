@@ -1,30 +1,27 @@
-"""The manifest of a bundle, model.json: how to run the model, and what clients learn about it."""
+"""The manifest of a bundle, model.json: how to run the model, and what clients learn about it.
 
-from __future__ import annotations
+Its classes are NamedTuples: INIT builds all of them, and a dataclass takes four times as long.
+"""
 
-import dataclasses
 import functools
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, NamedTuple
 
-from handler.bundle.reader import read_manifest, wrong_value
+from handler.bundle.reader import MAY_BE_MISSING, as_json, read_manifest, wrong_value
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # part of S3 keys and metric dimensions
+_NAME = r"[a-z0-9][a-z0-9._-]{0,63}"  # part of S3 keys and metric dimensions
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(NamedTuple):
     """Size of the graph's input in px."""
 
     width: int
     height: int
 
 
-@dataclass(frozen=True)
-class Resize:
+class Resize(NamedTuple):
     """How a picture becomes the input: see handler.detection.letterbox. fill: RGB of padding."""
 
     rule: Literal["antialias", "opencv-linear"]
@@ -32,8 +29,7 @@ class Resize:
     fit: Literal["centre", "yolov5", "yolox", "mmdet", "stretch"] = "centre"
 
 
-@dataclass(frozen=True)
-class DefaultThresholds:
+class DefaultThresholds(NamedTuple):
     """Used if a request names none. Scores from `score_floor` up are recorded as near misses."""
 
     score: float
@@ -42,8 +38,7 @@ class DefaultThresholds:
     score_floor: float
 
 
-@dataclass(frozen=True)
-class Provenance:
+class Provenance(NamedTuple):
     """Origin of the weights."""
 
     framework: str
@@ -55,9 +50,11 @@ class Provenance:
     versions: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Accuracy on one set of pictures, and the command that measured it."""
+class Evaluation(NamedTuple):
+    """Accuracy on one set of pictures, and the command that measured it.
+
+    onnx_sha256: of the model.onnx that was measured; None where an earlier evaluate wrote it.
+    """
 
     dataset: str
     pictures: int
@@ -67,10 +64,10 @@ class Evaluation:
     recall: float
     count_error: float
     command: str
+    onnx_sha256: Annotated[str | None, MAY_BE_MISSING] = None
 
 
-@dataclass(frozen=True)
-class ParityAt:
+class ParityAt(NamedTuple):
     """The detections above one score threshold, compared as sets.
 
     detections: of the framework, in all pictures; 0 proves nothing. box_px, score: the largest
@@ -86,8 +83,7 @@ class ParityAt:
     same: bool
 
 
-@dataclass(frozen=True)
-class Parity:
+class Parity(NamedTuple):
     """Result of scripts.model.parity: the training framework's predict against the handler.
 
     compared_from: `picture` if both started from the file, `input` if both started from the
@@ -109,8 +105,7 @@ class Parity:
     first_difference: str | None
 
 
-@dataclass(frozen=True)
-class CountCalibration:
+class CountCalibration(NamedTuple):
     """How far true counts lie from detected ones, on labelled pictures not used for training.
 
     below, above: quantiles of (true - detected) / √(detected + 1), between which `coverage` of
@@ -128,8 +123,7 @@ class CountCalibration:
     command: str
 
 
-@dataclass(frozen=True)
-class Histogram:
+class Histogram(NamedTuple):
     """Counts between edges: counts[0] is below edges[0], counts[-1] from edges[-1] up."""
 
     edges: tuple[float, ...]
@@ -137,12 +131,11 @@ class Histogram:
     mean: float
 
 
-@dataclass(frozen=True)
-class MonitoringBaseline:
-    """Predictions on labelled pictures, with which the monitor compares its windows.
+class MonitoringBaseline(NamedTuple):
+    """Of which pictures the reference is that the monitor compares its windows with.
 
-    histograms: by quantity, see scripts.model.evaluate.baseline. class_counts: detections per
-    class.
+    class_counts: detections per class. reference_sha256: of reference.parquet beside model.json.
+    histograms: of bundles from before there was a reference; nothing reads them.
     """
 
     pictures: int
@@ -150,12 +143,12 @@ class MonitoringBaseline:
     score_threshold: float
     iou_threshold: float
     class_counts: Mapping[str, int]
-    histograms: Mapping[str, Histogram]
     command: str
+    reference_sha256: Annotated[str | None, MAY_BE_MISSING] = None
+    histograms: Annotated[Mapping[str, Histogram] | None, MAY_BE_MISSING] = None
 
 
-@dataclass(frozen=True)
-class TrainingScale:
+class TrainingScale(NamedTuple):
     """The object size the model was trained on, which tiles=auto aims at.
 
     object_px: median of the labelled boxes' sqrt(area), in px of the graph's input.
@@ -167,8 +160,7 @@ class TrainingScale:
     command: str
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedTuple):
     """All of model.json. training_scale is missing in older bundles."""
 
     schema: str
@@ -185,12 +177,10 @@ class Manifest:
     count_calibration: CountCalibration | None
     monitoring_baseline: MonitoringBaseline | None
     parity: Parity | None = None
-    training_scale: TrainingScale | None = dataclasses.field(
-        default=None, metadata={"may_be_missing": True}
-    )
+    training_scale: Annotated[TrainingScale | None, MAY_BE_MISSING] = None
 
     @classmethod
-    def from_json(cls, text: str) -> Manifest:
+    def from_json(cls, text: str) -> "Manifest":
         """Parse and validate. Raises BundleError."""
         manifest: Manifest = read_manifest(cls, text)
         _validate(manifest)
@@ -198,18 +188,17 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of model.json; `from_json` reads an equal manifest back."""
-        fields = dataclasses.asdict(self)
-        return json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(as_json(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _validate(manifest: Manifest) -> None:
     """Check what types do not express. Raises BundleError."""
-    name = f"lower case, digits, '.', '_' or '-' ({_NAME.pattern})"
+    name = f"lower case, digits, '.', '_' or '-' ({_NAME})"
     size, fill, thresholds = manifest.input, manifest.resize.fill, manifest.thresholds
     classes, scale = manifest.classes, manifest.training_scale
     for field_path, expected, is_valid in (
-        ("name", name, _NAME.fullmatch(manifest.name)),
-        ("version", name, _NAME.fullmatch(manifest.version)),
+        ("name", name, re.fullmatch(_NAME, manifest.name)),
+        ("version", name, re.fullmatch(_NAME, manifest.version)),
         ("sha256", "64 hex digits", re.fullmatch(r"[0-9a-f]{64}", manifest.sha256)),
         ("classes", "at least one name, none empty", classes and all(classes)),
         ("classes", "without repeats", len(set(classes)) == len(classes)),

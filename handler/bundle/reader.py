@@ -1,15 +1,16 @@
-"""Read JSON strictly into dataclasses: an unknown or missing field or a wrong type is an error."""
+"""Read JSON strictly into NamedTuples: an unknown or missing field or a wrong type is an error."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import types
 import typing
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 SCHEMA = "bundle/1"
 MANIFEST_FILE = "model.json"
+MAY_BE_MISSING = "may be missing"  # in a field's Annotated: bundles of before have none
 
 
 class BundleError(Exception):
@@ -20,9 +21,9 @@ class BundleError(Exception):
 
 
 def read_manifest(manifest_type: Any, text: str) -> Any:
-    """Read the text of model.json as a value of a dataclass. Raises BundleError.
+    """Read the text of model.json as a value of a NamedTuple. Raises BundleError.
 
-    All fields must be present, except those whose metadata has `may_be_missing`.
+    All fields must be present, except those annotated with MAY_BE_MISSING.
     """
     try:
         document = json.loads(text, parse_constant=_refuse_constant)
@@ -39,8 +40,10 @@ def read_manifest(manifest_type: Any, text: str) -> Any:
 def _read(annotation: Any, value: Any, path: str) -> Any:
     """The JSON `value` of the field at `path` as a value of its annotation. Raises BundleError."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if dataclasses.is_dataclass(annotation):
-        return _read_dataclass(annotation, value, path)
+    if origin is Annotated:
+        return _read(arguments[0], value, path)
+    if hasattr(annotation, "_fields"):
+        return _read_fields(annotation, value, path)
     if origin is types.UnionType:  # X | None
         return None if value is None else _read(arguments[0], value, path)
     if origin is Literal and value not in arguments:
@@ -64,14 +67,12 @@ def _read(annotation: Any, value: Any, path: str) -> Any:
     return value
 
 
-def _read_dataclass(annotation: Any, value: Any, path: str) -> Any:
+def _read_fields(annotation: Any, value: Any, path: str) -> Any:
     if not isinstance(value, dict):
         raise wrong_value(path or "the whole file", "an object", value)
-    annotations = typing.get_type_hints(annotation)
+    annotations = typing.get_type_hints(annotation, include_extras=True)
     prefix = f"{path}." if path else ""
-    optional = {
-        field.name for field in dataclasses.fields(annotation) if "may_be_missing" in field.metadata
-    }
+    optional = [name for name, each in annotations.items() if typing.get_origin(each) is Annotated]
     for name in annotations:
         if name not in value and name not in optional:
             raise BundleError(f"{MANIFEST_FILE}: {prefix}{name} is missing; export the model again")
@@ -84,6 +85,17 @@ def _read_dataclass(annotation: Any, value: Any, path: str) -> Any:
     return annotation(
         **{name: _read(annotations[name], item, prefix + name) for name, item in value.items()}
     )
+
+
+def as_json(value: Any) -> Any:
+    """What `read_manifest` reads, as JSON's own types: a NamedTuple as an object by its fields."""
+    if hasattr(value, "_fields"):
+        return {name: as_json(getattr(value, name)) for name in value._fields}
+    if isinstance(value, Mapping):
+        return {name: as_json(each) for name, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [as_json(each) for each in value]
+    return value
 
 
 def wrong_value(path: str, expected: str, value: Any) -> BundleError:

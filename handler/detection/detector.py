@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -16,9 +16,11 @@ from handler.bundle.reader import BundleError
 from handler.detection import letterbox
 from handler.detection.detections import Detections, drop_impossible, join
 from handler.detection.letterbox import Letterbox
-from handler.images.decode import Picture
+from handler.images.picture import Picture
 
 MAX_NEAR_MISSES = 50
+BELOW_FLOOR = 0.5  # of the score floor: down to there a record counts what scored below the floor
+_MAX_BELOW_FLOOR = 800  # boxes; the default model has 40 to 300 there
 _INPUTS = {
     "image": ("tensor(uint8)", 4),
     "score_threshold": ("tensor(float)", 0),
@@ -28,8 +30,7 @@ _INPUTS = {
 _OUTPUTS = {"boxes": "tensor(float)", "scores": "tensor(float)", "labels": "tensor(int64)"}
 
 
-@dataclass(frozen=True)
-class Thresholds:
+class Thresholds(NamedTuple):
     """A detection scores above `score` and overlaps no better one of its class by more than `iou`.
 
     score, iou: 0..1. max_detections: of one picture.
@@ -40,13 +41,24 @@ class Thresholds:
     max_detections: int
 
 
+@dataclass(frozen=True)
+class BelowFloor:
+    """How many boxes scored below the model's score floor, from from_score up, after NMS."""
+
+    from_score: float
+    count: int
+    score_sum: float
+
+
 @dataclass(frozen=True, eq=False)
 class DetectorOutput:
     """One picture's detections and near misses, boxes in px of the upright original, best first.
 
     near_misses: scores from the bundle's score floor up to the threshold. content: uint8 (h, w, 3),
     the picture as the model saw it, without padding. dropped: detections of the graph that were
-    none, as `drop_impossible` says.
+    none, as `drop_impossible` says. above_model: how many detections the model's own score
+    threshold and maximum give, whichever the request had. Both that and below_floor are None where
+    they are not known.
     """
 
     detections: Detections
@@ -54,6 +66,8 @@ class DetectorOutput:
     content: NDArray[np.uint8]
     inference_ms: float
     dropped: int = 0
+    above_model: int | None = None
+    below_floor: BelowFloor | None = None
 
     @property
     def all(self) -> Detections:
@@ -64,6 +78,14 @@ class DetectorOutput:
         """Those of `all` that score above `score`, which may differ from the request's."""
         detections = self.all
         return detections.select(detections.scores > score)
+
+    def has_all_above(self, score: float, thresholds: Thresholds) -> bool:
+        """Whether `all` has everything above `score`: neither of its parts, made with these
+        thresholds, is cut there."""
+        near = self.near_misses.scores
+        return len(self.detections) < thresholds.max_detections and (
+            score >= thresholds.score or len(near) < MAX_NEAR_MISSES or bool(near[-1] <= score)
+        )
 
 
 class Detector:
@@ -118,7 +140,7 @@ class Detector:
         resize = self.manifest.resize
         if resize.rule == "opencv-linear" or resize.fit == "stretch":
             return None
-        return 2 * self.manifest.input.width, 2 * self.manifest.input.height
+        return self.manifest.input.width, self.manifest.input.height
 
     def prepare(self, picture: Picture) -> tuple[NDArray[np.uint8], Letterbox]:
         """Letterbox a picture for the model.
@@ -129,33 +151,65 @@ class Detector:
         placement = letterbox.fit(
             picture.width, picture.height, size.width, size.height, resize.fit
         )
-        model_input = letterbox.apply(picture.rgb, placement, rule=resize.rule, fill=resize.fill)
+        model_input = letterbox.apply(
+            picture.pixels,
+            placement,
+            rule=resize.rule,
+            fill=resize.fill,
+            extent=picture.extent,
+        )
         return model_input, placement
 
-    def detect(self, picture: Picture, thresholds: Thresholds) -> DetectorOutput:
+    def detect(
+        self, picture: Picture, thresholds: Thresholds, *, looks_below: bool = True
+    ) -> DetectorOutput:
         """Detect what scores above the threshold (strictly, as IceVision does), and near misses.
 
-        Thread-safe.
+        looks_below: whether above_model and below_floor are found, too, for 1.0 ms with the default
+        model. Thread-safe.
         """
         model_input, placement = self.prepare(picture)
-        # NMS at a lower score threshold only adds boxes below the others.
-        floor = Thresholds(
-            min(thresholds.score, self.manifest.thresholds.score_floor),
-            thresholds.iou,
-            thresholds.max_detections + MAX_NEAR_MISSES,
-        )
+        own = self.manifest.thresholds
+        floor = np.float32(min(thresholds.score, own.score_floor))
+        max_candidates = thresholds.max_detections + MAX_NEAR_MISSES
+        asked = Thresholds(float(floor), thresholds.iou, max_candidates)
+        if looks_below:
+            asked = Thresholds(
+                min(asked.score, own.score_floor * BELOW_FLOOR),
+                asked.iou,
+                max(max_candidates, own.max_detections + MAX_NEAR_MISSES) + _MAX_BELOW_FLOOR,
+            )
         started = time.perf_counter()
-        output = Detections(*self._run(model_input, floor))
+        output = Detections(*self._run(model_input, asked))
         inference_ms = (time.perf_counter() - started) * 1000
-        size = self.manifest.input
-        possible = drop_impossible(
-            output, (size.width, size.height), class_count=len(self.manifest.classes)
-        )
+        # NMS at a lower score threshold, or for more boxes, only adds boxes below the others.
+        is_below = np.isfinite(output.scores) & (output.scores <= floor)
+        candidates = output.select(~is_below).select(slice(0, max_candidates))
+        possible = self._drop_impossible(candidates)
         in_original = replace(possible, boxes=letterbox.to_original(possible.boxes, placement))
         detections, near_misses = split_by_score(in_original, thresholds)
-        content = letterbox.content(model_input, placement)
-        dropped = len(output) - len(possible)
-        return DetectorOutput(detections, near_misses, content, inference_ms, dropped)
+        made = DetectorOutput(
+            detections,
+            near_misses,
+            letterbox.content(model_input, placement),
+            inference_ms,
+            dropped=len(candidates) - len(possible),
+        )
+        if not looks_below:
+            return made
+        scores = self._drop_impossible(output).scores
+        above = int(np.count_nonzero(scores > own.score))
+        return replace(
+            made,
+            above_model=min(above, own.max_detections),
+            below_floor=_below_floor(scores, own.score_floor)
+            if len(output) < asked.max_detections
+            else None,
+        )
+
+    def _drop_impossible(self, output: Detections) -> Detections:
+        size, class_count = self.manifest.input, len(self.manifest.classes)
+        return drop_impossible(output, (size.width, size.height), class_count=class_count)
 
     def _run(self, model_input: NDArray[np.uint8], thresholds: Thresholds) -> Any:
         """Boxes in input px, scores and class ids, as the graph returns them."""
@@ -168,6 +222,15 @@ class Detector:
                 "max_detections": np.array(thresholds.max_detections, np.int64),
             },
         )
+
+
+def _below_floor(scores: NDArray[np.float32], score_floor: float) -> BelowFloor | None:
+    """None for a model whose floor is 0, below which nothing scores."""
+    if not score_floor:
+        return None
+    from_score = round(score_floor * BELOW_FLOOR, 6)
+    below = scores[(scores > from_score) & (scores <= score_floor)]
+    return BelowFloor(from_score, len(below), round(float(below.sum(dtype=np.float64)), 4))
 
 
 def split_by_score(detections: Detections, thresholds: Thresholds) -> tuple[Detections, Detections]:

@@ -19,12 +19,13 @@ input px, which is several px in a large picture:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from handler.images.picture import Pixels, as_image, to_rgb_array
 
 Rule = Literal["antialias", "opencv-linear"]
 Fit = Literal["centre", "yolov5", "yolox", "mmdet", "stretch"]
@@ -32,8 +33,7 @@ Rgb = NDArray[np.uint8]
 Boxes = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Letterbox:
+class Letterbox(NamedTuple):
     """Where the picture lies in the input, in px. The source is the upright original.
 
     `offset` (x, y) and `scale` (x, y) map back: source x = (input x - offset x) / scale x. They are
@@ -94,13 +94,26 @@ def fit(
     return Letterbox(*source_size, *input_size, left, top, *size, offset, scale)
 
 
-def apply(rgb: Rgb, letterbox: Letterbox, *, rule: Rule, fill: tuple[int, int, int]) -> Rgb:
+def apply(
+    pixels: Pixels,
+    letterbox: Letterbox,
+    *,
+    rule: Rule,
+    fill: tuple[int, int, int],
+    extent: tuple[float, float, float, float] | None = None,
+) -> Rgb:
     """Resize and pad a picture to the model's input, uint8 (input_height, input_width, 3).
 
-    rgb: uint8 (h, w, 3), the upright picture at any scale; a JPEG may be reduced already.
+    pixels: an image of mode RGB or L, or uint8 (h, w, 3): the upright picture at any scale. extent:
+    where the picture lies in them, as `Picture.extent` says of a reduced JPEG, which only
+    `antialias` takes; None for all of them.
     """
-    resize = _antialias if rule == "antialias" else opencv_linear
-    resized = resize(rgb, letterbox.width, letterbox.height)
+    size = (letterbox.width, letterbox.height)
+    if rule == "antialias":
+        resized = _antialias(pixels, *size, extent)
+    else:
+        rgb = pixels if isinstance(pixels, np.ndarray) else to_rgb_array(pixels)
+        resized = opencv_linear(rgb, *size)
     input_width, input_height = letterbox.input_width, letterbox.input_height
     if (letterbox.width, letterbox.height) == (input_width, input_height):
         return resized
@@ -134,10 +147,15 @@ def _offset_and_scale(letterbox: Letterbox) -> tuple[NDArray[np.float64], NDArra
     return np.array(letterbox.offset * 2, np.float64), np.array(letterbox.scale * 2, np.float64)
 
 
-def _antialias(rgb: Rgb, width: int, height: int) -> Rgb:
-    if rgb.shape[:2] == (height, width):
-        return np.ascontiguousarray(rgb)
-    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR))
+def _antialias(
+    pixels: Pixels, width: int, height: int, extent: tuple[float, float, float, float] | None
+) -> Rgb:
+    if isinstance(pixels, np.ndarray) and pixels.shape[:2] == (height, width):
+        return np.ascontiguousarray(pixels)
+    image = as_image(pixels)
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR, box=extent)
+    return to_rgb_array(image)
 
 
 def opencv_linear(rgb: Rgb, width: int, height: int) -> Rgb:

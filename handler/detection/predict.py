@@ -9,7 +9,8 @@ from handler.detection.detector import Detector, DetectorOutput
 from handler.detection.prediction import Prediction, PredictRequest
 from handler.detection.tiled import decode_time_left, predict_in_tiles
 from handler.detection.tiling import WHOLE
-from handler.images.decode import Picture, decode
+from handler.images.decode import decode
+from handler.images.picture import Picture
 from handler.images.statistics import flat_colour
 
 _FLAT = {"black": "black", "white": "white", "grey": "one grey", "colour": "one colour"}

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from handler.detection.detections import Detections
 from handler.detection.detector import DetectorOutput, Thresholds
 from handler.detection.tiling import WHOLE, Grid
-from handler.images.decode import Picture
+from handler.images.picture import Picture
 
 
-@dataclass(frozen=True)
-class PredictRequest:
+class PredictRequest(NamedTuple):
     """An encoded picture, the thresholds of a detection, and the grid of tiles.
 
     tiles: "auto" chooses the grid by the size of the objects found.
@@ -53,4 +52,4 @@ class Prediction:
     def without_pixels(self) -> Prediction:
         """The same with a picture of (0, 0, 3) pixels, to hold many predictions in memory."""
         no_pixels = np.empty((0, 0, 3), np.uint8)
-        return replace(self, picture=replace(self.picture, rgb=no_pixels))
+        return replace(self, picture=replace(self.picture, pixels=no_pixels))

@@ -24,7 +24,8 @@ from handler.detection.detector import (
 from handler.detection.merging import TileDetections, merge
 from handler.detection.prediction import Prediction
 from handler.detection.tiling import WHOLE, Grid, Tile
-from handler.images.decode import Picture, decode
+from handler.images.decode import decode
+from handler.images.picture import Picture
 from handler.problems import Unprocessable
 
 _MAX_ROUNDS = 3  # a coarse pass finds only the larger objects, so refine up to three times
@@ -94,7 +95,7 @@ def _choose_grid(prediction: Prediction, grid: Grid, detector: Detector) -> Grid
 def _decode_full_resolution(whole: Prediction, max_pixels: int, timeout_s: float) -> Picture:
     """The picture, decoded again if it was reduced."""
     picture = whole.picture
-    if picture.rgb.shape[:2] == (picture.height, picture.width):
+    if not picture.is_reduced:
         return picture
     return decode(whole.request.image_bytes, max_pixels=max_pixels, timeout_s=timeout_s)
 
@@ -114,6 +115,8 @@ def _detect_in_grid(
     large = tiling.select_large(whole.output.all, (tiles[0].width, tiles[0].height))
     parts = [TileDetections(Tile(0, 0, *size), large)]
     inference_ms, dropped, grid_started = 0.0, whole.output.dropped, time.perf_counter()
+    own = detector.manifest.thresholds
+    has_all = whole.output.has_all_above(own.score, thresholds)
     with contextlib.closing(_detect_in_tiles(tiles, picture, thresholds, detector)) as outputs:
         for done, (tile, output) in enumerate(zip(tiles, outputs, strict=True), 1):
             detections = output.all
@@ -122,6 +125,7 @@ def _detect_in_grid(
             parts.append(TileDetections(tile, detections))
             inference_ms += output.inference_ms / detector.threads  # they run side by side
             dropped += output.dropped
+            has_all &= output.has_all_above(own.score, thresholds)
             elapsed_s = time.perf_counter() - grid_started
             needed_s = grid_started - started + elapsed_s / done * len(tiles)
             if needed_s > tiles_s and done < len(tiles):
@@ -136,9 +140,13 @@ def _detect_in_grid(
         iou_threshold=thresholds.iou,
         max_detections=thresholds.max_detections + MAX_NEAR_MISSES,
     )
-    detections, near_misses = split_by_score(merged, thresholds)
     # The whole picture's content, so that records compare whatever the tiles.
-    return DetectorOutput(detections, near_misses, whole.output.content, inference_ms, dropped)
+    made = DetectorOutput(
+        *split_by_score(merged, thresholds), whole.output.content, inference_ms, dropped
+    )
+    if not (has_all and made.has_all_above(own.score, thresholds)):
+        return made
+    return replace(made, above_model=min(len(made.above(own.score)), own.max_detections))
 
 
 def _detect_in_tiles(
@@ -152,9 +160,7 @@ def _detect_in_tiles(
     """
 
     def detect(tile: Tile) -> DetectorOutput:
-        rgb = picture.rgb[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
-        part = replace(picture, rgb=rgb, width=tile.width, height=tile.height)
-        return detector.detect(part, thresholds)
+        return detector.detect(picture.crop(*tile), thresholds, looks_below=False)
 
     if detector.threads == 1:
         yield from map(detect, tiles)

@@ -7,7 +7,6 @@ fifth, and the picture as a whole is a further pass, for objects that are too la
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -21,8 +20,7 @@ MIN_GAIN = 1.3  # a finer grid must enlarge objects by at least this factor
 DEFAULT_OBJECT_PX = 32.0  # for bundles without a training scale: COCO's limit of "small"
 
 
-@dataclass(frozen=True)
-class Grid:
+class Grid(NamedTuple):
     """Columns and rows of tiles, 1 to MAX_PER_SIDE each."""
 
     columns: int

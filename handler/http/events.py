@@ -8,13 +8,13 @@ Scheduled events keep an environment warm. The forms differ in this module only.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote_plus
 
+from handler import base64_codec
 from handler.http.request import Request, Response
 from handler.problems import BadRequest, BodyTooLarge, well_formed
 
@@ -81,7 +81,7 @@ def write_result(response: Response, event: Event) -> Any:
     headers = {name: well_formed(value) for name, value in headers.items()}
     body, is_base64 = response.body, False
     if isinstance(body, bytes):
-        body, is_base64 = base64.b64encode(body).decode(), True
+        body, is_base64 = base64_codec.encode(body), True
     result = {
         "statusCode": response.status, "body": well_formed(body), "isBase64Encoded": is_base64
     }  # fmt: skip
@@ -240,7 +240,7 @@ def _body(event: Event, max_bytes: int) -> bytes:
     if event.get("isBase64Encoded"):
         _check_size(len(text) * 3 // 4 - text[-2:].count("="), max_bytes)
         try:
-            return base64.b64decode(text, validate=True)
+            return base64_codec.decode(text)
         except ValueError as error:
             raise BadRequest(f"the event says its body is base64, it is not ({error})") from None
     # A client's \ud800 makes half a surrogate pair of text: bytes all the same.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import re
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from handler.http.auth import INVOKER
 from handler.http.events import Event, read_event, write_result
 from handler.http.request import Request, Response
 from handler.http.route import ProblemFormat, Route, compile_template, problem_json
+from handler.http.route_table import RouteTable
 from handler.invocation import Invocation
 from handler.problems import MethodNotAllowed, NotFound, Problem
 
@@ -20,28 +22,26 @@ NO_SNIFFING = {"X-Content-Type-Options": "nosniff"}  # a browser takes JSON for 
 class Gateway:
     """The routes of the function.
 
-    routes: by path template. Paths without parameters are matched first, then templates in their
-    order. authorize: returns the caller of a request; raises the Problem of one that is refused.
+    routes: paths without parameters are matched first, then templates in their order. authorize:
+    returns the caller of a request; raises the Problem of one that is refused.
     Open routes do not ask it.
     """
 
     def __init__(
         self,
-        routes: Mapping[str, Route],
+        routes: RouteTable,
         *,
         max_body_bytes: int,
         authorize: Callable[[Request], str],
     ) -> None:
-        self.routes = dict(routes)
-        self._templates = [(compile_template(path), path) for path in self.routes if "{" in path]
+        self.routes = routes
         self._max_body_bytes = max_body_bytes
         self._authorize = authorize
-        self._known = ", ".join(
-            f"{method} {path}"
-            for path, route in routes.items()
-            for method in route.endpoints
-            if method != "HEAD"
-        )
+
+    @cached_property
+    def _templates(self) -> list[tuple[re.Pattern[str], str]]:
+        """Compiled by the first request for none of the paths without parameters."""
+        return [(compile_template(path), path) for path in self.routes if "{" in path]
 
     def answer(self, event: Event, invocation: Invocation) -> Any:
         """The result of an event, noted on the invocation.
@@ -62,11 +62,11 @@ class Gateway:
             endpoint = route.endpoints.get(request.method)
             if endpoint is None:
                 raise _not_allowed(path, request.method, route)
-            request = replace(request, path_params=params)
+            request = request._replace(path_params=params)
             if request.is_direct:  # IAM has decided who may invoke
-                request = replace(request, caller=INVOKER)
+                request = request._replace(caller=INVOKER)
             elif not route.is_open:
-                request = replace(request, caller=self._authorize(request))
+                request = request._replace(caller=self._authorize(request))
             if route.check_path:
                 route.check_path(request)
             if route.is_recorded:
@@ -89,7 +89,8 @@ class Gateway:
                     return template, matched.groupdict()
             _, _, rest = path[1:].partition("/")
             if not (request.has_base_path and rest):  # not "/": an unknown path is not the page
-                raise NotFound(f"there is no such path; there are {self._known}")
+                known = ", ".join(self.routes.endpoints)
+                raise NotFound(f"there is no such path; there are {known}")
             path = f"/{rest}"
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What a client sent.
 
     method: upper case. path: as the client sent it, its stage included. route_path: the same
@@ -31,23 +32,22 @@ class Request:
     max_response_bytes: int
     api_key: str = ""
     principal: str = ""
-    path_params: Mapping[str, str] = field(default_factory=dict)
+    path_params: Mapping[str, str] = _NONE
     caller: str = ""
     has_base_path: bool = False
     is_direct: bool = False
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """What a client gets. body: bytes where it is no text. headers: without the Content-Type."""
 
     status: int
     media_type: str
     body: str | bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = _NONE
 
     def with_headers(self, headers: Mapping[str, str]) -> Response:
-        return replace(self, headers={**self.headers, **headers})
+        return self._replace(headers={**self.headers, **headers})
 
 
 def json_response(body: Mapping[str, Any] | Sequence[Any], status: int = 200) -> Response:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from handler import problems
 from handler.http.request import Request, Response
@@ -25,7 +24,6 @@ def problem_json(problem: Problem, request_id: str) -> Response:
     return Response(problem.status, problems.MEDIA_TYPE, json.dumps(problem.body(request_id)))
 
 
-@dataclass(frozen=True)
 class Route:
     """One path's endpoints by method. HEAD is answered wherever GET is, by the same endpoint: what
     stands before the function leaves the body out.
@@ -35,16 +33,20 @@ class Route:
     path's parameters name nothing that is here.
     """
 
-    endpoints: Mapping[str, Endpoint]
-    problem_format: ProblemFormat = problem_json
-    is_open: bool = False
-    is_recorded: bool = False
-    check_path: Callable[[Request], None] | None = None
-
-    def __post_init__(self) -> None:
-        if "GET" in self.endpoints:
-            endpoints = {"GET": self.endpoints["GET"], "HEAD": self.endpoints["GET"]}
-            object.__setattr__(self, "endpoints", {**endpoints, **self.endpoints})
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        problem_format: ProblemFormat = problem_json,
+        is_open: bool = False,
+        is_recorded: bool = False,
+        check_path: Callable[[Request], None] | None = None,
+    ) -> None:
+        if "GET" in endpoints:
+            endpoints = {"GET": endpoints["GET"], "HEAD": endpoints["GET"], **endpoints}
+        self.endpoints = endpoints
+        self.problem_format = problem_format
+        self.is_open, self.is_recorded = is_open, is_recorded
+        self.check_path = check_path
 
 
 Routes = dict[str, Route]  # by path template

@@ -1,7 +1,7 @@
 """Decode untrusted bytes into upright RGB pixels.
 
 The content decides the format, not a label. Sizes and counts are checked before pixels are decoded:
-memory peaks at 7 to 12 bytes per pixel of `max_pixels`, at 16 for WebP, and time at what a good
+memory peaks at 4 to 12 bytes per pixel of `max_pixels`, at 16 for WebP, and time at what a good
 picture of that size takes. Of an animation only the first frame is read. Colour profiles are not
 applied: detectors are trained on plain pixel values.
 """
@@ -12,15 +12,12 @@ import io
 import time
 import warnings
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
 from handler.images import jpeg, sniff
+from handler.images.picture import Picture, bands, to_pixels
 from handler.images.pixel_stream import PixelStream
 from handler.problems import TooManyPixels, Undecodable
 
@@ -29,11 +26,6 @@ MAX_SIDE_PX = 65_535
 # WebP peaks at 16 bytes per pixel: 64 megapixels take 1 GB, 40 fit into a function of 1,024 MB.
 MAX_WEBP_PIXELS = 40_000_000
 DECODE_S = 15.0  # a good picture of 64 megapixels takes 4 s; the function's timeout is 20 s
-_BAND_PX = 1 << 20  # converted at a time, so that copies stay small
-_OPAQUE_MODES = ("RGB", "RGBX", "L", "1", "P", "CMYK", "YCbCr")
-_ALPHA_MODES = ("RGBA", "RGBa", "LA", "PA")
-_GREY_16_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
-_TO_8_BITS = ((np.arange(1 << 16) * 255 + 32767) // 65535).astype(np.uint8)
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -43,23 +35,6 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A decoded picture.
-
-    rgb: uint8 (h, w, 3), upright, C-contiguous; a JPEG may be reduced. width, height: px of the
-    upright original, before any reduction. format: JPEG, PNG, WEBP, TIFF, BMP or HEIF.
-    orientation: the EXIF value of the file, 1..8. notes: sentences on what was repaired or scaled.
-    """
-
-    rgb: NDArray[np.uint8]
-    width: int
-    height: int
-    format: str
-    orientation: int
-    notes: tuple[str, ...] = ()
 
 
 def decode(
@@ -174,7 +149,7 @@ def _decode_heif(image_bytes: bytes, max_pixels: int, deadline: float) -> Pictur
     size, image, orientation = heif.decode(image_bytes, max_pixels, deadline - time.monotonic())
     _check_size(size, max_pixels)
     orientation = orientation if orientation in range(1, 9) else 1
-    return Picture(_to_rgb_array(image), *size, "HEIF", orientation)
+    return Picture(to_pixels(image), *size, "HEIF", orientation)
 
 
 def _decode_tiff(image_bytes: bytes, max_pixels: int, deadline: float) -> Picture:
@@ -194,8 +169,15 @@ def _upright(image: Image.Image, image_format: str, stream: PixelStream) -> Pict
         image = image.transpose(_TRANSPOSE[stream.orientation])
     if stream.orientation >= 5:
         width, height = height, width
-    rgb = _to_rgb_array(image)
-    return Picture(rgb, width, height, image_format, stream.orientation, stream.notes)
+    return Picture(
+        to_pixels(image),
+        width,
+        height,
+        image_format,
+        stream.orientation,
+        stream.notes,
+        stream.jpeg_quality,
+    )
 
 
 class _TimedStream(io.BytesIO):
@@ -244,46 +226,6 @@ def _check_size(size: tuple[int, int], max_pixels: int, what: str = "the picture
 
 def _checksum(image: Image.Image) -> int:
     checksum = 0
-    for band in _bands(image):
+    for band in bands(image):
         checksum = zlib.crc32(band.tobytes(), checksum)
     return checksum
-
-
-def _bands(image: Image.Image) -> Iterator[Image.Image]:
-    """The picture in bands of whole rows, from the top."""
-    rows = max(1, _BAND_PX // image.width)
-    for top in range(0, image.height, rows):
-        yield image.crop((0, top, image.width, min(top + rows, image.height)))
-
-
-def _to_rgb_array(image: Image.Image) -> NDArray[np.uint8]:
-    """A loaded picture of any mode as uint8 (h, w, 3). Raises Undecodable."""
-    if image.width * image.height <= _BAND_PX:
-        return np.asarray(_to_rgb(image))
-    rgb = np.empty((image.height, image.width, 3), np.uint8)
-    top = 0
-    for band in _bands(image):
-        rgb[top : top + band.height] = np.asarray(_to_rgb(band))
-        top += band.height
-    return rgb
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """Paste transparency on white, scale 16-bit grey to 8, convert all else as Pillow does."""
-    mode, transparency = image.mode, image.info.get("transparency")
-    if mode in _GREY_16_MODES:
-        grey = np.asarray(image)
-        if mode == "I" and (grey.min() < 0 or grey.max() > 65535):
-            raise Undecodable("grey values beyond 16 bits are not read; save it with 8 or 16 bits")
-        grey_8 = _TO_8_BITS[grey]
-        if transparency is not None:
-            grey_8[grey == transparency] = 255
-        return Image.fromarray(grey_8).convert("RGB")
-    if mode in _ALPHA_MODES or (mode in _OPAQUE_MODES and transparency is not None):
-        rgba = image.convert("RGBA")
-        white = Image.new("RGB", image.size, (255, 255, 255))
-        white.paste(rgba, mask=rgba.getchannel("A"))
-        return white
-    if mode in _OPAQUE_MODES:
-        return image.convert("RGB")
-    raise Undecodable(f"pixels of the kind {mode} are not read; save the picture as 8-bit RGB")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from handler.images.jpeg_quality import estimate_quality
 from handler.images.orientation import read_orientation
 from handler.images.pixel_stream import PixelStream
 from handler.problems import Undecodable
@@ -50,6 +51,7 @@ def read_pixels(image_bytes: bytes) -> PixelStream:
         ("the JPEG's end marker is missing; its pixels are all there",) if lacks_end else (),
         lacks_end,
         reader.scan_count,
+        estimate_quality(reader.tables.get(reader.luma_table, b"")),
     )
 
 
@@ -98,6 +100,8 @@ class _Reader:
         self.exif: bytes | None = None
         self.xmp: bytes | None = None
         self.scan_count = 0
+        self.luma_table = 0  # number of the first component's
+        self.tables: dict[int, bytes] = {}  # of quantisation, 64 or 128 bytes each
         self._marker_count = 0
         self._is_progressive = False
         self._missing: dict[int, list[bool]] = {}  # by component, of each coefficient
@@ -135,6 +139,7 @@ class _Reader:
                     raise Undecodable(
                         f"the JPEG has more than {MAX_TABLE_BYTES} bytes of quantisation tables"
                     )
+                self._read_tables(content)
             if code == 0xE1 and content.startswith(b"Exif\0\0"):
                 exif_bytes += len(content)
                 if exif_bytes <= MAX_EXIF_BYTES:
@@ -198,6 +203,14 @@ class _Reader:
         self.size = int.from_bytes(content[3:5], "big"), int.from_bytes(content[1:3], "big")
         self._is_progressive = code & 3 == 2
         self._missing = {component: [True] * 64 for component in content[6::3]}
+
+        self.luma_table = content[8] if len(content) > 8 else 0
+
+    def _read_tables(self, content: bytes) -> None:
+        while content:
+            size = 128 if content[0] >> 4 else 64  # 16-bit values or 8-bit ones
+            self.tables[content[0] & 15] = content[1 : 1 + size]
+            content = content[1 + size :]
 
     def _read_scan(self, content: bytes) -> None:
         """Note which coefficients of which components this scan completes."""

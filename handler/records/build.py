@@ -1,4 +1,7 @@
-"""Builds the PredictionRecords of an answered invocation."""
+"""Builds the PredictionRecords of an answered invocation.
+
+The record's module is imported with the first one, after the response.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,32 @@ import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from handler.bundle.manifest import Manifest
+from handler.detection.prediction import Prediction
 from handler.images.statistics import statistics
 from handler.invocation import Invocation
-from handler.records.record import Image, Model, PredictionRecord
+
+if TYPE_CHECKING:
+    from handler.records.record import Image, PredictionRecord
 
 
-def build_records(invocation: Invocation, manifest: Manifest) -> Iterator[PredictionRecord]:
+def build_records(
+    invocation: Invocation, manifest: Manifest, function_version: str | None = None
+) -> Iterator[PredictionRecord]:
     """One for each picture, built as it is asked for: after the response, where work costs nobody
     time."""
     # Unlike a generator, it goes on behind a record that a bug keeps from being built.
-    return map(partial(_build_record, manifest=manifest), invocation.recorded())
+    build = partial(_build_record, manifest=manifest, function_version=function_version)
+    return map(build, invocation.recorded())
 
 
-def _build_record(invocation: Invocation, manifest: Manifest) -> PredictionRecord:
+def _build_record(
+    invocation: Invocation, manifest: Manifest, function_version: str | None
+) -> PredictionRecord:
+    from handler.records.record import Model, PredictionRecord
+
     request, prediction = invocation.request, invocation.prediction
     received = datetime.fromtimestamp(invocation.received_s, UTC)
     classes = manifest.classes
@@ -31,7 +45,7 @@ def _build_record(invocation: Invocation, manifest: Manifest) -> PredictionRecor
         route=invocation.route,
         model=Model(manifest.name, manifest.version, manifest.sha256),
         image=_image(invocation),
-        thresholds=dataclasses.asdict(request.thresholds) if request else None,
+        thresholds=request.thresholds._asdict() if request else None,
         count=len(prediction.detections) if prediction else None,
         counts=prediction.counts() if prediction else None,
         detections=prediction.detections.to_json(classes) if prediction else [],
@@ -42,10 +56,26 @@ def _build_record(invocation: Invocation, manifest: Manifest) -> PredictionRecor
         problem=invocation.problem[0] if invocation.problem else None,
         tiles=prediction.grid.to_json() if prediction and prediction.grid else None,
         warnings=list(prediction.warnings) if prediction else [],
+        at_model_threshold=_at_model_threshold(prediction, manifest),
+        below_floor=dataclasses.asdict(prediction.output.below_floor)
+        if prediction and prediction.output.below_floor
+        else None,
+        capture=invocation.capture,
+        function_version=function_version,
     )
 
 
+def _at_model_threshold(
+    prediction: Prediction | None, manifest: Manifest
+) -> dict[str, float] | None:
+    if prediction is None or prediction.output.above_model is None:
+        return None
+    return {"score": manifest.thresholds.score, "count": prediction.output.above_model}
+
+
 def _image(invocation: Invocation) -> Image | None:
+    from handler.records.record import Image
+
     if invocation.request is None:
         return None
     image_bytes = invocation.request.image_bytes
@@ -53,7 +83,7 @@ def _image(invocation: Invocation) -> Image | None:
     if invocation.prediction is None:
         return Image(sha256, len(image_bytes))
     picture = invocation.prediction.picture
-    brightness, contrast, sharpness = statistics(invocation.prediction.output.content)
+    pixels = statistics(invocation.prediction.output.content)
     return Image(
         sha256=sha256,
         bytes=len(image_bytes),
@@ -61,7 +91,6 @@ def _image(invocation: Invocation) -> Image | None:
         width=picture.width,
         height=picture.height,
         orientation=picture.orientation,
-        brightness=brightness,
-        contrast=contrast,
-        sharpness=sharpness,
+        jpeg_quality=picture.jpeg_quality,
+        **pixels._asdict(),
     )

@@ -7,14 +7,14 @@ import gzip
 import json
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from handler.bundle.manifest import Manifest
-from handler.problems import NotFound
+from handler.problems import NotFound, quote
 from handler.records.record import Model, partition
 from handler.storage.store import Store
 
@@ -58,13 +58,24 @@ class Feedback:
         return gzip.compress(text.encode(), mtime=0)
 
 
-def save(store: Store, prediction_id: str, correction: Correction, manifest: Manifest) -> Feedback:
-    """Store a correction in the partition of its prediction, under `feedback/`.
+def save(
+    store: Store,
+    prediction_id: str,
+    correction: Correction,
+    manifest: Manifest,
+    *,
+    finds_records: bool = True,
+) -> tuple[Feedback, bool]:
+    """Store a correction under `feedback/`, and tell whether its prediction was found.
 
-    Raises NotFound where this model made no such prediction within MAX_AGE_HOURS.
+    It lies in the prediction's partition. Where the prediction cannot be looked for, it lies in
+    that of its own hour, and whoever joins the two by the id finds out whether there is one.
+    finds_records: whether each record has an object of its own in `store`. Raises NotFound for an
+    id that no prediction has, and for a prediction that this model did not make within
+    MAX_AGE_HOURS.
     """
     now = datetime.now(UTC)
-    where = find_partition(store, prediction_id, manifest, now)
+    where = find_partition(store, prediction_id, manifest, now, finds_records=finds_records)
     feedback = Feedback(
         feedback_id=uuid.uuid4().hex,
         prediction_id=prediction_id,
@@ -73,27 +84,51 @@ def save(store: Store, prediction_id: str, correction: Correction, manifest: Man
         **dataclasses.asdict(correction),
     )
     name = f"{prediction_id}.{feedback.feedback_id}.json.gz"
-    store.put(f"feedback/{where}/{name}", feedback.to_bytes())
-    return feedback
+    store.put(f"feedback/{where or next(_partitions(manifest, now))}/{name}", feedback.to_bytes())
+    return feedback, where is not None
 
 
-def find_partition(store: Store, prediction_id: str, manifest: Manifest, now: datetime) -> str:
-    """The Hive partition of a prediction's record, from `model=` to `hour=`. Raises NotFound."""
-    if _ID.fullmatch(prediction_id):
-        hours = _partitions(manifest, now)
-        for newest in (next(hours), next(hours)):  # most feedback comes within minutes
-            if _has_record(store, newest, prediction_id):
-                return newest
-        older = list(hours)
-        with ThreadPoolExecutor(THREADS) as pool:
-            has = pool.map(lambda hour: _has_record(store, hour, prediction_id), older)
-            for hour, is_there in zip(older, has, strict=True):
-                if is_there:
-                    return hour
+def find_partition(
+    store: Store,
+    prediction_id: str,
+    manifest: Manifest,
+    now: datetime,
+    *,
+    finds_records: bool = True,
+) -> str | None:
+    """The Hive partition of a prediction's record, from `model=` to `hour=`.
+
+    None where the record has no object of its own, or may be in a batch or a compacted file, which
+    are not read for it. Raises NotFound.
+    """
+    if not _ID.fullmatch(prediction_id):
+        raise NotFound(f"{quote(prediction_id)} is no prediction_id of an answer")
+    if not finds_records:
+        return None
+    hours = list(_partitions(manifest, now))
+    for newest in hours[:2]:  # most feedback comes within minutes
+        if _has_record(store, newest, prediction_id):
+            return newest
+    with ThreadPoolExecutor(THREADS) as pool:
+        has = pool.map(lambda hour: _has_record(store, hour, prediction_id), hours[2:])
+        for hour, is_there in zip(hours[2:], has, strict=True):
+            if is_there:
+                return hour
+        if any(pool.map(store.has_any, _of_many(hours))):
+            return None
     raise NotFound(
-        f"{manifest.name} {manifest.version} made no prediction {prediction_id[:60]!r} in the last "
+        f"{manifest.name} {manifest.version} made no prediction {prediction_id!r} in the last "
         f"{MAX_AGE_HOURS} hours; expected the prediction_id of an answer"
     )
+
+
+def _of_many(hours: Sequence[str]) -> list[str]:
+    """Prefixes of keys of objects that hold records of many predictions."""
+    days = dict.fromkeys(hour.rpartition("/")[0] for hour in hours)
+    return [
+        *(f"compacted/{day}/" for day in days),
+        *(f"predictions/{hour}/batch-" for hour in hours),
+    ]
 
 
 def _partitions(manifest: Manifest, now: datetime) -> Iterator[str]:

@@ -1,21 +1,22 @@
-"""The PredictionRecord of schema `prediction/1`: what is logged of one prediction, and its S3 key.
+"""The PredictionRecord of schema `prediction/2`: what is logged of one prediction, and its S3 key.
 
 A record holds what the model saw and answered, for monitoring: no pixels, no header, no key, no
 client address. Every field is always present, null where it is unknown, so that a table reader
 finds the same columns in every record. This module imports the standard library only: a monitor
-reads records without loading ONNX Runtime.
+reads records without loading ONNX Runtime. Records of `prediction/1`, which lack the newer fields,
+are read for ever.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import json
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
-SCHEMA = "prediction/1"
+SCHEMA = "prediction/2"
+READABLE_SCHEMAS = ("prediction/1", SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ class Model:
 class Image:
     """The picture's bytes; and, where they could be decoded, what images.statistics says of it.
 
-    width, height: of the upright original, px. orientation: EXIF's, 1..8.
+    width, height: of the upright original, px. orientation: EXIF's, 1..8. luma_histogram: shares in
+    16 equal bins, in ten-thousandths. red_to_green, blue_to_green: natural logarithms of the
+    channel means' ratios. dhash: 64 bits in hex. embedding: 16 projections of a thumbnail.
+    jpeg_quality: 1..100 as libjpeg counts it, null for other formats.
     """
 
     sha256: str
@@ -43,6 +47,15 @@ class Image:
     brightness: float | None = None
     contrast: float | None = None
     sharpness: float | None = None
+    # Records of prediction/1 have none of these.
+    focus: float | None = None
+    noise: float | None = None
+    red_to_green: float | None = None
+    blue_to_green: float | None = None
+    luma_histogram: list[int] | None = None
+    dhash: str | None = None
+    embedding: list[float] | None = None
+    jpeg_quality: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +63,11 @@ class PredictionRecord:
     """One prediction, or a request that was rejected before there was one.
 
     detections, near_misses: as `listing` makes them. outcome: "ok" or "rejected". problem: its
-    type. tiles: as `tiles` tells them. warnings: sentences, as in the answer.
+    type. tiles: as `tiles` tells them. warnings: sentences, as in the answer. at_model_threshold:
+    the model's own `score` threshold, and the `count` of detections above it, whichever threshold
+    the request had. below_floor: `count` and `score_sum` of what scored below the model's score
+    floor, from `from_score` up. capture: the key of the kept picture, null if none is kept.
+    function_version: of the Lambda function, null outside Lambda.
     """
 
     prediction_id: str
@@ -70,6 +87,10 @@ class PredictionRecord:
     # Records from before these were known have none of them.
     tiles: dict[str, int] | None = None
     warnings: list[str] = field(default_factory=list)
+    at_model_threshold: dict[str, float] | None = None
+    below_floor: dict[str, float] | None = None
+    capture: str | None = None
+    function_version: str | None = None
     schema: str = SCHEMA
 
     @property
@@ -80,7 +101,9 @@ class PredictionRecord:
 
     def to_json(self) -> str:
         """One line of JSON. NaN and infinity, which JSON does not know, are null."""
-        fields = dataclasses.asdict(self)
+        # dataclasses.asdict copies every number of every box, which is half of a record's time.
+        image = vars(self.image) if self.image else None
+        fields = {**vars(self), "model": vars(self.model), "image": image}
         try:
             return _dump(fields)
         except ValueError:
@@ -92,10 +115,13 @@ class PredictionRecord:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> PredictionRecord:
-        """Read a record back. Raises ValueError where it is none of this schema."""
+        """Read a record back; one of an older schema keeps its name. Raises ValueError where it is
+        none of READABLE_SCHEMAS."""
         raw = json.loads(text)
-        if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
-            raise ValueError(f"not a prediction record of schema {SCHEMA}: {str(raw)[:80]}")
+        if not isinstance(raw, dict) or raw.get("schema") not in READABLE_SCHEMAS:
+            raise ValueError(
+                f"not a prediction record of {' or '.join(READABLE_SCHEMAS)}: {str(raw)[:80]}"
+            )
         try:
             image = None if raw["image"] is None else Image(**raw["image"])
             return cls(**{**raw, "model": Model(**raw["model"]), "image": image})

@@ -6,6 +6,8 @@ from typing import Literal
 
 from handler.detection.detections import Detections
 from handler.detection.prediction import Prediction
+from handler.images.decode import decode
+from handler.images.picture import Pixels
 
 # The longer side of the annotated picture: the first whose file fits. Even noise fits at the last.
 SIDES_PX = (1280, 960, 640, 480)
@@ -25,10 +27,11 @@ def annotated(
     from handler.detection import annotate  # fonts and drawing: only where a picture is asked for
 
     size = (prediction.picture.width, prediction.picture.height)
+    pixels = _pixels_to_draw_on(prediction)
     image_bytes = b""
     for side_px in SIDES_PX:
         drawn = annotate.draw(
-            prediction.picture.rgb,
+            pixels,
             shown,
             size,
             prediction.classes,
@@ -41,3 +44,16 @@ def annotated(
         if len(image_bytes) <= max_bytes:
             break
     return image_bytes
+
+
+def _pixels_to_draw_on(prediction: Prediction) -> Pixels:
+    """The picture at a scale to look at: a JPEG that was reduced to little more than the model's
+    input is decoded again."""
+    picture = prediction.picture
+    if not picture.is_reduced:
+        return picture.pixels
+    return decode(
+        prediction.request.image_bytes,
+        max_pixels=picture.width * picture.height,
+        min_frame=(SIDES_PX[0], SIDES_PX[0]),
+    ).pixels

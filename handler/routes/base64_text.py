@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 from urllib.parse import unquote
 
+from handler import base64_codec
 from handler.problems import BadRequest
 
 _LINE_ENDS = dict.fromkeys(map(ord, "\r\n\t"))
@@ -25,7 +25,7 @@ def decode_base64(text: str, name: str = "image") -> bytes:
             text = _without_spaces(text)
         if "-" in text or "_" in text:  # RFC 4648's alphabet for URLs
             text = text.replace("-", "+").replace("_", "/")
-        image_bytes = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        image_bytes = base64_codec.decode(text + "=" * (-len(text) % 4))
     except ValueError as error:
         raise BadRequest(f"{name} is not base64 ({error})") from None
     if not image_bytes:

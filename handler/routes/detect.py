@@ -7,8 +7,7 @@ problem for each.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -35,8 +34,7 @@ PARAMETERS = ("score_threshold", "iou_threshold", "max_detections", "labels", "t
 LIST_S = 12.0  # the last picture of a list is begun within this time; the function has 20 s
 
 
-@dataclass(frozen=True)
-class DetectOptions:
+class DetectOptions(NamedTuple):
     """What a request asks for besides its picture. class_ids: of the labels in the response."""
 
     thresholds: Thresholds
@@ -53,12 +51,12 @@ def routes(
     return {PATH: Route({"POST": endpoint}, is_recorded=True)}
 
 
-@dataclass(frozen=True)
 class DetectEndpoint:
-    predictor: Predictor
-    uploads: Uploads
-    max_pictures: int
-    list_s: float
+    def __init__(
+        self, predictor: Predictor, uploads: Uploads, max_pictures: int, list_s: float
+    ) -> None:
+        self.predictor, self.uploads = predictor, uploads
+        self.max_pictures, self.list_s = max_pictures, list_s
 
     def __call__(self, request: Request, invocation: Invocation) -> Response:
         manifest = self.predictor.manifest

@@ -24,14 +24,25 @@ MAX_COUNT, MAX_DETECTIONS, MAX_COMMENT = 1_000_000, 2000, 1000
 MAX_PX = 1_000_000
 
 
-def routes(store: Store | None, manifest: Manifest) -> Routes:
-    """store: at the root of the prediction log."""
+def routes(store: Store | None, manifest: Manifest, *, finds_records: bool = True) -> Routes:
+    """store: at the root of the prediction log. finds_records: whether it has an object for each
+    record. The answer is 201 where the prediction was found, and 202 where it cannot be looked for.
+    """
 
     def endpoint(request: Request, _: Invocation) -> Response:
         if store is None:
-            raise NotConfigured("feedback is not kept here: this deployment has no PREDICTION_LOG")
+            raise NotConfigured(
+                "feedback is not kept here: this deployment has no PREDICTION_LOG, or one that is "
+                "a stream and no FEEDBACK_STORE"
+            )
         correction = read_correction(parse_json(read_body(request)), manifest.classes)
-        saved = feedback.save(store, request.path_params["prediction_id"], correction, manifest)
+        saved, is_found = feedback.save(
+            store,
+            request.path_params["prediction_id"],
+            correction,
+            manifest,
+            finds_records=finds_records,
+        )
         return json_response(
             {
                 "feedback_id": saved.feedback_id,
@@ -39,7 +50,7 @@ def routes(store: Store | None, manifest: Manifest) -> Routes:
                 "count": saved.count,
                 "counts": saved.counts,
             },
-            201,
+            201 if is_found else 202,
         )
 
     return {PATH: Route({"POST": endpoint})}

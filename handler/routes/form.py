@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from handler.http.request import Request
 from handler.problems import BadRequest, TooManyPictures, quote
@@ -14,13 +13,12 @@ MAX_PARTS = 32  # of a form, or twice the pictures that it may have
 MAX_FIELD_BYTES = 8192  # about what gateways take as a query
 
 _FIELD_MEDIA_TYPES = ("application/json", "application/x-www-form-urlencoded")
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
 
 Parameters = tuple[tuple[str, str], ...]  # name and value of each, as a query has them
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(NamedTuple):
     """A form's files, at least one, by field and content; and its other fields, which are
     parameters as a query's are."""
 
@@ -82,7 +80,7 @@ def _is_file(segment: Any) -> bool:
     if segment.filename is not None:
         return True
     disposition = segment.header("Content-Disposition", "")
-    if "filename*" in _QUOTED.sub("", disposition).lower():  # RFC 5987's form, alone
+    if "filename*" in re.sub(_QUOTED, "", disposition).lower():  # RFC 5987's form, alone
         return True
     media = segment.content_type or ""
     return bool(media) and not media.startswith("text/") and media not in _FIELD_MEDIA_TYPES

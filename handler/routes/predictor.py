@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from handler.bundle.manifest import Manifest
 from handler.detection.detector import Detector
 from handler.detection.predict import TILES_S, predict
@@ -11,12 +9,11 @@ from handler.detection.prediction import Prediction, PredictRequest
 from handler.invocation import Invocation
 
 
-@dataclass(frozen=True)
 class Predictor:
     """Made once, at INIT. max_pixels: of a picture's upright original."""
 
-    detector: Detector
-    max_pixels: int
+    def __init__(self, detector: Detector, max_pixels: int) -> None:
+        self.detector, self.max_pixels = detector, max_pixels
 
     @property
     def manifest(self) -> Manifest:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 
-@dataclass(frozen=True)
-class S3Location:
+class S3Location(NamedTuple):
     """Objects of an S3 bucket under a prefix, which has no slash at either end and may be empty."""
 
     bucket: str

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from handler.storage.location import S3Location
 
 # S3's codes, and KMS's for objects under a key of it, whose status is 400
-_TRANSIENT_CODES = re.compile(
+_TRANSIENT_CODES = (
     "RequestTimeout|SlowDown|Throttl|TooManyRequests|RequestLimitExceeded|InternalError|"
     "ServiceUnavailable|KMSInternal|DependencyTimeout|KeyUnavailable|RequestExpired"
 )
@@ -89,7 +89,9 @@ def is_transient(error: Exception) -> bool:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = str(error.response.get("Error", {}).get("Code"))
         return bool(
-            status >= 500 or status in (408, 409, 429) or _TRANSIENT_CODES.search(code) is not None
+            status >= 500
+            or status in (408, 409, 429)
+            or re.search(_TRANSIENT_CODES, code) is not None
         )
     return isinstance(
         error,

@@ -19,7 +19,7 @@ from handler.storage.s3 import s3_client
 # A request that meets S3 down twice, as Gradio's do, still answers within the function's 20 s.
 CONNECT_S, READ_S, TRIES = 1.0, 3.0, 2
 # No part of a key begins with a dot, so that no key leads out of the store's folder.
-_KEY = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_=.-]*(/[A-Za-z0-9_=-][A-Za-z0-9_=.-]*)*")
+_KEY = r"[A-Za-z0-9_=-][A-Za-z0-9_=.-]*(/[A-Za-z0-9_=-][A-Za-z0-9_=.-]*)*"
 
 
 class Store(Protocol):
@@ -38,6 +38,9 @@ class Store(Protocol):
 
     def has(self, key: str) -> bool:
         """Whether there is an object."""
+
+    def has_any(self, prefix: str) -> bool:
+        """Whether any key begins with a prefix, which may end within a name or with a slash."""
 
     def list(self, prefix: str) -> list[str]:
         """At most 1000 keys below a prefix that ends with a slash, sorted."""
@@ -96,6 +99,10 @@ class FaultStore:
         with self._faults():
             return self._store.has(key)
 
+    def has_any(self, prefix: str) -> bool:
+        with self._faults():
+            return self._store.has_any(prefix)
+
     def list(self, prefix: str) -> list[str]:
         with self._faults():
             return self._store.list(prefix)
@@ -122,6 +129,12 @@ class FolderStore:
 
     def has(self, key: str) -> bool:
         return self._path(key).is_file()
+
+    def has_any(self, prefix: str) -> bool:
+        path = self._path(prefix.rstrip("/"))
+        # not the partial ones
+        found = path.glob("[!.]*") if prefix.endswith("/") else path.parent.glob(f"{path.name}*")
+        return any(found)
 
     def list(self, prefix: str) -> list[str]:
         files = self._path(prefix.rstrip("/")).glob("[!.]*")  # not the partial ones
@@ -169,6 +182,13 @@ class S3Store:
             raise
         return True
 
+    def has_any(self, prefix: str) -> bool:
+        _check_key(prefix.rstrip("/"))
+        response = self._client.list_objects_v2(
+            Bucket=self._location.bucket, Prefix=self._location.key(prefix), MaxKeys=1
+        )
+        return bool(response.get("Contents"))
+
     def list(self, prefix: str) -> list[str]:
         _check_key(prefix.rstrip("/"))
         response = self._client.list_objects_v2(
@@ -186,6 +206,6 @@ class S3Store:
 
 def _check_key(key: str) -> str:
     """Raises ValueError for a malformed key, which is a bug: clients do not choose keys."""
-    if not _KEY.fullmatch(key):
+    if not re.fullmatch(_KEY, key):
         raise ValueError(f"{key[:100]!r} is no key")
     return key

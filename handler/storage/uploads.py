@@ -7,13 +7,11 @@ object in a bucket that the deployment allows. Nothing else is fetched.
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from handler.problems import (
     BadRequest,
@@ -39,16 +37,15 @@ CONTENT_TYPES = (
     "image/heic",
     "image/heif",
 )
-_ID = re.compile(r"[0-9a-f]{32}")
-_URI = re.compile(r"s3://([^/]+)/([^\0-\x1f\x7f\ud800-\udfff]+)")
+_ID = r"[0-9a-f]{32}"
+_URI = r"s3://([^/]+)/([^\0-\x1f\x7f\ud800-\udfff]+)"
 # S3's codes for an object that is not there, or only in an archive; of a bucket that clients name,
 # also for the bucket. A refusal is none of these: it is the deployment's fault.
 _MISSING_CODES = {"NoSuchKey", "404"}
 _MISSING_URI_CODES = {*_MISSING_CODES, "NoSuchBucket", "InvalidObjectState"}
 
 
-@dataclass(frozen=True)
-class Upload:
+class Upload(NamedTuple):
     """A signed URL for one picture. headers: signed too, so a client sends them unchanged."""
 
     upload_id: str
@@ -90,6 +87,8 @@ class Uploads:
             raise BodyTooLarge(
                 f"{size_bytes:,} bytes are too many; at most {self._max_bytes:,} are read"
             )
+        import uuid
+
         upload_id = uuid.uuid4().hex
         with faults_as_problems("UPLOAD_STORE", location.bucket):
             url = self._client.generate_presigned_url(
@@ -123,7 +122,7 @@ class Uploads:
             f"{URL_LIFETIME_S // 60} minutes, or over an hour ago, or with another key; "
             "POST /v1/uploads begins a new one"
         )
-        if not _ID.fullmatch(upload_id):
+        if not re.fullmatch(_ID, upload_id):
             raise not_found
         key = _upload_key(location, caller, upload_id)
         with faults_as_problems("UPLOAD_STORE", location.bucket):
@@ -134,7 +133,7 @@ class Uploads:
 
         Raises BadRequest, Forbidden, NotFound, BodyTooLarge, StorageFault.
         """
-        match = _URI.fullmatch(uri) if isinstance(uri, str) else None
+        match = re.fullmatch(_URI, uri) if isinstance(uri, str) else None
         if not match or len(match[2].encode()) > 1024:  # S3's own limit
             raise BadRequest(f"s3_uri must be like s3://bucket/key, not {str(uri)[:80]!r}")
         bucket, key = match.groups()

@@ -29,6 +29,16 @@ class Context:
         self.aws_request_id = request_id
 
 
+@pytest.fixture(scope="module", autouse=True)
+def exits() -> Iterator[list[str]]:
+    """Ends of the process, each by its extension's identifier; a real one would end pytest."""
+    told: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(after_response, "exit_with_error", lambda _, name: told.append(name))
+        yield told
+        gc.collect()  # a context that is freed later would end the process by the real one
+
+
 @dataclass
 class Extensions:
     """Lambda's side: `invoke` starts an invocation, `idle` waits for the extension's next poll."""
@@ -187,6 +197,12 @@ def test_a_refused_registration_leaves_the_work_before_the_return(
         after.finish(Context("1"), lambda_.work("1"))
         assert lambda_.done == ["1"]
     assert "403" in json.loads(capsys.readouterr().out)["message"]
+
+
+def test_a_registration_that_may_have_happened_fails_the_init() -> None:
+    """Lambda would wait for the extension in every invocation of this environment."""
+    with extensions(Reply(200)) as lambda_, pytest.raises(OSError, match="names no identifier"):
+        AfterResponse.start(lambda_.server.address)
 
 
 def test_no_answer_to_the_registration_leaves_the_work_before_the_return(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 import weakref
@@ -114,14 +115,11 @@ def test_a_bug_raises_and_leaves_no_record(app: App, monkeypatch: pytest.MonkeyP
 
 
 def test_a_failing_log_does_not_touch_the_answer(
-    app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    app: App, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good = json.loads(app.post(jpeg(RED)).body)
-
-    def refuse(key: str, body: bytes) -> None:
-        raise PermissionError(key)
-
-    monkeypatch.setattr(app.module.prediction_log, "put", refuse)
+    shutil.rmtree(app.log_root / "predictions")
+    (app.log_root / "predictions").write_text("a file where the log has its folder")
     capsys.readouterr()
     answer = json.loads(app.post(jpeg(RED)).body)
     assert answer["detections"] == good["detections"]
@@ -175,7 +173,8 @@ def test_nothing_keeps_the_context_once_it_is_answered(app: App, body: bytes) ->
         gc.enable()
 
 
-def test_the_way_to_the_answer_is_free_of_the_aws_sdk(tiny_bundle: Path) -> None:
+@pytest.mark.parametrize("log", ["s3://bucket/prefix", "s3://bucket?batch=9", "firehose://records"])
+def test_the_way_to_the_answer_is_free_of_the_aws_sdk(tiny_bundle: Path, log: str) -> None:
     code = (
         "import sys, handler.app as app\n"
         "app.lambda_handler({'version': '2.0', 'rawPath': '/health', 'requestContext': "
@@ -186,7 +185,8 @@ def test_the_way_to_the_answer_is_free_of_the_aws_sdk(tiny_bundle: Path) -> None
     )
     env = {
         "MODEL_DIR": str(tiny_bundle),
-        "PREDICTION_LOG": "s3://bucket/prefix",
+        "PREDICTION_LOG": log,
+        "FEEDBACK_STORE": "s3://bucket",
         "ORT_THREADS": "1",
     }
     done: Any = subprocess.run(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import gc
+import itertools
 import json
 import logging
 import weakref
@@ -189,5 +190,7 @@ def test_nothing_stays_of_mixed_calls(app: App, quiet: None) -> None:
         return len(gc.get_objects())
 
     count_after_calls()  # what is imported and cached at first use
-    counts = [count_after_calls() for _ in range(3)]
-    assert counts[2] - counts[0] < len(events) // 4, counts
+    counts = [count_after_calls() for _ in range(4)]
+    # What a call keeps grows in every round; other threads of the test process make a step in one.
+    growth = min(after - before for before, after in itertools.pairwise(counts))
+    assert growth < len(events) // 8, counts

@@ -13,7 +13,7 @@ import pytest
 
 from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector, Thresholds
-from handler.images.decode import Picture
+from handler.images.picture import Picture
 from tests.support.app import make_app
 from tests.support.faulty_bundle import GOOD, make_faulty_bundle
 from tests.support.pictures import RED, png

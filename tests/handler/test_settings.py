@@ -15,6 +15,10 @@ def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:
         model_dir=tmp_path,
         api_key_sha256=(),
         prediction_log="",
+        feedback_store="",
+        capture_rate=0.0,
+        capture_only_uncertain=False,
+        capture_max_bytes=10_485_760,
         gradio_store="",
         upload_store="",
         max_upload_bytes=52_428_800,
@@ -24,7 +28,11 @@ def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:
         max_pictures=16,
         ort_threads=4,
         log_level="INFO",
+        stage="dev",
+        function_name="local",
+        function_version=None,
         runtime_api=None,
+        is_snap_start=False,
         aws_region="",
         s3_endpoint="",
     )
@@ -52,6 +60,10 @@ def test_all_can_be_set(tmp_path: Path) -> None:
             "MODEL_DIR": str(tmp_path),
             "PREDICTION_LOG": "s3://bucket",
             "API_KEY_SHA256": f"{'AB' * 32}, {'cd' * 32}",
+            "FEEDBACK_STORE": "s3://feedback",
+            "CAPTURE_RATE": "0.25",
+            "CAPTURE": "uncertain",
+            "CAPTURE_MAX_BYTES": "40",
             "GRADIO_STORE": "file:///store",
             "UPLOAD_STORE": "s3://uploads",
             "MAX_UPLOAD_BYTES": "30",
@@ -61,7 +73,11 @@ def test_all_can_be_set(tmp_path: Path) -> None:
             "MAX_PICTURES": "5",
             "ORT_THREADS": "3",
             "LOG_LEVEL": "debug",
+            "STAGE": "prod",
+            "AWS_LAMBDA_FUNCTION_NAME": "icebox-prod-f",
+            "AWS_LAMBDA_FUNCTION_VERSION": "7",
             "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
             "AWS_DEFAULT_REGION": "eu-central-1",
             "AWS_ENDPOINT_URL": "http://127.0.0.1:9000",
         }
@@ -70,6 +86,10 @@ def test_all_can_be_set(tmp_path: Path) -> None:
         model_dir=tmp_path,
         api_key_sha256=(b"\xab" * 32, b"\xcd" * 32),
         prediction_log="s3://bucket",
+        feedback_store="s3://feedback",
+        capture_rate=0.25,
+        capture_only_uncertain=True,
+        capture_max_bytes=40,
         gradio_store="file:///store",
         upload_store="s3://uploads",
         max_upload_bytes=30,
@@ -79,15 +99,26 @@ def test_all_can_be_set(tmp_path: Path) -> None:
         max_pictures=5,
         ort_threads=3,
         log_level="DEBUG",
+        stage="prod",
+        function_name="icebox-prod-f",
+        function_version="7",
         runtime_api="127.0.0.1:9001",
+        is_snap_start=True,
         aws_region="eu-central-1",
         s3_endpoint="http://127.0.0.1:9000",
     )
 
 
+@pytest.mark.parametrize("kind", ["on-demand", "provisioned-concurrency", ""])
+def test_other_ways_of_init_are_no_snap_start(kind: str) -> None:
+    assert not Settings.from_env({"AWS_LAMBDA_INITIALIZATION_TYPE": kind}).is_snap_start
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("STAGE", "Prod"),
+        ("STAGE", "1"),
         ("MAX_BODY_BYTES", "0"),
         ("MAX_BODY_BYTES", "-1"),
         ("MAX_BODY_BYTES", "6MB"),
@@ -113,3 +144,29 @@ def test_a_bad_digest_is_told_without_showing_it() -> None:
     with pytest.raises(SettingsError, match="API_KEY_SHA256: expected SHA-256 digests") as error:
         Settings.from_env({"API_KEY_SHA256": f"{'ab' * 32},icebox_secret"})
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"), [("", 0.0), ("0", 0.0), ("1", 1.0), ("0.05", 0.05), (".5", 0.5), ("1.0", 1.0)]
+)
+def test_a_share_is_read(text: str, rate: float) -> None:
+    assert Settings.from_env({"CAPTURE_RATE": text}).capture_rate == rate
+
+
+@pytest.mark.parametrize("text", ["-0.1", "1.1", "5", "10%", "1e-3", "nan", "half", "0,5", "٠"])
+def test_what_is_no_share_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"CAPTURE_RATE=.*from 0 to 1"):
+        Settings.from_env({"CAPTURE_RATE": text})
+
+
+@pytest.mark.parametrize(
+    ("env", "why"),
+    [
+        ({"CAPTURE": "all", "CAPTURE_RATE": "1"}, "CAPTURE='all': expected nothing or"),
+        ({"CAPTURE": "uncertain"}, "keeps nothing while CAPTURE_RATE is 0"),
+        ({"CAPTURE": "uncertain", "CAPTURE_RATE": "0.0"}, "keeps nothing"),
+    ],
+)
+def test_a_capture_that_keeps_nothing_is_refused(env: dict[str, str], why: str) -> None:
+    with pytest.raises(SettingsError, match=why):
+        Settings.from_env(env)

@@ -12,10 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from scripts.local.http_event import HttpRequest, to_http_api
+from tests.support.faulty_bundle import make_faulty_bundle
 from tests.support.http import Reply, fake_server
 from tests.support.paths import ROOT
 from tests.support.pictures import RED, encoded, jpeg
@@ -217,3 +219,92 @@ def test_base64_of_a_picture_is_no_text_of_a_log_line(tiny_bundle: Path) -> None
     statuses, written = run([post("/v1/detect", body, JSON)], tiny_bundle, LOG_LEVEL="DEBUG")
     assert statuses == [400]
     assert len(written) < 3000
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+def test_a_level_takes_effect_where_lambda_sets_its_own(tmp_path: Path, level: str) -> None:
+    """Lambda sets AWS_LAMBDA_LOG_LEVEL to the ApplicationLogLevel, which is INFO for all of these
+    but DEBUG; metrics, and records that no store took, come out at every level."""
+    bundle = make_faulty_bundle(tmp_path / "bundle", [((np.nan, 1, 30, 30), 0.9, 0)])
+    (tmp_path / "predictions").write_text("a file where the log has its folder")
+    statuses, written = run(
+        [post("/v1/detect", jpeg(RED))],
+        bundle,
+        LOG_LEVEL=level,
+        AWS_LAMBDA_LOG_LEVEL="DEBUG" if level == "DEBUG" else "INFO",
+        AWS_LAMBDA_LOG_FORMAT="JSON",
+        PREDICTION_LOG=tmp_path.as_uri(),
+    )
+    assert statuses == [200]
+    lines = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
+    levels = [line["level"] for line in lines if line.get("service") == "icebox"]
+    expected = {"DEBUG": ["INFO", "ERROR"], "INFO": ["INFO", "ERROR"]}
+    assert levels == expected.get(level, [] if level == "CRITICAL" else ["ERROR"])
+    assert sum("_aws" in line for line in lines) == 1
+    assert sum("prediction_record" in line for line in lines) == 1
+
+
+def metrics_of(written: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in written.splitlines() if line.startswith('{"_aws"')]
+
+
+def test_metrics_are_of_stage_and_function_and_three_of_the_versions(tiny_bundle: Path) -> None:
+    events = [
+        post("/v1/detect", jpeg(RED)),
+        post("/v1/detect", b"no picture"),
+        post("/health", b""),
+    ]
+    _, written = run(
+        events,
+        tiny_bundle,
+        LOG_LEVEL="INFO",
+        STAGE="prod",
+        AWS_LAMBDA_FUNCTION_NAME="icebox-prod-f",
+        AWS_LAMBDA_FUNCTION_VERSION="7",
+    )
+    first, refused = metrics_of(written)  # /health writes none
+    for line in (first, refused):
+        assert {name: line[name] for name in ("stage", "function_name", "function_version")} == {
+            "stage": "prod",
+            "function_name": "icebox-prod-f",
+            "function_version": "7",
+        }
+        assert (
+            line["model_version"] == json.loads((tiny_bundle / "model.json").read_text())["version"]
+        )
+        assert [each["Dimensions"] for each in line["_aws"]["CloudWatchMetrics"]][:2] == [
+            [["stage", "function_name"]],
+            [["stage", "function_name", "function_version", "model_version"]],
+        ]
+        assert {each["Namespace"] for each in line["_aws"]["CloudWatchMetrics"]} == {"Icebox"}
+    names = [
+        [
+            [metric["Name"] for metric in each["Metrics"]]
+            for each in line["_aws"]["CloudWatchMetrics"]
+        ]
+        for line in (first, refused)
+    ]
+    times = ["DecodeTime", "InferenceTime", "TotalTime"]
+    of_function = ["Rejected", "Detections", *times, "ColdStart"]
+    assert names == [
+        [of_function, ["Rejected", "Detections", "TotalTime"], ["TotalTime"]],
+        [["Rejected"]] * 2,
+    ]
+    *_, of_release = first["_aws"]["CloudWatchMetrics"]
+    assert of_release["Dimensions"] == [["stage", "function_name", "function_version"]]
+    assert sum(map(len, names[0])) == 10  # as many as CloudWatch gives for nothing
+    assert (first["Rejected"], refused["Rejected"], first["ColdStart"]) == ([0], [1], [1])
+    units = {
+        metric["Name"]: metric["Unit"]
+        for metric in first["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    }
+    assert units == {name: "Milliseconds" if name in times else "Count" for name in of_function}
+
+
+def test_more_values_than_a_line_takes_are_several_lines(tiny_bundle: Path) -> None:
+    text = base64.b64encode(jpeg(RED)).decode()
+    event = post("/v1/detect", json.dumps({"images": [text] * 230}).encode(), JSON)
+    statuses, written = run([event], tiny_bundle, LOG_LEVEL="INFO", MAX_PICTURES="250")
+    assert statuses == [200]
+    assert [len(line["Detections"]) for line in metrics_of(written)] == [100, 100, 30]
+    assert [line.get("ColdStart") for line in metrics_of(written)] == [[1], None, None]

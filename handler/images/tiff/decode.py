@@ -56,10 +56,11 @@ def _read_pixels(
     """The pixels as they lie in the file, and notes. Raises Undecodable."""
 
     def bands() -> Iterator[_Band]:
-        for band in read_bands(image_bytes, layout):
+        for top, samples in read_bands(image_bytes, layout):
             if time.monotonic() > deadline:
                 raise Undecodable("the picture takes too long to decode; send it smaller")
-            yield band
+            # those beyond alpha are not looked at, and the whole picture may be kept
+            yield top, np.ascontiguousarray(samples[..., : colours.samples + 1])
 
     stated_bits = full_bits = layout.bits
     if layout.bits in (16, 32) and colours.photometric in _OF_CAMERAS:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 
 from PIL import Image, ImageChops, JpegImagePlugin
 
@@ -43,7 +42,7 @@ def _decode_one(piece: bytes, layout: Layout, mode: str, rows: int) -> Image.Ima
             tables = layout.jpeg_tables.removeprefix(_START).removesuffix(jpeg.END_MARKER)
             piece = _START + tables + piece[2:]
         stream = jpeg.read_pixels(piece)
-        jpeg.check_scans(replace(stream, size=(layout.width, layout.height)))
+        jpeg.check_scans(stream._replace(size=(layout.width, layout.height)))
         width, height = stream.size
         if (
             stream.lacks_end

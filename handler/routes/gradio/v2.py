@@ -6,10 +6,10 @@ app sends the picture alone. Outputs are the annotated picture as a PNG, and the
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import dataclass
 
+from handler import base64_codec
 from handler.bundle.manifest import Manifest
 from handler.detection.detector import Thresholds
 from handler.detection.prediction import PredictRequest
@@ -55,7 +55,7 @@ def routes(predictor: Predictor) -> Routes:
             labels=inputs.labels,
         )
         seconds = round(invocation.elapsed_ms() / 1000, 4)
-        uri = DATA_URI + base64.b64encode(drawn).decode()
+        uri = DATA_URI + base64_codec.encode(drawn)
         warnings = {"warnings": list(prediction.warnings)} if prediction.warnings else {}
         return json_response(
             {

@@ -194,8 +194,12 @@ baselines = st.fixed_dictionaries(
         **measured,
         **thresholds_of,
         "class_counts": st.dictionaries(st.text(), st.integers(0, 10**9), max_size=3),
+    },
+    optional={
+        "reference_sha256": st.none() | st.text(),
+        # of bundles from before there was a reference
         "histograms": st.dictionaries(st.text(), histograms, max_size=3),
-    }
+    },
 )
 calibrations = st.fixed_dictionaries(
     {**measured, **thresholds_of, "coverage": st.floats(0.5, 1), "below": numbers, "above": numbers}

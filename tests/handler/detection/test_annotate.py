@@ -10,6 +10,7 @@ from PIL import Image, ImageFont
 
 from handler.detection import annotate
 from handler.detection.detections import Detections
+from handler.images.decode import decode
 
 CLASSES = ("alga", "diatom")
 
@@ -164,3 +165,18 @@ def test_it_is_encoded_as_asked(kind: str) -> None:
     with Image.open(io.BytesIO(data)) as read:
         assert (read.format, read.size, read.mode) == (kind, (120, 90), "RGB")
         assert np.abs(np.asarray(read).astype(int) - np.asarray(picture)).mean() < 5
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (7, 5), (480, 480), (1280, 3)])
+def test_a_png_has_every_pixel_and_is_whole_to_strict_readers(size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    data = annotate.encode(Image.fromarray(noise), "PNG")
+    with Image.open(io.BytesIO(data)) as read:
+        read.verify()  # checksums, and the end
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), noise)
+    assert np.array_equal(decode(data, max_pixels=300_000).rgb, noise)
+    assert len(data) < noise.nbytes * 1.01 + 200, "noise grows no further"
+
+
+def test_a_flat_png_is_small() -> None:
+    assert len(annotate.encode(Image.new("RGB", (1280, 1280), (9, 80, 200)), "PNG")) < 30_000

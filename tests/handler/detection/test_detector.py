@@ -11,13 +11,18 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from onnx import helper
 
 from handler.bundle.files import load_bundle
 from handler.bundle.reader import BundleError
 from handler.detection.detections import Detections
 from handler.detection.detector import MAX_NEAR_MISSES, Detector, Thresholds
-from handler.images.decode import Picture
+from handler.images.decode import decode
+from handler.images.picture import Picture
+from tests.support.paths import ROOT
 from tests.support.tiny_bundle import make_tiny_bundle, paint
 
 ALL = Thresholds(0.5, 0.5, 100)
@@ -152,7 +157,7 @@ def test_the_content_is_the_picture_without_padding(detector: Detector) -> None:
 
 
 def test_the_rule_says_how_a_jpeg_may_be_decoded(detector: Detector, tmp_path: Path) -> None:
-    assert detector.min_frame == (128, 128)
+    assert detector.min_frame == (64, 64)
     exact = make_tiny_bundle(tmp_path, size=(64, 128), rule="opencv-linear")
     loaded = Detector.load(load_bundle(exact), threads=1)
     assert loaded.min_frame is None
@@ -250,3 +255,60 @@ def test_found_values_are_detections(detector: Detector) -> None:
     output = detector.detect(shaded([1.0]), ALL)
     assert isinstance(output.detections, Detections)
     assert isinstance(output.near_misses, Detections)
+
+
+@pytest.mark.parametrize("score", [0.0, 0.02, 0.05, 0.32, 0.9])
+@pytest.mark.parametrize(("iou", "max_detections"), [(0.5, 300), (0.5, 7), (0.95, 20), (0.0, 1)])
+def test_looking_below_the_floor_changes_nothing_above_it(
+    default_detector: Detector,
+    rendered: list[Picture],
+    score: float,
+    iou: float,
+    max_detections: int,
+) -> None:
+    """The graph run as it was before it looked below, and as it is: the same to the last bit."""
+    for picture in rendered:
+        thresholds = Thresholds(score, iou, max_detections)
+        plain = default_detector.detect(picture, thresholds, looks_below=False)
+        made = default_detector.detect(picture, thresholds)
+        assert plain.above_model is plain.below_floor is None
+        for name in ("detections", "near_misses"):
+            one, other = getattr(plain, name), getattr(made, name)
+            assert one.boxes.tobytes() == other.boxes.tobytes()
+            assert one.scores.tobytes() == other.scores.tobytes()
+            assert one.class_ids.tobytes() == other.class_ids.tobytes()
+        assert (plain.dropped, made.dropped) == (0, 0)
+
+
+@pytest.fixture(scope="module")
+def default_detector() -> Detector:
+    return Detector.load(load_bundle(ROOT / "handler" / "model"), threads=1)
+
+
+@pytest.fixture(scope="module")
+def rendered(default_detector: Detector) -> list[Picture]:
+    """A picture of scripts.model.render, and a crop of it with larger objects."""
+    made = decode((ROOT / "events" / "sample.jpg").read_bytes(), max_pixels=10**7)
+    crop = np.ascontiguousarray(made.rgb[300:1000, 200:1000])
+    return [made, picture_of(crop)]
+
+
+@given(
+    hnp.arrays(np.uint8, (8, 8, 3), elements=st.sampled_from([0, 100, 112, 123, 200, 255])),
+    st.sampled_from([0.0, 0.07, 0.1, 0.5, 0.9]),
+    st.integers(1, 130),
+)
+def test_it_changes_nothing_where_many_scores_are_equal(
+    detector: Detector, cells: np.ndarray, score: float, max_detections: int
+) -> None:
+    picture = picture_of(cells.repeat(8, 0).repeat(8, 1))
+    thresholds = Thresholds(score, 0.5, max_detections)
+    plain = detector.detect(picture, thresholds, looks_below=False)
+    made = detector.detect(picture, thresholds)
+    for one, other in (
+        (plain.detections, made.detections),
+        (plain.near_misses, made.near_misses),
+    ):
+        assert one.boxes.tolist() == other.boxes.tolist()
+        assert one.scores.tolist() == other.scores.tolist()
+        assert one.class_ids.tolist() == other.class_ids.tolist()

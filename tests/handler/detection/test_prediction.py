@@ -7,7 +7,7 @@ import numpy as np
 from handler.detection.detections import Detections
 from handler.detection.detector import DetectorOutput, Thresholds
 from handler.detection.prediction import Prediction, PredictRequest
-from handler.images.decode import Picture
+from handler.images.picture import Picture
 
 
 def make_prediction(class_ids: list[int]) -> Prediction:

@@ -10,6 +10,7 @@ import pytest
 from handler.http.gateway import Gateway
 from handler.http.request import Request, Response
 from handler.http.route import Route
+from handler.http.route_table import RouteTable
 from handler.invocation import Invocation
 from handler.problems import BadRequest, Forbidden, NotFound, Problem
 from scripts.local.http_event import FORMS, HttpRequest
@@ -42,14 +43,16 @@ def gateway(known_key: str = "key") -> Gateway:
         return "caller"
 
     return Gateway(
-        {
-            "/{a}/{b:int}": Route({"GET": text("template")}),
-            "/v1/2": Route({"GET": text("static"), "POST": refuse}, is_recorded=True),
-            "/open": Route({"GET": text("open")}, is_open=True),
-            "/models/{name}": Route(
-                {"GET": text("model")}, in_capitals, is_recorded=True, check_path=only_known
-            ),
-        },
+        RouteTable(
+            {
+                "/{a}/{b:int}": Route({"GET": text("template")}),
+                "/v1/2": Route({"GET": text("static"), "POST": refuse}, is_recorded=True),
+                "/open": Route({"GET": text("open")}, is_open=True),
+                "/models/{name}": Route(
+                    {"GET": text("model")}, in_capitals, is_recorded=True, check_path=only_known
+                ),
+            }
+        ),
         max_body_bytes=100,
         authorize=authorize,
     )

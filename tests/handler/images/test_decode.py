@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from handler.images import decode
 from handler.problems import Undecodable
 from tests.support.image_files import HEIC, encode, exif, photo, read
 
@@ -149,7 +148,7 @@ def test_large_pictures_are_converted_in_bands_without_seams(
         np.uint8
     )
     whole = read(encode(rgba, "PNG")).rgb
-    monkeypatch.setattr(decode, "_BAND_PX", 7 * 64)
+    monkeypatch.setattr("handler.images.picture._BAND_PX", 7 * 64)
     assert np.array_equal(read(encode(rgba, "PNG")).rgb, whole)
 
 

@@ -7,17 +7,22 @@ import gzip
 import io
 import json
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from handler.records import log
-from handler.records.log import PredictionLog, UnavailableError, open_log
+from handler.records import log, retries
+from handler.records.delivery import UnavailableError
+from handler.records.log import PredictionLog, open_log
+from handler.records.objects import ObjectEach, Put
 from handler.records.record import PredictionRecord
 from tests.support.records import make_record
 
 RECORD = make_record()
+
+
+def log_of(put: Put, out: io.StringIO | None = None) -> PredictionLog:
+    return PredictionLog(ObjectEach(put), out)
 
 
 def kept(out: io.StringIO) -> list[PredictionRecord]:
@@ -44,8 +49,8 @@ class Sink:
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time passes only by the sleeps that are asked for."""
     now = [0.0]
-    monkeypatch.setattr(log.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(log.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(retries.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(retries.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
 
 
 def test_no_url_is_no_log() -> None:
@@ -83,14 +88,14 @@ def test_a_folder_gets_a_file_at_the_key(tmp_path: Path) -> None:
 
 def test_a_passing_failure_is_tried_again() -> None:
     out, sink = io.StringIO(), Sink(UnavailableError("503"), UnavailableError("timeout"))
-    PredictionLog(sink, out).write(RECORD)
+    log_of(sink, out).write(RECORD)
     assert sink.taken == [RECORD.key]
     assert out.getvalue() == ""
 
 
 def test_a_lasting_failure_is_printed_within_the_budget() -> None:
     out, sink = io.StringIO(), Sink(*[UnavailableError("503")] * 99)
-    PredictionLog(sink, out).write(RECORD)
+    log_of(sink, out).write(RECORD)
     assert kept(out) == [RECORD]
     assert 3 <= sink.tries <= 10
     assert json.loads(out.getvalue())["reason"] == "UnavailableError: 503"
@@ -98,13 +103,13 @@ def test_a_lasting_failure_is_printed_within_the_budget() -> None:
 
 def test_a_refusal_is_printed_at_once() -> None:
     out, sink = io.StringIO(), Sink(PermissionError("AccessDenied"))
-    PredictionLog(sink, out).write(RECORD)
+    log_of(sink, out).write(RECORD)
     assert (kept(out), sink.tries) == ([RECORD], 1)
 
 
 def test_an_outage_costs_less_and_less_until_it_is_over() -> None:
     out, sink = io.StringIO(), Sink(*[UnavailableError("503")] * 200)
-    log = PredictionLog(sink, out)
+    log = log_of(sink, out)
     tries = []
     for _ in range(12):
         before = sink.tries
@@ -123,7 +128,7 @@ def test_an_outage_costs_less_and_less_until_it_is_over() -> None:
 
 def test_with_no_time_left_it_is_printed() -> None:
     out, sink = io.StringIO(), Sink(*[UnavailableError("503")] * 9)
-    PredictionLog(sink, out).write(RECORD, within_s=0)
+    log_of(sink, out).write(RECORD, within_s=0)
     assert (kept(out)[0], sink.tries) == (RECORD, 1)
 
 
@@ -139,7 +144,7 @@ def test_a_hanging_sink_is_printed_before_the_invocation_ends() -> None:
         release.set()
 
     out = Out()
-    PredictionLog(hang, out).write(RECORD, within_s=log.PRINT_BEFORE_END_S + 0.05)
+    log_of(hang, out).write(RECORD, within_s=log.PRINT_BEFORE_END_S + 0.05)
     assert release.is_set()
     assert kept(out) == [RECORD]
 
@@ -156,7 +161,7 @@ def test_it_is_printed_once_where_the_sink_fails_after_hanging() -> None:
         raise PermissionError("too late")
 
     out = Out()
-    PredictionLog(hang, out).write(RECORD, within_s=log.PRINT_BEFORE_END_S + 0.05)
+    log_of(hang, out).write(RECORD, within_s=log.PRINT_BEFORE_END_S + 0.05)
     assert kept(out) == [RECORD]
 
 
@@ -164,7 +169,7 @@ def test_a_printed_record_is_one_line_of_ascii(capsys: pytest.CaptureFixture[str
     def refuse(key: str, body: bytes) -> None:
         raise OSError("several\nlines é")
 
-    PredictionLog(refuse).write(RECORD)
+    log_of(refuse).write(RECORD)
     text = capsys.readouterr().out
     assert text.count("\n") == 1
     assert text.isascii()
@@ -176,7 +181,7 @@ def test_a_printed_record_is_one_line_of_ascii(capsys: pytest.CaptureFixture[str
 )
 def test_nothing_a_sink_raises_gets_out(raised: Exception) -> None:
     out = io.StringIO()
-    PredictionLog(Sink(raised), out).write(RECORD)
+    log_of(Sink(raised), out).write(RECORD)
     assert kept(out) == [RECORD]
 
 
@@ -196,22 +201,22 @@ RECORDS = [make_record(f"3f8a1c52-0000-4000-8000-000000000001-{n}") for n in ran
 def test_sixteen_records_share_one_budget() -> None:
     """Issue 12, B5."""
     out, sink = io.StringIO(), Sink(*[UnavailableError("503")] * 999)
-    started = log.time.monotonic()
-    PredictionLog(sink, out).write_all(RECORDS)
+    started = retries.time.monotonic()
+    log_of(sink, out).write_all(RECORDS)
     assert kept(out) == RECORDS
-    assert log.time.monotonic() - started <= log.RETRY_BUDGET_S
+    assert retries.time.monotonic() - started <= retries.RETRY_BUDGET_S
 
 
 def test_each_record_of_several_is_tried_again_until_the_store_takes_it() -> None:
     out, sink = io.StringIO(), Sink(*[UnavailableError("503")] * 20)
-    PredictionLog(sink, out).write_all(RECORDS)
+    log_of(sink, out).write_all(RECORDS)
     assert sorted(sink.taken) == sorted(record.key for record in RECORDS)
     assert out.getvalue() == ""
 
 
 def test_a_refused_record_does_not_hold_up_the_others() -> None:
     out, sink = io.StringIO(), Sink(PermissionError("no"))
-    PredictionLog(sink, out).write_all(RECORDS)
+    log_of(sink, out).write_all(RECORDS)
     assert kept(out) == RECORDS[:1]
     assert len(sink.taken) == 15
 
@@ -220,14 +225,14 @@ def test_after_an_outage_one_success_brings_the_full_budget_back() -> None:
     out, sink = io.StringIO(), Sink()
 
     def slow(key: str, body: bytes) -> None:
-        log.time.sleep(0.1)
+        retries.time.sleep(0.1)
         sink(key, body)
 
-    log_ = PredictionLog(slow, out)
-    log_.failures = 10
+    log_ = log_of(slow, out)
+    log_.retries.failures = 10
     log_.write_all(RECORDS)
     assert len(sink.taken) == 16
-    assert log_.failures == 0
+    assert log_.retries.failures == 0
 
 
 def test_sixteen_records_are_printed_once_each_while_the_store_hangs() -> None:
@@ -243,7 +248,7 @@ def test_sixteen_records_are_printed_once_each_while_the_store_hangs() -> None:
         raise UnavailableError("timeout")
 
     out = Out()
-    PredictionLog(hang, out).write_all(RECORDS, log.PRINT_BEFORE_END_S + 0.05)
+    log_of(hang, out).write_all(RECORDS, log.PRINT_BEFORE_END_S + 0.05)
     assert kept(out) == RECORDS
 
 
@@ -260,7 +265,7 @@ def test_what_is_in_flight_is_printed_at_the_end_of_the_process() -> None:
         assert len(built) == 1
         log_.print_unwritten("the end")
 
-    log_ = PredictionLog(put, out)
+    log_ = log_of(put, out)
     waiting = log_.add([RECORD])
     log_.add(build()).write()
     assert [each.prediction_id for each in kept(out)] == [
@@ -279,7 +284,7 @@ def test_a_record_that_cannot_be_built_does_not_take_the_others_with_it(
         return [RECORD][number]  # the second is a bug
 
     sink = Sink()
-    PredictionLog(sink).write_all(map(build, (0, 1, 0)))
+    log_of(sink).write_all(map(build, (0, 1, 0)))
     assert sink.taken == [RECORD.key] * 2
     assert "IndexError" in capsys.readouterr().err
 
@@ -288,13 +293,13 @@ def test_nan_in_a_record_is_null_and_loses_nothing() -> None:
     """Issue 12, A4: one NaN kept all records of a list from being stored or printed."""
     broken = dataclasses.replace(RECORD, timing_ms={"total": float("nan")}, route="\ud800")
     sink, out = Sink(), io.StringIO()
-    PredictionLog(sink, out).write_all([broken, RECORD])
+    log_of(sink, out).write_all([broken, RECORD])
     assert sink.taken == [RECORD.key] * 2
     assert PredictionRecord.from_json(gzip.decompress(broken.to_bytes())).timing_ms == {
         "total": None
     }
-    PredictionLog(Sink(PermissionError("no")), out).write(broken)
+    log_of(Sink(PermissionError("no")), out).write(broken)
     assert len(kept(out)) == 1
 
 
-_: Callable[[str, bytes], None] = Sink()  # a sink is a function of key and body
+_: Put = Sink()  # a sink is a function of key and body

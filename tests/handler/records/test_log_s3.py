@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from handler.records import log
+from handler.records import log, retries
 from handler.records.log import PredictionLog, open_log
 from handler.records.record import PredictionRecord
 from tests.support.http import Reply, Seen, fake_server
@@ -98,8 +98,8 @@ def test_a_forbidden_s3_is_asked_once(
 def test_an_s3_that_stays_down_ends_in_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(log, "RETRY_BUDGET_S", 4.0)
-    monkeypatch.setattr(log, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(retries, "RETRY_BUDGET_S", 4.0)
+    monkeypatch.setattr(retries, "FIRST_PAUSE_S", 0.01)
     seen = against(lambda _: BUSY, monkeypatch)
     assert len(seen) >= 2
     assert "SlowDown" in json.loads(capsys.readouterr().out)["reason"]
@@ -108,7 +108,7 @@ def test_an_s3_that_stays_down_ends_in_a_line(
 def test_an_s3_that_never_answers_ends_in_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(log, "RETRY_BUDGET_S", 0.1)
+    monkeypatch.setattr(retries, "RETRY_BUDGET_S", 0.1)
     monkeypatch.setattr(log, "READ_S", 0.2)
     done = threading.Event()
 
@@ -126,7 +126,7 @@ def test_an_s3_that_never_answers_ends_in_a_line(
 def test_an_s3_that_is_not_there_ends_in_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(log, "RETRY_BUDGET_S", 0.1)
+    monkeypatch.setattr(retries, "RETRY_BUDGET_S", 0.1)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     open_s3("s3://log").write(RECORD)
     assert "prediction_record" in json.loads(capsys.readouterr().out)

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.detection.detections import Detections
-from handler.images.statistics import flat_colour, statistics
 from handler.records.record import Image, Model, PredictionRecord
 from tests.support.paths import ROOT
 
@@ -48,6 +47,7 @@ records = st.builds(
     outcome=st.sampled_from(["ok", "rejected"]),
     problem=st.none() | st.text(),
     warnings=st.lists(st.text(), max_size=3),
+    function_version=st.none() | st.sampled_from(["$LATEST", "7"]),
 )
 
 
@@ -87,12 +87,21 @@ def test_every_field_is_always_there() -> None:
             "counts",
         ),
         *("detections", "near_misses", "timing_ms", "cold_start", "outcome", "problem"),
-        *("tiles", "warnings"),
+        *("tiles", "warnings", "at_model_threshold", "below_floor", "capture"),
+        "function_version",
     }
     assert made.key == "predictions/model=m/version=1/dt=2026-11-23/hour=04/id.json.gz"
 
 
-@pytest.mark.parametrize("names", [["tiles", "warnings"], ["warnings"]])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["tiles", "warnings"],
+        ["warnings"],
+        ["at_model_threshold", "below_floor", "capture"],
+        ["function_version"],
+    ],
+)
 def test_a_record_from_before_tiles_or_warnings_is_read(names: list[str]) -> None:
     made = PredictionRecord(
         "id", "2026-11-23T04:05:06.789Z", "/v1/detect", Model("m", "1", SHA), None, None, None,
@@ -114,7 +123,7 @@ def test_what_is_no_record_is_refused(text: str) -> None:
 
 def test_an_unknown_field_is_refused() -> None:
     model = {"name": "m", "version": "1", "sha256": SHA, "size": 1}
-    text = json.dumps({"schema": "prediction/1", "model": model, "image": None})
+    text = json.dumps({"schema": "prediction/2", "model": model, "image": None})
     with pytest.raises(ValueError, match="missing or unknown"):
         PredictionRecord.from_json(text)
 
@@ -133,57 +142,6 @@ def test_a_listing_names_labels_and_rounds() -> None:
         '[{"label": "green", "score": 0.1, '
         '"box": {"xmin": 1.0, "ymin": 2.0, "xmax": 3.14, "ymax": 4.0}}]'
     )
-
-
-def test_a_flat_picture_has_no_contrast_and_no_sharpness() -> None:
-    assert statistics(np.full((8, 8, 3), 255, np.uint8)) == (1.0, 0.0, 0.0)
-    assert statistics(np.zeros((8, 8, 3), np.uint8)) == (0.0, 0.0, 0.0)
-
-
-def test_a_chequered_picture_is_sharper_than_a_blurred_one() -> None:
-    fine = np.indices((32, 32)).sum(0) % 2 * 255
-    coarse = np.indices((32, 32))[0] // 16 * 255
-    as_rgb = [np.repeat(plane[..., None], 3, 2).astype(np.uint8) for plane in (fine, coarse)]
-    (light, contrast, sharp), (same, also, soft) = (statistics(rgb) for rgb in as_rgb)
-    assert light == same == pytest.approx(0.5)
-    assert contrast == also == pytest.approx(0.5)
-    assert sharp > 2 * soft
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 64), (2, 2), (64, 1)])
-def test_a_sliver_has_statistics_too(shape: tuple[int, int]) -> None:
-    assert statistics(np.full((*shape, 3), 51, np.uint8)) == (0.2, 0.0, 0.0)
-
-
-# What a picture of nearly one colour is; the limit of black is 12-bit values read as 16-bit ones,
-# 4095 / 65535 of 255.
-FLAT = {
-    "black": (np.zeros((64, 64, 3)), "black"),
-    "12 bits in 16": (np.indices((64, 64)).sum(0)[..., None] / 126 * 4095 / 65535 * 255, "black"),
-    "white": (np.full((64, 64, 3), 255), "white"),
-    "nearly white": (240 + np.indices((64, 64)).sum(0)[..., None] % 15, "white"),
-    "grey": (np.full((64, 64, 3), 128), "grey"),
-    "nearly grey": (120 + np.indices((64, 64)).sum(0)[..., None] % 9, "grey"),
-    "red": (np.full((64, 64, 3), (200, 0, 0)), "colour"),
-    "a sliver": (np.full((1, 64, 3), 3), "black"),
-    "a gradient": (np.indices((64, 64)).sum(0)[..., None] * 2, None),
-    "a dim picture": (np.indices((64, 64)).sum(0)[..., None] / 126 * 40, None),
-    "low contrast": (118 + np.indices((64, 64)).sum(0)[..., None] % 24, None),
-}
-
-
-@pytest.mark.parametrize("name", FLAT)
-def test_a_picture_of_nearly_one_colour_is_told(name: str) -> None:
-    values, colour = FLAT[name]
-    height, width = values.shape[:2]
-    assert flat_colour(np.broadcast_to(values, (height, width, 3)).astype(np.uint8)) == colour
-
-
-@pytest.mark.parametrize(("side", "colour"), [(3, "black"), (12, None)])
-def test_a_cell_on_black_is_something_and_a_hot_pixel_nothing(side: int, colour: str) -> None:
-    content = np.full((640, 640, 3), 2, np.uint8)
-    content[301 : 301 + side, 201 : 201 + side] = 255
-    assert flat_colour(content) == colour
 
 
 def test_reading_a_record_loads_nothing_heavy() -> None:

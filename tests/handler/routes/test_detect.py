@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from handler.http.events import MAX_ALB_RESPONSE_BYTES
-from handler.images.decode import Picture, decode
+from handler.images.decode import decode
+from handler.images.picture import Picture
 from handler.problems import NotAcceptable
 from handler.routes.accept import MEDIA_TYPES, choose_media_type
 from tests.support.app import App, make_app

@@ -250,6 +250,88 @@ def test_without_a_log_it_is_told(tiny_bundle: Path, tmp_path: Path) -> None:
     assert "PREDICTION_LOG" in told["detail"]
 
 
+@pytest.mark.parametrize("journal", ["yes", "no"])
+def test_feedback_on_a_record_that_waits_or_is_in_a_batch_is_taken(
+    tiny_bundle: Path, tmp_path: Path, journal: str
+) -> None:
+    """Such a record cannot be looked for by its id: 202, never 404."""
+    log = tmp_path / "log"
+    with make_app(
+        tiny_bundle, log, PREDICTION_LOG=f"{log.as_uri()}?batch=3&journal={journal}"
+    ) as app:
+        waits = predicted(app)["prediction_id"]
+        assert give(app, waits, {"count": 1}).status == 202
+        for _ in range(2):
+            predicted(app)
+        [batch] = log.glob("predictions/**/*.gz")
+        assert batch.name.endswith(".jsonl.gz")
+        answer = give(app, waits, {"count": 4, "comment": "one hides"})
+        elsewhere = give(app, UNKNOWN, {"count": 1})
+        malformed = give(app, "batch-1", {"count": 1})
+        wrong = give(app, waits, {"count": -1})
+        kept = stored(app)
+    told = json.loads(answer.body)
+    assert (answer.status, told["prediction_id"], told["count"]) == (202, waits, 4)
+    assert (elsewhere.status, malformed.status, wrong.status) == (202, 404, 400)
+    assert sorted((each["prediction_id"], each["count"]) for _, each in kept) == sorted(
+        [(waits, 1), (waits, 4), (UNKNOWN, 1)]
+    )
+    hour = r"feedback/model=[^/]+/version=[^/]+/dt=\d{4}-\d\d-\d\d/hour=\d\d/"
+    for path, each in kept:
+        name = f"{each['prediction_id']}.{each['feedback_id']}.json.gz"
+        assert re.fullmatch(hour + re.escape(name), path)
+
+
+@pytest.mark.parametrize(
+    ("beside", "status"),
+    [
+        ("predictions/{hour}/batch-0.jsonl.gz", 202),
+        ("compacted/{day}/records-0.parquet", 202),
+        ("compacted/{long_ago}/records-0.parquet", 404),
+        ("predictions/{hour}/3f8a1c52-0000-4000-8000-000000000001.json.gz", 404),
+    ],
+)
+def test_a_prediction_that_may_be_in_an_object_of_many_is_no_wrong_404(
+    app: App, beside: str, status: int
+) -> None:
+    manifest: Manifest = app.module.manifest
+
+    def hour(hours_ago: int) -> str:
+        at = (datetime.now(UTC) - timedelta(hours=hours_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return partition(manifest.name, manifest.version, at)
+
+    day, long_ago = (hour(hours).rpartition("/")[0] for hours in (40, 100))
+    key = beside.format(hour=hour(40), day=day, long_ago=long_ago)
+    FolderStore(app.log_root).put(key, b"")
+    assert give(app, UNKNOWN, {"count": 1}).status == status
+    assert give(app, "x", {"count": 1}).status == 404
+    assert give(app, predicted(app)["prediction_id"], {"count": 1}).status == 201
+
+
+def test_beside_a_stream_feedback_has_a_store_of_its_own(tiny_bundle: Path, tmp_path: Path) -> None:
+    own = tmp_path / "log"
+    with make_app(
+        tiny_bundle, own, PREDICTION_LOG="firehose://records", FEEDBACK_STORE=own.as_uri()
+    ) as app:
+        answer = give(app, UNKNOWN, {"count": 1})
+        [(_, kept)] = stored(app)
+    assert (answer.status, kept["prediction_id"]) == (202, UNKNOWN)
+    with make_app(tiny_bundle, own, PREDICTION_LOG="firehose://records") as app:
+        answer = give(app, UNKNOWN, {"count": 1})
+    told = json.loads(answer.body)
+    assert (answer.status, told["type"]) == (404, "urn:icebox:problem:not-configured")
+    assert "FEEDBACK_STORE" in told["detail"]
+
+
+def test_elsewhere_the_feedback_store_is_that_of_the_log(tiny_bundle: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    with make_app(tiny_bundle, tmp_path / "log", FEEDBACK_STORE=other.as_uri()) as app:
+        assert give(app, predicted(app)["prediction_id"], {"count": 1}).status == 201
+        assert give(app, UNKNOWN, {"count": 1}).status == 404
+        assert len(stored(app)) == 1
+    assert not other.exists()
+
+
 def test_feedback_is_no_prediction_and_leaves_no_record(app: App) -> None:
     prediction_id = predicted(app)["prediction_id"]
     give(app, prediction_id, {"count": 1})

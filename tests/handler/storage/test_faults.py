@@ -100,8 +100,7 @@ def app_of(
         GRADIO_STORE="s3://icebox-records/gradio",
     ) as made:
         log_store = made.module.open_request_store("PREDICTION_LOG", "s3://icebox-records")
-        routes = made.module.feedback.routes(log_store, made.module.manifest)
-        made.module.gateway.routes |= routes  # records stay in the folder
+        made.module.feedback_store = log_store  # records stay in the folder
         yield made
 
 

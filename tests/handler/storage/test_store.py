@@ -60,10 +60,21 @@ def test_what_is_there_is_known_without_reading_it(url: str) -> None:
     assert not store.has("predictions/model=a.b")
 
 
+def test_whether_any_key_begins_so_is_known(url: str) -> None:
+    store = opened(url)
+    prefixes = ("predictions/hour=04/batch-", "predictions/hour=04/", "predictions/hour=0")
+    assert [store.has_any(prefix) for prefix in prefixes] == [False, False, False]
+    store.put("predictions/hour=04/one.json.gz", b"")
+    assert [store.has_any(prefix) for prefix in prefixes] == [False, True, True]
+    store.put("predictions/hour=04/batch-1.jsonl.gz", b"")
+    assert [store.has_any(prefix) for prefix in prefixes] == [True, True, True]
+
+
 @pytest.mark.parametrize("key", ["", "/etc/passwd", "a/../b", "a//b", "a/.b", "a b", "a/"])
 def test_a_key_cannot_lead_elsewhere(tmp_path: Path, key: str) -> None:
     store = opened((tmp_path / "store").as_uri())
-    for use in (store.get, store.has, store.delete, lambda k: store.put(k, b"")):
+    uses = [store.get, store.has, store.delete, lambda k: store.put(k, b"")]
+    for use in uses if key == "a/" else [*uses, store.has_any]:
         with pytest.raises(ValueError, match="is no key"):
             use(key)
 
