@@ -8,6 +8,8 @@ It writes the annotated picture and the prediction record to out/.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import os
 import sys
@@ -19,7 +21,7 @@ from scripts.local.http_event import HttpRequest, HttpResponse, to_http_api, to_
 from scripts.paths import ROOT, SAMPLE
 
 OUT = ROOT / "out"
-MAX_ROWS = 8  # detections in the printed table
+MAX_ROWS = 3  # detections in the printed table
 CONTENT_TYPES = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
@@ -42,9 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{image_path}: {error.strerror}. Name a picture: scripts/demo my.jpg")
     invoke.set_default_prediction_log(out)
-    # log lines and metrics would appear between the lines of the report
-    os.environ.setdefault("LOG_LEVEL", "ERROR")
-    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+    os.environ.setdefault("LOG_LEVEL", "ERROR")  # or log lines stand between those of the report
     function = invoke.load_function()
     content_type = CONTENT_TYPES.get(image_path.suffix.lower(), "application/octet-stream")
     try:
@@ -105,7 +105,14 @@ def _detect(
 ) -> HttpResponse:
     headers = [("content-type", content_type), ("accept", accept)]
     request = HttpRequest("POST", "/v1/detect", headers, image_bytes)
-    return to_response(function(to_http_api(request)))
+    written = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(written):
+            return to_response(function(to_http_api(request)))
+    finally:
+        for line in written.getvalue().splitlines(keepends=True):
+            if not line.startswith('{"_aws":'):  # metrics, which the log level does not stop
+                sys.stdout.write(line)
 
 
 def _find_record(prediction_id: str, out: Path) -> str:

@@ -2,7 +2,8 @@
 
     scripts/serve --port 8080
 
-Each request becomes an HTTP API event, as in the cloud.
+Each request becomes an HTTP API event, as in the cloud. As there, its record is written once the
+client has its answer, and before the next request is handled; a signal to stop waits for it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import argparse
 import json
 import os
 import re
+import signal
 import sys
 import time
 import traceback
 import uuid
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from scripts.local import invoke
@@ -27,30 +30,35 @@ IDLE_S = 30.0
 TEMPLATE = ROOT / "template.yaml"
 
 
-def read_cors_list(name: str) -> str:
-    """A list of template.yaml's CorsConfiguration, with commas: what the cloud allows is allowed
-    here. No YAML library is in the function's environment."""
-    [items] = re.findall(rf"^ {{8}}{name}: \[([^\]]*)\]", TEMPLATE.read_text(), re.MULTILINE)
+def read_cors_list(template: str, name: str) -> str:
+    """A list of template.yaml's CORS section, with commas: what the cloud allows is allowed here.
+    No YAML library is in the function's environment."""
+    [items] = re.findall(rf"^ {{10}}{name}: \[([^\]]*)\]", template, re.MULTILINE)
     return ",".join(item.strip() for item in items.split(","))
 
 
+_TEMPLATE_TEXT = TEMPLATE.read_text()
 PREFLIGHT_HEADERS = {
-    "Access-Control-Allow-Methods": read_cors_list("AllowMethods"),
-    "Access-Control-Allow-Headers": read_cors_list("AllowHeaders"),
+    "Access-Control-Allow-Methods": read_cors_list(_TEMPLATE_TEXT, "allowMethods"),
+    "Access-Control-Allow-Headers": read_cors_list(_TEMPLATE_TEXT, "allowHeaders"),
     "Access-Control-Max-Age": "3600",
 }
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": read_cors_list("ExposeHeaders"),
+    "Access-Control-Expose-Headers": read_cors_list(_TEMPLATE_TEXT, "exposeHeaders"),
 }
 
 
-def make_server(function: Function, port: int) -> ThreadingHTTPServer:
-    """A server on 127.0.0.1. port: 0 takes a free one."""
+def make_server(
+    function: Function, port: int, *, after_answer: Callable[[], None] = lambda: None
+) -> ThreadingHTTPServer:
+    """A server on 127.0.0.1. port: 0 takes a free one. after_answer: called whenever an answer has
+    left, or its client."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = IDLE_S
+        disable_nagle_algorithm = True  # else the body waits until the head is acknowledged
 
         def _handle(self) -> None:
             try:
@@ -58,6 +66,8 @@ def make_server(function: Function, port: int) -> ThreadingHTTPServer:
             except ConnectionError:
                 self.close_connection = True
                 self.log_message("the client has gone before its answer")
+            finally:
+                after_answer()
 
         def _send(self, response: HttpResponse) -> None:
             body = b"" if self.command == "HEAD" else response.body
@@ -125,15 +135,17 @@ def main(argv: list[str] | None = None) -> int:
     port = parser.parse_args(argv).port
     invoke.set_default_prediction_log(ROOT / "out")
     os.environ.setdefault("GRADIO_STORE", (ROOT / "out" / "gradio").as_uri())
-    function = invoke.load_function()
+    function = invoke.load_function(defers_work=True)
     try:
-        server = make_server(function, port)
+        server = make_server(function, port, after_answer=function.do_deferred)
     except OSError as error:
         print(
             f"port {port} cannot be opened ({error.strerror}); try another: scripts/serve --port N",
             file=sys.stderr,
         )
         return 1
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background ignores Ctrl-C
+        signal.signal(number, signal.default_int_handler)
     url = f"http://127.0.0.1:{server.server_address[1]}"
     print(f"serving {url}; try: curl --data-binary @events/sample.jpg {url}/v1/detect", flush=True)
     try:
@@ -142,6 +154,7 @@ def main(argv: list[str] | None = None) -> int:
         print("stopped")
     finally:
         server.server_close()
+        function.do_deferred()  # once an event in progress is answered
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing
 from collections.abc import Mapping
@@ -181,12 +180,10 @@ def make_schemas() -> dict[str, Schema]:
 
 
 def schema_of(field_type: Any) -> Schema:
-    """The schema of a type in the manifest, whose dataclasses stand in handler.bundle."""
-    if dataclasses.is_dataclass(field_type):
+    """The schema of a type in the manifest, whose NamedTuples stand in handler.bundle."""
+    if hasattr(field_type, "_fields"):
         hints = typing.get_type_hints(field_type)
-        return object_schema(
-            {each.name: schema_of(hints[each.name]) for each in dataclasses.fields(field_type)}
-        )
+        return object_schema({name: schema_of(hints[name]) for name in field_type._fields})
     origin, inner = typing.get_origin(field_type), typing.get_args(field_type)
     if origin is typing.Literal:
         return {"enum": list(inner)}

@@ -43,6 +43,6 @@ def check_picture(detector: Detector, image_bytes: bytes, image_path: Path) -> C
     thresholds = Thresholds(defaults.score, defaults.iou, defaults.max_detections)
     detections = detector.detect(picture, thresholds).detections
     annotated = annotate.draw(
-        picture.rgb, detections, (picture.width, picture.height), manifest.classes
+        picture.pixels, detections, (picture.width, picture.height), manifest.classes
     )
     return CheckResult(detections, annotate.encode(annotated, "JPEG"))

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from scripts.model.dataset.boxes import label_picture
 from scripts.model.dataset.labelled import DatasetError, LabelledDataset, LabelledPicture
@@ -33,7 +34,7 @@ def read_coco(label_path: Path, content: object, folder: Path) -> LabelledDatase
     try:
         label_of = {row["id"]: str(row["name"]).strip() for row in content["categories"]}  # type: ignore[index]
         name_of = {row["id"]: str(row["file_name"]) for row in content["images"]}  # type: ignore[index]
-        objects_of: dict = {image_id: [] for image_id in name_of}
+        objects_of: dict[Any, list[Any]] = {image_id: [] for image_id in name_of}
         if len(name_of) != len(content["images"]):  # type: ignore[index]
             raise DatasetError(f"{label_path}: two images have the same id; number them anew")
         for row in content["annotations"]:  # type: ignore[index]
@@ -68,7 +69,9 @@ def read_coco(label_path: Path, content: object, folder: Path) -> LabelledDatase
     return LabelledDataset(tuple(pictures), dict(corrections))
 
 
-def to_coco(pictures: Iterable[LabelledPicture], classes: Sequence[str]) -> dict[str, list]:
+def to_coco(
+    pictures: Iterable[LabelledPicture], classes: Sequence[str]
+) -> dict[str, list[dict[str, object]]]:
     """COCO's images, annotations and categories; ids are positions in `pictures` and `classes`,
     from 1. Raises ValueError for a label that is none of `classes`."""
     images: list[dict[str, object]] = []

@@ -9,8 +9,10 @@ box of its class that no better detection has.
 
 Each option writes its own part of model.json: the figures (--write); the score threshold that
 counts best (--write-threshold); how far a count may be off, which the API then answers as
-count_interval (--calibrate FOLDER); what predictions look like, for monitoring, and how large
-objects are in the model's input, which tiles=auto aims at (--write-baseline).
+count_interval (--calibrate FOLDER); of which pictures the monitor's reference is, and how large
+objects are in the model's input, which tiles=auto aims at (--write-baseline). The reference itself
+is reference.parquet beside it: the predictions on these pictures, and on some of them made darker,
+blurred, compressed and so on, by which the monitor knows a cause again. 300 pictures or more.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
         "these labelled pictures that training never saw")  # fmt: skip
     add("--coverage", type=float, default=0.9, help="of that interval (%(default)s)")
     add("--write-baseline", action="store_true", help="write what predictions on the folders look "
-        "like, for monitoring, and how large objects are, for tiles=auto")  # fmt: skip
+        "like, for the monitor, and how large objects are, for tiles=auto")  # fmt: skip
     add("--pictures", action="store_true", help="also print each picture's counts")
     add("--json", action="store_true", help="print the figures as JSON")
     add("--threads", type=int, default=1, help="of ONNX Runtime (%(default)s)")
@@ -65,7 +67,7 @@ def main(argv: list[str] | None = None) -> None:
         threads=arguments.threads,
     )
     with exit_on_error("evaluate"):
-        result = run_evaluation(options, _print_best_threshold)
+        result = run_evaluation(options, _print_best_threshold, _print_warning)
         if arguments.out:
             write_report(
                 arguments.out, result.manifest, result.datasets, result.figures, options.command
@@ -83,6 +85,10 @@ def main(argv: list[str] | None = None) -> None:
 
 def _print_best_threshold(dataset: str, score_threshold: float) -> None:
     print(f"{dataset}: counts best at score_threshold {score_threshold:.2f}", file=sys.stderr)
+
+
+def _print_warning(sentence: str) -> None:
+    print(f"evaluate: {sentence}", file=sys.stderr)
 
 
 def _print_json(result: EvaluateResult) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from scripts.model.dataset import DatasetError
 from scripts.model.evaluate.average_precision import MAX_DETECTIONS, compute_average_precision
 from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
-from scripts.model.evaluate.matching import count_matches, match_to_ground_truth
+from scripts.model.matching import count_matches, match_to_ground_truth
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,13 @@ class EvaluatedPicture:
     """Ground truth and predictions of one picture, both in px of the upright picture.
 
     predictions: every detection above the bundle's score floor, best first. width, height: px of
-    the upright picture. statistics: brightness, contrast and sharpness, see
-    handler.images.statistics.
+    the upright picture.
     """
 
     ground_truth: LabelledPicture
     predictions: Detections
     width: int
     height: int
-    statistics: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @property
     def true_count(self) -> int:

@@ -12,7 +12,6 @@ from handler.detection.detector import Detector, Thresholds
 from handler.detection.predict import predict
 from handler.detection.prediction import Prediction, PredictRequest
 from handler.detection.tiling import WHOLE, Grid
-from handler.images.statistics import statistics
 from handler.problems import Problem
 from scripts.model.dataset import DatasetError, LabelledPicture
 from scripts.model.evaluate.average_precision import MAX_DETECTIONS
@@ -65,7 +64,6 @@ def to_evaluated_picture(ground_truth: LabelledPicture, prediction: Prediction) 
         prediction.output.detections,
         prediction.picture.width,
         prediction.picture.height,
-        statistics(prediction.output.content),
     )
 
 

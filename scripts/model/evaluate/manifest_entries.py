@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,26 +12,27 @@ from handler.bundle.manifest import (
     Evaluation,
     Input,
     Manifest,
+    MonitoringBaseline,
     TrainingScale,
 )
+from handler.records.record import PredictionRecord
 from scripts.model.evaluate.accuracy import Figures
-from scripts.model.evaluate.baseline import compute_baseline, observe_picture
 from scripts.model.evaluate.count_calibration import calibrate_count_interval, measure_coverage
 from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
 
 
 def with_score_threshold(manifest: Manifest, score_threshold: float) -> Manifest:
     """The manifest with another default score threshold."""
-    thresholds = dataclasses.replace(manifest.thresholds, score=score_threshold)
-    return dataclasses.replace(manifest, thresholds=thresholds)
+    thresholds = manifest.thresholds._replace(score=score_threshold)
+    return manifest._replace(thresholds=thresholds)
 
 
 def with_evaluation(manifest: Manifest, figures: Sequence[Figures], command: str) -> Manifest:
     """The manifest with these figures in place of former ones of the same datasets."""
     names = {row.dataset for row in figures}
     others = [entry for entry in manifest.evaluation if entry.dataset not in names]
-    entries = [_to_evaluation(row, command) for row in figures]
-    return dataclasses.replace(manifest, evaluation=(*others, *entries))
+    entries = [_to_evaluation(row, command, manifest.sha256) for row in figures]
+    return manifest._replace(evaluation=(*others, *entries))
 
 
 def with_count_calibration(
@@ -52,24 +53,43 @@ def with_count_calibration(
         iou_threshold=manifest.thresholds.iou,
         command=command,
     )
-    return dataclasses.replace(manifest, count_calibration=calibration)
+    return manifest._replace(count_calibration=calibration)
+
+
+def with_training_scale(
+    manifest: Manifest, datasets: Mapping[str, Sequence[EvaluatedPicture]], command: str
+) -> Manifest:
+    """The manifest with the training scale of all these pictures."""
+    pictures = [picture for dataset in datasets.values() for picture in dataset]
+    scale = measure_training_scale(pictures, manifest.input, ", ".join(datasets), command)
+    return manifest._replace(training_scale=scale)
 
 
 def with_baseline(
-    manifest: Manifest, datasets: Mapping[str, Sequence[EvaluatedPicture]], command: str
+    manifest: Manifest,
+    datasets: Mapping[str, Sequence[EvaluatedPicture]],
+    records: Sequence[PredictionRecord],
+    reference_sha256: str,
+    command: str,
 ) -> Manifest:
-    """The manifest with the monitoring baseline and the training scale of all these pictures."""
-    pictures = [picture for dataset in datasets.values() for picture in dataset]
-    thresholds = manifest.thresholds
-    baseline = compute_baseline(
-        [observe_picture(each, manifest.classes, thresholds.score) for each in pictures],
+    """The manifest with the monitoring baseline.
+
+    records: of all these pictures, at the manifest's thresholds. reference_sha256: of the file
+    beside model.json.
+    """
+    class_counts = Counter(dict.fromkeys(manifest.classes, 0))
+    for record in records:
+        class_counts.update(record.counts or {})
+    baseline = MonitoringBaseline(
+        pictures=len(records),
         dataset=", ".join(datasets),
-        score_threshold=thresholds.score,
-        iou_threshold=thresholds.iou,
+        score_threshold=manifest.thresholds.score,
+        iou_threshold=manifest.thresholds.iou,
+        class_counts=dict(class_counts),
         command=command,
+        reference_sha256=reference_sha256,
     )
-    scale = measure_training_scale(pictures, manifest.input, baseline.dataset, command)
-    return dataclasses.replace(manifest, monitoring_baseline=baseline, training_scale=scale)
+    return manifest._replace(monitoring_baseline=baseline)
 
 
 def measure_training_scale(
@@ -106,7 +126,7 @@ def _counts(
     )
 
 
-def _to_evaluation(figures: Figures, command: str) -> Evaluation:
+def _to_evaluation(figures: Figures, command: str, onnx_sha256: str) -> Evaluation:
     return Evaluation(
         dataset=figures.dataset,
         pictures=figures.pictures,
@@ -116,4 +136,5 @@ def _to_evaluation(figures: Figures, command: str) -> Evaluation:
         recall=round(figures.recall, 4),
         count_error=round(figures.count_error, 4),
         command=command,
+        onnx_sha256=onnx_sha256,
     )

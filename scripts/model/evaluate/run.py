@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from handler.bundle.files import load_bundle, write_manifest
+from tqdm import tqdm
+
+from handler.bundle.files import ONNX_FILE, Bundle, load_bundle, write_manifest
 from handler.bundle.manifest import Manifest
 from handler.detection.detector import Detector
+from scripts.model.baseline.build import MIN_PICTURES, build_baseline, count_predictions
 from scripts.model.dataset import read_labelled_pictures
 from scripts.model.evaluate import manifest_entries
 from scripts.model.evaluate.accuracy import Figures, compute_figures, find_best_count_threshold
 from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
 from scripts.model.evaluate.evaluation import evaluate_pictures, name_dataset
+from scripts.records.reference import MIN_RECORDS, REFERENCE_FILE, write_reference
 from scripts.tool import ToolError
 
 
@@ -49,7 +55,7 @@ class EvaluateOptions:
     def command(self) -> str:
         """The command that model.json quotes, without the options that write."""
         arguments = map(str, [self.bundle_dir, *self.folders])
-        return f"python -m scripts.model.evaluate {' '.join(arguments)}"
+        return f"python -m scripts.model.evaluate {shlex.join(arguments)}"
 
 
 @dataclass(frozen=True)
@@ -68,12 +74,15 @@ class EvaluateResult:
 
 
 def run_evaluation(
-    options: EvaluateOptions, on_best_threshold: Callable[[str, float], None]
+    options: EvaluateOptions,
+    on_best_threshold: Callable[[str, float], None],
+    on_warning: Callable[[str], None],
 ) -> EvaluateResult:
     """Evaluate a bundle on every folder, and write model.json where the options say so.
 
     on_best_threshold: called with each dataset's name and best threshold where one is looked for.
-    Raises ToolError, BundleError and OSError.
+    on_warning: called with a sentence about what was written. Raises ToolError, BundleError and
+    OSError.
     """
     options.check()
     bundle = load_bundle(options.bundle_dir)
@@ -101,8 +110,7 @@ def run_evaluation(
     if options.calibration_folder:
         manifest = _calibrate(options, manifest, detector, datasets)
     if options.write_baseline:
-        command = f"{options.command} --write-baseline"
-        manifest = manifest_entries.with_baseline(manifest, datasets, command)
+        manifest = _write_baseline(options, manifest, datasets, on_warning)
     if options.write_figures or options.write_threshold:
         manifest = manifest_entries.with_evaluation(manifest, figures, options.command)
     if manifest != bundle.manifest:
@@ -112,6 +120,41 @@ def run_evaluation(
     if calibration and threshold == calibration.score_threshold:
         coverage = manifest_entries.measure_interval_coverage(datasets, calibration)
     return EvaluateResult(manifest, datasets, threshold, figures, coverage)
+
+
+def _write_baseline(
+    options: EvaluateOptions,
+    manifest: Manifest,
+    datasets: Mapping[str, list[EvaluatedPicture]],
+    on_warning: Callable[[str], None],
+) -> Manifest:
+    """Write the reference beside model.json, of enough pictures; the manifest with its entries."""
+    command = f"{options.command} --write-baseline"
+    manifest = manifest_entries.with_training_scale(manifest, datasets, command)
+    pictures = [picture.ground_truth for dataset in datasets.values() for picture in dataset]
+    if len(pictures) < MIN_PICTURES:
+        on_warning(
+            f"no baseline for the monitor is written: {len(pictures)} pictures say little but "
+            f"chance; it takes {MIN_PICTURES} at the least, better {MIN_RECORDS} or more"
+        )
+        return manifest
+    bundle = Bundle(manifest, options.bundle_dir / ONNX_FILE)
+    detector = Detector.load(bundle, threads=options.threads)
+    total = count_predictions(len(pictures))
+    with tqdm(total=total, unit="picture", desc="baseline", disable=None) as progress:
+        baseline = build_baseline(
+            bundle, detector, pictures, dataset=", ".join(datasets), on_picture=progress.update
+        )
+    path = options.bundle_dir / REFERENCE_FILE
+    for sentence in (*baseline.warnings, *write_reference(baseline.reference, path)):
+        on_warning(sentence)
+    return manifest_entries.with_baseline(
+        manifest,
+        datasets,
+        baseline.records,
+        hashlib.sha256(path.read_bytes()).hexdigest(),
+        command,
+    )
 
 
 def _calibrate(

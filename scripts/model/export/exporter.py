@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import importlib.metadata
 import re
@@ -73,7 +72,7 @@ def export_checkpoint(checkpoint: Checkpoint, options: ExportOptions) -> ExportR
         bar.update()
         bar.set_description("exported")
     digest = hashlib.sha256(model.SerializeToString()).hexdigest()
-    return ExportResult(model, dataclasses.replace(manifest, sha256=digest), largest_difference)
+    return ExportResult(model, manifest._replace(sha256=digest), largest_difference)
 
 
 def _build_manifest(

@@ -103,7 +103,7 @@ def _run(options: argparse.Namespace) -> ParityResult:
         from_input=options.from_input,
         threads=options.threads,
     )
-    manifest = dataclasses.replace(bundle.manifest, parity=result.parity)
+    manifest = bundle.manifest._replace(parity=result.parity)
     try:
         write_manifest(manifest, options.bundle)
     except OSError as error:

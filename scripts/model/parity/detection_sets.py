@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scripts.model.evaluate.matching import box_iou_batch
+from scripts.accuracy.matching import box_iou_batch
 
 BOX_TOLERANCE_PX, SCORE_TOLERANCE = 0.01, 1e-4  # detections this near are the same
 EDGE_SCORE, EDGE_IOU = 1e-5, 1e-4  # a decision this near its limit may be taken either way

@@ -13,7 +13,8 @@ from onnx import TensorProto, helper
 from handler.bundle.files import Bundle
 from handler.detection.detector import Detector, Thresholds
 from handler.detection.letterbox import Letterbox
-from handler.images.decode import Picture, decode
+from handler.images.decode import decode
+from handler.images.picture import Picture
 from handler.problems import Problem
 from scripts.model.candidates import Candidates
 from scripts.model.evaluate.evaluation import MAX_PIXELS

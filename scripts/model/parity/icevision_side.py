@@ -15,7 +15,7 @@ from icevision.tfms.albumentations.albumentations_helpers import py3round
 from icevision.utils.imageio import open_img
 
 from handler.bundle.manifest import Manifest
-from handler.images.decode import Picture
+from handler.images.picture import Picture
 from scripts.model.icevision.candidate_network import build_candidate_network
 from scripts.model.candidates import Candidates
 from scripts.model.icevision.checkpoint import Checkpoint

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 from handler.bundle.manifest import ParityAt
+from handler.bundle.reader import as_json
 from scripts.model.parity.verdict import ParityResult
 
 
@@ -52,7 +52,7 @@ def _threshold_verdict(row: ParityAt, differing: int) -> str:
 
 def format_json(result: ParityResult) -> str:
     """The verdict as model.json stores it, with the notes and each picture's first difference."""
-    verdict = dataclasses.asdict(result.parity)
+    verdict = as_json(result.parity)
     verdict["notes"] = list(result.notes)
     verdict["differences"] = [
         {"picture": each.picture, "stage": each.stage, "how": each.description}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import importlib.metadata
 from dataclasses import dataclass
@@ -93,11 +92,10 @@ def make_converted_manifest(
     }
     if provenance.training_command:
         command = f"{provenance.training_command}; {command}"
-    converted = dataclasses.replace(
-        manifest,
+    converted = manifest._replace(
         version=f"{manifest.version}-{kind}",
         sha256=hashlib.sha256(onnx_bytes).hexdigest(),
-        provenance=dataclasses.replace(provenance, training_command=command, versions=versions),
+        provenance=provenance._replace(training_command=command, versions=versions),
         evaluation=(),
         count_calibration=None,
         monitoring_baseline=None,

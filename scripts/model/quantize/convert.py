@@ -17,7 +17,7 @@ from scripts.model.quantize.conversion import (
     evaluate_conversion,
     make_converted_manifest,
 )
-from scripts.model.quantize.edits import prepare_graph, to_float16, to_int8
+from scripts.model.quantize.edits import fuse, prepare_graph, to_float16, to_int8
 from scripts.model.quantize.layers import group_layers
 from scripts.model.quantize.measure import (
     FloatAccuracy,
@@ -113,6 +113,7 @@ def _convert_to_int8(
     def attempt(float_groups: frozenset[int]) -> Conversion:
         int8_groups = [group for index, group in enumerate(groups) if index not in float_groups]
         model = to_int8(prepared, feeds, int8_groups, work_dir, reduce_range=reduce_range)
+        model = fuse(model, work_dir)
         return evaluate_conversion(source, model, float_accuracy, work_dir, float_groups)
 
     most_sensitive_first = sorted(range(len(groups)), key=lambda index: -sensitivity[index].error)

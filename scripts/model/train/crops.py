@@ -53,7 +53,7 @@ def _prepare(record: ObjectDetectionRecord, side: int, folder: Path) -> ObjectDe
         picture = decode(
             image_path.read_bytes(), max_pixels=MAX_PIXELS, min_frame=(2 * side, 2 * side)
         )
-        pixels = letterbox.apply(picture.rgb, box, rule="antialias", fill=families.FILL)
+        pixels = letterbox.apply(picture.pixels, box, rule="antialias", fill=families.FILL)
         Image.fromarray(pixels).save(ppm_path)
     boxes = np.array([each.xyxy for each in record.detection.bboxes], np.float32).reshape(-1, 4)
     prepared = copy.deepcopy(record)

@@ -49,8 +49,8 @@ def test_only_the_best_are_listed_and_aligned() -> None:
     )
     table = [line for line in lines if line.startswith(("cell ", "label"))]
     assert len({len(line) for line in table}) == 1
-    assert len(table) == 1 + 8
-    assert "… and 4 more" in lines
+    assert len(table) == 1 + 3
+    assert "… and 9 more" in lines
 
 
 def test_the_sample_is_counted_annotated_and_recorded(tiny_bundle: Path, tmp_path: Path) -> None:

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.local.invoke import Function
+from scripts.local.invoke import Function, load_function
+from scripts.local.ports import free_ports
 from scripts.local.serve import MAX_BODY_BYTES, make_server
+from scripts.paths import ROOT
 from tests.support.app import App
 from tests.support.pictures import RED_AND_GREEN, jpeg
 
 
 @contextmanager
 def serving(handler: Any) -> Iterator[http.client.HTTPConnection]:
-    server = make_server(Function(handler), 0)
+    function = handler if isinstance(handler, Function) else Function(handler)
+    server = make_server(function, 0, after_answer=function.do_deferred)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     connection = http.client.HTTPConnection(*server.server_address[:2], timeout=30)
@@ -172,6 +179,84 @@ def test_a_client_that_does_not_wait_leaves_one_line(capsys: pytest.CaptureFixtu
         assert send(connection, "GET", "/")[0] == 200
     printed = capsys.readouterr().err
     assert "the client has gone" in printed and "Traceback" not in printed
+
+
+def test_the_handlers_record_waits_for_the_answer(app: App) -> None:
+    function = load_function(defers_work=True)
+    answered = function(app.event("POST", "/v1/detect", jpeg(RED_AND_GREEN)))
+    assert (answered["statusCode"], app.records()) == (200, [])
+    function.do_deferred()
+    assert len(app.records()) == 1
+
+
+class Recording:
+    """A function that leaves work. `done`: the requests whose work is done."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.seen: list[list[str]] = []
+        self.may_be_done = threading.Event()
+        self.function = Function(self.answer)
+
+    def answer(self, event: dict[str, Any], context: Any) -> Any:
+        self.seen.append(list(self.done))
+        path = event["rawPath"]
+        self.function.deferred.finish(context, lambda _: self.do(path))
+        return {"statusCode": 200, "body": "x" * 100_000}
+
+    def do(self, path: str) -> None:
+        assert self.may_be_done.wait(10)
+        self.done.append(path)
+        if path == "/bug":
+            raise RuntimeError("work that fails")
+
+
+def test_the_answer_leaves_before_the_work_that_the_next_request_waits_for() -> None:
+    recording = Recording()
+    with serving(recording.function) as connection:
+        assert send(connection, "GET", "/1")[0] == 200
+        assert recording.done == []
+        impatient = http.client.HTTPConnection(connection.host, connection.port, timeout=0.2)
+        with closing(impatient), pytest.raises(TimeoutError):
+            send(impatient, "GET", "/2")
+        recording.may_be_done.set()
+        assert send(connection, "GET", "/3")[0] == 200
+    assert recording.seen[:2] == [[], ["/1"]]
+
+
+def test_work_that_fails_is_told_and_the_next_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    recording = Recording()
+    recording.may_be_done.set()
+    with serving(recording.function) as connection:
+        for path in ("/bug", "/next", "/last"):
+            assert send(connection, "GET", path)[0] == 200
+    assert recording.seen[2] == ["/bug", "/next"]
+    assert "work that fails" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_record_is_there_when_the_server_has_stopped(
+    stop: signal.Signals, tmp_path: Path
+) -> None:
+    [port] = free_ports(1)
+    env = os.environ | {
+        "PREDICTION_LOG": tmp_path.as_uri(),
+        "PYTHONPATH": str(ROOT),
+        "ORT_THREADS": "1",
+    }
+    command = [sys.executable, "-P", "-m", "scripts.local.serve", "--port", str(port)]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout and "serving" in process.stdout.readline()
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+                status, _ = send(connection, "POST", "/v1/detect", jpeg(RED_AND_GREEN))
+            process.send_signal(stop)
+            printed = process.communicate(timeout=30)[0]
+        finally:
+            process.kill()  # else a test that fails would wait for it
+    assert (status, process.returncode) == (200, 0)
+    assert printed.endswith("stopped\n")
+    assert len(list(tmp_path.glob("predictions/**/*.json.gz"))) == 1
 
 
 def test_it_listens_on_loopback_only(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from scripts.accuracy.matching import box_iou_batch
 from scripts.model import graph
-from scripts.model.evaluate.matching import box_iou_batch
 
 BOXES, CLASSES = 24, 3
 

@@ -12,7 +12,7 @@ import pytest
 from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector, Thresholds
 from handler.images.decode import decode
-from scripts.model.evaluate.matching import box_iou_batch
+from scripts.accuracy.matching import box_iou_batch
 from scripts.model.render.photo import LABEL, write_photo
 from tests.support.training import PYTHON, ROOT, needs_training
 
@@ -76,7 +76,7 @@ def test_training_continues_from_a_checkpoint(trained: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.3, 0.1])
 def test_lambda_answers_what_icevision_answers(threshold: float) -> None:
-    """The default model's checkpoint in IceVision against its bundle in the handler, on one
+    """The default model's checkpoint in IceVision against its float bundle in the handler, on one
     picture."""
     ran = run(
         "tests.scripts.model.icevision.icevision_predict",
@@ -86,7 +86,7 @@ def test_lambda_answers_what_icevision_answers(threshold: float) -> None:
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
     theirs = json.loads(ran.stdout.splitlines()[-1])
-    detector = Detector.load(load_bundle(ROOT / "handler" / "model"), threads=1)
+    detector = Detector.load(load_bundle(GOLDEN / "microalgae-float"), threads=1)
     picture = decode((GOLDEN / "microalgae.png").read_bytes(), max_pixels=10**6)
     ours = detector.detect(picture, Thresholds(threshold, 0.5, 100)).detections  # effdet keeps 100
     assert len(ours) == len(theirs["scores"]) > 20

@@ -166,6 +166,11 @@ def _give_feedback() -> Schema:
                     "counts": None,
                 },
             ),
+            202: json_response(
+                "stored, and joined to its prediction later: this deployment keeps predictions "
+                "where they cannot be looked for by their id, so a wrong id is not noticed here",
+                ref("Feedback"),
+            ),
             **problem_responses(400, 401, 403, 404, 413, *STORAGE_FAULTS),
         },
         parameters=[path_parameter("prediction_id", {"type": "string"}, "of an answer")],

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
-from scripts.model.evaluate.matching import match_to_ground_truth
+from scripts.model.matching import match_to_ground_truth
 
 MAX_PICTURES = 6  # of each dataset
 MAX_SIDE_PX = 900

@@ -10,7 +10,7 @@ import onnx
 
 from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector, Thresholds
-from handler.images.decode import Picture
+from handler.images.picture import Picture
 from scripts.model.adapt.adapter import AdaptResult, adapt
 from scripts.model.adapt.options import AdaptOptions
 from tests.scripts.model.adapt.foreign_graphs import CLASSES, save

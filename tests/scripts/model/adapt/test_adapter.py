@@ -14,9 +14,9 @@ from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector, Thresholds
 from handler.detection.letterbox import opencv_linear
 from handler.images.decode import decode
+from scripts.accuracy.matching import box_iou_batch
 from scripts.model.adapt.adapter import adapt
 from scripts.model.adapt.options import AdaptOptions
-from scripts.model.evaluate.matching import box_iou_batch
 from tests.support.paths import SHARED_DATA as SHARED
 
 PHOTOS = sorted((SHARED / "fridge_samples" / "images").glob("*.jpg"))

@@ -68,4 +68,4 @@ def test_too_few_pictures_are_refused(pictures: int, coverage: float) -> None:
 def test_it_is_read_back_as_it_was_written() -> None:
     calibration = calibrate_count_interval([5] * 20, [6] * 20, coverage=0.9, **MEASURED_ON)
     assert isinstance(calibration, CountCalibration)
-    assert CountCalibration(**vars(calibration)) == calibration
+    assert CountCalibration(**calibration._asdict()) == calibration

@@ -54,17 +54,18 @@ def test_int8_is_kept_where_it_is_faster_and_as_good(
     model, float_model = onnx.load(converted.onnx_path), onnx.load(original.onnx_path)
     for part in ("input", "output"):
         assert getattr(model.graph, part) == getattr(float_model.graph, part)
-    assert [(item.domain, item.version) for item in model.opset_import] == [("", graph.OPSET)]
+    assert ("", graph.OPSET) in [(item.domain, item.version) for item in model.opset_import]
     assert model.ir_version == float_model.ir_version and not model.metadata_props
     # The first and the last convolution take float weights, those between int8 ones.
     kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
-    dequantised = {
-        node.output[0]: kinds.get(node.input[0])
+    weights = [
+        (node.op_type, kinds[node.input[3 if node.op_type == "QLinearConv" else 1]])
         for node in model.graph.node
-        if node.op_type == "DequantizeLinear"
-    }
-    weights = [dequantised.get(n.input[1]) for n in model.graph.node if n.op_type == "Conv"]
-    assert weights == [None, TensorProto.INT8, TensorProto.INT8, TensorProto.INT8, None]
+        if node.op_type.endswith("Conv")
+    ]
+    first, *between, last = weights
+    assert first[1] == last[1] == TensorProto.FLOAT
+    assert between == [("QLinearConv", TensorProto.INT8)] * 3
     Detector.load(converted, threads=1)
 
 
@@ -73,12 +74,33 @@ def test_scales_are_of_each_channel(source, pictures, tmp_path, monkeypatch) -> 
     convert_bundle(quantize_options(source, tmp_path / "int8", calibration_dir=pictures))
     model = onnx.load(tmp_path / "int8" / "model.onnx")
     sizes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
-    scales = [
-        sizes[node.input[1]]
-        for node in model.graph.node
-        if node.op_type == "DequantizeLinear" and len(sizes.get(node.input[0], [])) == 4
-    ]
+    scales = [sizes[node.input[4]] for node in model.graph.node if node.op_type == "QLinearConv"]
     assert scales == [[CHANNELS]] * 3
+
+
+def test_with_a_reduced_range_no_sum_of_16_bits_can_overflow(
+    source, pictures, tmp_path, monkeypatch
+) -> None:
+    """x86 without VNNI adds two products of a byte and a weight in 16 bits, and saturates."""
+    monkeypatch.setattr(convert, "compare_speed", always(faster=True))
+    for reduce_range in (False, True):
+        out = tmp_path / str(reduce_range)
+        options = quantize_options(source, out, calibration_dir=pictures, reduce_range=reduce_range)
+        convert_bundle(options)
+        assert (_largest_sum_of_two(out) <= 2**15 - 1) == reduce_range
+
+
+def _largest_sum_of_two(bundle_dir) -> int:
+    """Of two neighbouring products of the brightest byte and a weight, whatever their order."""
+    model = onnx.load(bundle_dir / "model.onnx")
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    largest = 0
+    for node in model.graph.node:
+        if node.op_type == "QLinearConv":
+            values = np.abs(numpy_helper.to_array(weights[node.input[3]]).astype(int))
+            largest = max(largest, int(values.max()))
+    assert largest, "no int8 weights"
+    return 2 * 255 * largest
 
 
 def test_layers_that_cost_accuracy_stay_float(tmp_path, labelled, pictures, monkeypatch) -> None:

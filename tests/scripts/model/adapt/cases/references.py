@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.model.evaluate.matching import box_iou_batch
+from scripts.accuracy.matching import box_iou_batch
 from tests.scripts.model.adapt.cases.golden import Object
 from tests.scripts.model.adapt.foreign_graphs import CLASSES, HEIGHT, OBJECTS, WIDTH
 

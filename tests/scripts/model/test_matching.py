@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.model.evaluate.matching import count_matches
+from scripts.model.matching import count_matches
 from tests.scripts.model.evaluate.evaluated_pictures import CLASSES, evaluated_picture
 
 

@@ -1,0 +1,1 @@
+"""The monitoring baseline: labelled pictures, and known corruptions of them, as records."""
