@@ -13,22 +13,26 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import re
 import secrets
 import sys
-import tomllib
 from pathlib import Path
 
-from scripts.paths import ROOT
-from scripts.tool import ToolError, exit_on_error
+from handler.storage.location import write_atomically
+from scripts.deployment.parameters import (
+    SAMCONFIG,
+    ParametersError,
+    read_parameters,
+    read_samconfig,
+    set_parameter,
+)
+from scripts.tool import exit_on_error
 
-SAMCONFIG = ROOT / "samconfig.toml"
 PARAMETER = "ApiKeySha256"
 PREFIX = "icebox_"  # lets scanners for leaked secrets recognise a key
 
 
-class KeysError(ToolError):
-    """samconfig.toml has no such section or key; the text says what it has."""
+class KeysError(ParametersError):
+    """samconfig.toml has no such key; the text says what it has."""
 
 
 def new_key() -> str:
@@ -41,49 +45,28 @@ def digest(key: str) -> str:
 
 
 def read_digests(samconfig: str, environment: str) -> list[str]:
-    """The digests in the text of samconfig.toml. Raises KeysError."""
-    value = _read_overrides(samconfig, environment).get(PARAMETER, "")
+    """The digests in the text of samconfig.toml. Raises ParametersError."""
+    value = read_parameters(samconfig, environment).get(PARAMETER, "")
     return [digest for digest in value.split(",") if digest]
 
 
 def replace_digests(samconfig: str, environment: str, digests: list[str]) -> str:
-    """The text of samconfig.toml with these digests, all else unchanged. Raises KeysError."""
-    overrides = _read_overrides(samconfig, environment)
-    overrides.pop(PARAMETER, None)
-    if digests:
-        overrides[PARAMETER] = ",".join(digests)
-    joined = " ".join(f"{name}={value}" for name, value in overrides.items())
-    section = re.compile(
-        rf'(^\[{environment}\.deploy\.parameters\]\n(?:(?!\[).*\n)*?parameter_overrides = )".*"',
-        re.M,
-    )
-    replaced, count = section.subn(lambda match: f'{match[1]}"{joined}"', samconfig)
-    if count != 1:
-        raise KeysError(
-            f"samconfig.toml: [{environment}.deploy.parameters] has no line of parameter_overrides"
-        )
-    return replaced
+    """The text of samconfig.toml with these digests, all else unchanged. Raises ParametersError.
 
-
-def _read_overrides(samconfig: str, environment: str) -> dict[str, str]:
-    try:
-        parameters = tomllib.loads(samconfig)[environment]["deploy"]["parameters"]
-        return dict(pair.split("=", 1) for pair in parameters["parameter_overrides"].split())
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise KeysError(
-            f"samconfig.toml has no [{environment}.deploy.parameters] with "
-            f'parameter_overrides = "Name=value …" ({error})'
-        ) from None
+    None at all is written as `ApiKeySha256=""`: without the parameter, the stack would keep those
+    it has.
+    """
+    return set_parameter(samconfig, environment, PARAMETER, ",".join(digests))
 
 
 def add_key(environment: str | None, path: Path) -> str:
-    """Make a key and, with an environment, add its digest. Returns the report. Raises KeysError."""
+    """Make a key and, with an environment, add its digest; the report. Raises ParametersError."""
     key = new_key()
     lines = [f"key      {key}", f"sha256   {digest(key)}"]
     if environment:
-        samconfig = path.read_text(encoding="utf-8")
+        samconfig = read_samconfig(path)
         digests = [*read_digests(samconfig, environment), digest(key)]
-        path.write_text(replace_digests(samconfig, environment, digests), encoding="utf-8")
+        write_atomically(path, replace_digests(samconfig, environment, digests).encode())
         lines.append(
             f"next     scripts/deploy {environment}; samconfig.toml's [{environment}] lets it in"
             + (f", beside {len(digests) - 1} more" if len(digests) > 1 else "")
@@ -98,14 +81,14 @@ def add_key(environment: str | None, path: Path) -> str:
 
 
 def list_keys(environment: str, path: Path) -> str:
-    """The digests of an environment, one a line. Raises KeysError."""
-    digests = read_digests(path.read_text(encoding="utf-8"), environment)
+    """The digests of an environment, one a line. Raises ParametersError."""
+    digests = read_digests(read_samconfig(path), environment)
     return "\n".join(digests) or f"[{environment}] has no key; scripts/keys new makes one"
 
 
 def remove_key(environment: str, prefix: str, path: Path) -> str:
     """Remove the one digest that starts with `prefix`. Returns the report. Raises KeysError."""
-    samconfig = path.read_text(encoding="utf-8")
+    samconfig = read_samconfig(path)
     digests = read_digests(samconfig, environment)
     matches = [digest for digest in digests if prefix and digest.startswith(prefix.lower())]
     if len(matches) != 1:
@@ -114,7 +97,7 @@ def remove_key(environment: str, prefix: str, path: Path) -> str:
             f"there are {', '.join(digests) or 'none'}"
         )
     digests.remove(matches[0])
-    path.write_text(replace_digests(samconfig, environment, digests), encoding="utf-8")
+    write_atomically(path, replace_digests(samconfig, environment, digests).encode())
     return (
         f"removed  {matches[0]}\n"
         f"next     scripts/deploy {environment}, which refuses that key from then on"
@@ -122,7 +105,7 @@ def remove_key(environment: str, prefix: str, path: Path) -> str:
 
 
 def run(argv: list[str] | None, path: Path = SAMCONFIG) -> str:
-    """Run one command on the samconfig.toml at `path`. Returns the report. Raises KeysError."""
+    """Run one command on the samconfig.toml at `path`; the report. Raises ParametersError."""
     parser = argparse.ArgumentParser(
         prog="scripts/keys", description="The keys that open the API, by their digests."
     )

@@ -6,6 +6,7 @@ Only the functions that this project's template has; another raises.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,6 +15,8 @@ from tests.support.paths import ROOT
 
 TEMPLATE = ROOT / "template.yaml"
 NO_VALUE = {"Ref": "AWS::NoValue"}
+PSEUDO = {"AWS::Partition": "aws"}
+Resources = dict[str, dict[str, Any]]
 
 
 class _Loader(yaml.SafeLoader):
@@ -33,21 +36,26 @@ def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
 _Loader.add_multi_constructor("!", _short_form)
 
 
-def load() -> dict[str, Any]:
-    """The template as it is written."""
-    loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _Loader)
+def load(path: Path = TEMPLATE) -> dict[str, Any]:
+    """The template as it is written; or another."""
+    loaded: dict[str, Any] = yaml.load(path.read_text(), _Loader)
     return loaded
 
 
-def parameters(template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
-    """Every parameter's value; a list is made of a text with commas, as CloudFormation does."""
-    values = {}
+def parameters(
+    template: Mapping[str, Any], given: Mapping[str, str], known: Mapping[str, str] = PSEUDO
+) -> dict[str, Any]:
+    """Every parameter's value; a list is made of a text with commas, as CloudFormation does.
+
+    known: values of pseudo parameters, which CloudFormation gives.
+    """
+    values: dict[str, Any] = {}
     for name, parameter in template["Parameters"].items():
         text = str(given.get(name, parameter.get("Default", "")))
         is_list = parameter["Type"] == "CommaDelimitedList"
         values[name] = text.split(",") if is_list else text
     assert given.keys() <= values.keys()
-    return values
+    return {**values, **known}
 
 
 def broken_rules(template: Mapping[str, Any], given: Mapping[str, str]) -> list[str]:
@@ -62,12 +70,36 @@ def broken_rules(template: Mapping[str, Any], given: Mapping[str, str]) -> list[
     ]
 
 
-def resources(template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """The resources with parameters and conditions put in place; references to others stay."""
-    values = parameters(template, given)
+def resources(
+    template: Mapping[str, Any], given: Mapping[str, str], known: Mapping[str, str] = PSEUDO
+) -> Resources:
+    """The resources that are made, with parameters and conditions put in place; references to
+    others stay."""
+    values = parameters(template, given, known)
     conditions = template.get("Conditions", {})
-    resolved: dict[str, dict[str, Any]] = resolve(template["Resources"], values, conditions)
+    made = {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if _holds(resource.get("Condition"), values, conditions)
+    }
+    resolved: Resources = resolve(made, values, conditions)
     return resolved
+
+
+def _holds(condition: str | None, values: Mapping[str, Any], conditions: Mapping[str, Any]) -> bool:
+    return condition is None or bool(resolve(conditions[condition], values, conditions))
+
+
+def of_type(resources: Resources, kind: str) -> Resources:
+    """The properties of the resources of a type."""
+    return {name: item["Properties"] for name, item in resources.items() if item["Type"] == kind}
+
+
+def only(resources: Resources, kind: str) -> dict[str, Any]:
+    """The properties of the only resource of a type."""
+    found = of_type(resources, kind)
+    assert len(found) == 1, f"{kind}: {sorted(found)}"
+    return next(iter(found.values()))
 
 
 def resolve(value: Any, values: Mapping[str, Any], conditions: Mapping[str, Any]) -> Any:
@@ -79,13 +111,22 @@ def resolve(value: Any, values: Mapping[str, Any], conditions: Mapping[str, Any]
     if not isinstance(value, dict):
         return value
     if len(value) != 1:
-        return {name: kept for name, each in value.items() if (kept := inside(each)) != NO_VALUE}
+        return {
+            name: kept
+            for name, each in value.items()
+            if (kept := each if name == "Condition" else inside(each)) != NO_VALUE
+        }
     [(function, argument)] = value.items()
     if function == "Ref":
         return values.get(argument, value)
     if function == "Fn::If":
         return inside(argument[1 if inside(conditions[argument[0]]) else 2])
-    if function in ("Fn::Equals", "Fn::Not", "Fn::Or", "Fn::Join", "Fn::Split", "Fn::Sub"):
+    if function == "Condition" and isinstance(argument, str):
+        return inside(conditions[argument])
+    if function in (
+        *("Fn::And", "Fn::Equals", "Fn::Not", "Fn::Or"),
+        *("Fn::Join", "Fn::Split", "Fn::Sub"),
+    ):
         return _call(function, value, argument, inside)
     if function.startswith("Fn::") and function != "Fn::GetAtt":
         raise NotImplementedError(function)
@@ -98,14 +139,20 @@ def _call(function: str, value: dict[str, Any], argument: Any, inside: Any) -> A
         if isinstance(argument, str):
             return value
         text, names = argument
+        left = {}
         for name, given in inside(names).items():
-            text = text.replace(f"${{{name}}}", given)
-        return text
+            if isinstance(given, str):
+                text = text.replace(f"${{{name}}}", given)
+            else:  # known only in AWS
+                left[name] = given
+        return {"Fn::Sub": [text, left]} if left else text
     given = inside(argument)
     if function == "Fn::Equals":
-        return given[0] == given[1]
+        return str(given[0]) == str(given[1])  # a number of YAML is a text to CloudFormation
     if function == "Fn::Not":
         return not given[0]
-    if function == "Fn::Or":
-        return any(given)
+    if function in ("Fn::And", "Fn::Or"):
+        return all(given) if function == "Fn::And" else any(given)
+    if isinstance(given[1], dict):  # what is known only in AWS stays as it is
+        return {function: given}
     return given[0].join(given[1]) if function == "Fn::Join" else given[1].split(given[0])

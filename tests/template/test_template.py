@@ -7,12 +7,10 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from handler.settings import Settings
 from scripts.deployment import keys
@@ -20,11 +18,12 @@ from scripts.local.invoke import HANDLER
 from scripts.local.serve import CORS_HEADERS, PREFLIGHT_HEADERS
 from tests.support.app import App
 from tests.support.paths import ROOT
-from tests.template import cloudformation
+from tests.template import cloudformation, policies
+from tests.template.cloudformation import Resources, of_type, only
+from tests.template.conftest import Translate
 
 BIN = Path(sys.executable).parent
 SAM_BIN = ROOT / ".venv-sam" / "bin"
-Resources = dict[str, dict[str, Any]]
 # Headers that make a browser ask first, by what sets them, as its documentation says.
 SENT_BY_SCRIPTS = {
     *("content-type", "accept", "authorization", "x-api-key"),
@@ -48,60 +47,6 @@ SENT_BY_SCRIPTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def written() -> dict[str, Any]:
-    """The template as it is written."""
-    return cloudformation.load()
-
-
-@pytest.fixture(scope="module")
-def translated(written: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The template that CloudFormation gets, by SAM's own translator."""
-    python = SAM_BIN / "python"
-    script = """
-import json, sys
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-template = json.load(sys.stdin)
-print(json.dumps(Translator({}, Parser()).translate(template, {})))
-"""
-    prepared = json.loads(json.dumps(written))
-    # what `sam package` puts there once the image is pushed
-    prepared["Resources"]["DetectFunction"]["Properties"]["ImageUri"] = (
-        "123456789012.dkr.ecr.eu-central-1.amazonaws.com/icebox:1"
-    )
-    env = {"AWS_DEFAULT_REGION": "eu-central-1", "PATH": "/usr/bin:/bin"}
-    ran = subprocess.run(
-        [python, "-c", script], input=json.dumps(prepared), env=env, capture_output=True, text=True
-    )
-    assert ran.returncode == 0, ran.stderr
-    translated: dict[str, Any] = json.loads(ran.stdout)
-    path = tmp_path_factory.mktemp("expanded") / "template.json"
-    path.write_text(json.dumps(translated))
-    # W2001: SAM has already put the parameters of the CORS section in place
-    command = [BIN / "cfn-lint", "--ignore-checks", "W2001", "--", path]
-    linted = subprocess.run(command, capture_output=True, text=True)
-    assert linted.returncode == 0, linted.stdout + linted.stderr
-    return translated
-
-
-@pytest.fixture(scope="module")
-def expanded(translated: dict[str, Any]) -> Resources:
-    """Its resources."""
-    resources: Resources = translated["Resources"]
-    return resources
-
-
-def of_type(resources: Resources, kind: str) -> dict[str, dict[str, Any]]:
-    return {name: item["Properties"] for name, item in resources.items() if item["Type"] == kind}
-
-
-def only(resources: Resources, kind: str) -> dict[str, Any]:
-    found = of_type(resources, kind)
-    assert len(found) == 1, f"{kind}: {sorted(found)}"
-    return next(iter(found.values()))
-
-
 @pytest.mark.needs_sam
 def test_sam_finds_nothing_wrong() -> None:
     sam = SAM_BIN / "sam"
@@ -119,7 +64,8 @@ def test_sam_finds_nothing_wrong() -> None:
 
 def test_one_function_one_route_to_it(expanded: Resources) -> None:
     function = only(expanded, "AWS::Lambda::Function")
-    assert function["PackageType"] == "Image" and function["Architectures"] == ["x86_64"]
+    assert function["PackageType"] == "Image"
+    assert function["Architectures"] == [{"Ref": "Architecture"}]
     assert function["MemorySize"] == 1769
     assert 5 <= function["Timeout"] < 30  # the API gives up at 30 s
     logging = function["LoggingConfig"]
@@ -131,23 +77,52 @@ def test_one_function_one_route_to_it(expanded: Resources) -> None:
     for methods in paths.values():
         for method in methods.values():
             integration = method["x-amazon-apigateway-integration"]
-            assert "functions/${DetectFunction.Arn}/invocations" in integration["uri"]["Fn::Sub"]
+            assert integration["uri"]["Fn::Sub"].endswith("/${DetectFunction.Arn}:live/invocations")
             assert integration["payloadFormatVersion"] == "2.0"
     permission = only(expanded, "AWS::Lambda::Permission")
     assert permission["Principal"] == "apigateway.amazonaws.com"
-    assert permission["FunctionName"] == {"Ref": "DetectFunction"}
+    assert permission["FunctionName"] == {"Ref": "DetectFunctionAliaslive"}
     assert HANDLER in (ROOT / "Dockerfile").read_text()
+
+
+def test_snapshots_are_of_the_function_that_callers_wait_for_alone(
+    expanded: Resources, written: dict[str, Any]
+) -> None:
+    """And nothing beside them that Lambda refuses: /tmp above 512 MB, a file system, provisioned
+    concurrency."""
+    functions = of_type(expanded, "AWS::Lambda::Function")
+    with_snapshots = {name: each for name, each in functions.items() if "SnapStart" in each}
+    assert with_snapshots.keys() == {"DetectFunction"}
+    function = with_snapshots["DetectFunction"]
+    assert function["SnapStart"] == {"ApplyOn": {"Ref": "SnapStart"}}
+    assert function.get("EphemeralStorage", {"Size": 512})["Size"] <= 512
+    assert "FileSystemConfigs" not in function
+    (alias,) = [
+        each
+        for name, each in of_type(expanded, "AWS::Lambda::Alias").items()
+        if name.startswith("DetectFunction")
+    ]
+    assert "ProvisionedConcurrencyConfig" not in alias
+    parameter = written["Parameters"]["SnapStart"]
+    assert parameter["Default"] == "None"  # a text, as CloudFormation names it
+    assert parameter["AllowedValues"] == ["None", "PublishedVersions"]
 
 
 def test_settings_have_the_handlers_names_and_defaults(written: dict[str, Any]) -> None:
     function = written["Resources"]["DetectFunction"]["Properties"]
     variables = dict(function["Environment"]["Variables"])
-    assert variables.pop("PREDICTION_LOG") == {"Fn::Sub": "s3://${PredictionBucket}"}
-    assert variables.pop("GRADIO_STORE") == {"Fn::Sub": "s3://${PredictionBucket}/gradio"}
+    variables.pop("PREDICTION_LOG")  # see test_delivery.py
+    assert variables.pop("FEEDBACK_STORE") == {"Fn::Sub": "s3://${PredictionBucket}"}
+    assert variables.pop("GRADIO_STORE") == {"Fn::Sub": "s3://${UploadBucket}/gradio"}
+    assert variables.pop("STAGE") == {"Ref": "Stage"}
+    assert written["Parameters"]["Stage"]["Default"] == Settings.from_env({}).stage
     assert variables.pop("UPLOAD_STORE") == {"Fn::Sub": "s3://${UploadBucket}"}
     assert variables.pop("API_KEY_SHA256") == {"Ref": "ApiKeySha256"}
     assert variables.pop("S3_URI_BUCKETS") == {"Fn::Join": [",", {"Ref": "ReadableBuckets"}]}
     assert variables.pop("ORT_DISABLE_TELEMETRY") == "1"  # ONNX Runtime's, no setting of ours
+    assert variables["CAPTURE_RATE"] == {"Ref": "CaptureRate"}
+    assert variables.pop("CAPTURE") == {"Ref": "Capture"}
+    variables["CAPTURE_RATE"] = written["Parameters"]["CaptureRate"]["Default"]
     level = variables.pop("LOG_LEVEL")
     assert level == {"Ref": "LogLevel"}
     deployed = Settings.from_env(
@@ -158,6 +133,7 @@ def test_settings_have_the_handlers_names_and_defaults(written: dict[str, Any]) 
     read = set(re.findall(r'"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)"', source))
     ours = {name for name in read if not name.startswith("AWS_")}  # those are Lambda's own
     set_elsewhere = {"PREDICTION_LOG", "GRADIO_STORE", "UPLOAD_STORE", "API_KEY_SHA256"}
+    set_elsewhere.add("FEEDBACK_STORE")
     assert ours == {*variables, *set_elsewhere, "S3_URI_BUCKETS", "LOG_LEVEL"}
 
 
@@ -167,10 +143,11 @@ def test_the_buckets_are_private_encrypted_and_kept(expanded: Resources) -> None
     for name, bucket in buckets.items():
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
         assert len(bucket["PublicAccessBlockConfiguration"]) == 4
-        rules = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-        assert rules[0]["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
-        assert expanded[name]["DeletionPolicy"] == "Retain"
+        # else a first deployment that fails would leave them, and each try two more
+        assert expanded[name]["DeletionPolicy"] == "RetainExceptOnCreate"
         assert expanded[name]["UpdateReplacePolicy"] == "Retain"
+        # a bucket that outlives the stack stays closed to plain HTTP
+        assert expanded[f"{name}Policy"]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
 def test_records_are_versioned_and_expire(expanded: Resources) -> None:
@@ -179,9 +156,12 @@ def test_records_are_versioned_and_expire(expanded: Resources) -> None:
     lifecycle = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
     assert lifecycle["predictions-expire"]["Prefix"] == "predictions/"
     assert lifecycle["feedback-expires"]["Prefix"] == "feedback/"
-    assert lifecycle["gradio-expires"]["Prefix"] == "gradio/"
-    assert lifecycle["gradio-expires"]["ExpirationInDays"] == 1
-    assert lifecycle["gradio-expires"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 1
+    assert lifecycle["captures-expire"]["Prefix"] == "captures/"
+    assert lifecycle["captures-expire"]["ExpirationInDays"] == {"Ref": "CaptureRetentionDays"}
+    assert lifecycle["captures-expire"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 1
+    # releases are kept as long as the bucket, as the way back
+    prefixes = [rule.get("Prefix", "") for rule in lifecycle.values() if "ExpirationInDays" in rule]
+    assert all(prefixes) and "releases/" not in prefixes
     assert lifecycle["leftovers-expire"]["NoncurrentVersionExpiration"]["NoncurrentDays"] <= 90
 
 
@@ -211,24 +191,13 @@ def test_the_buckets_refuse_plain_http(expanded: Resources) -> None:
 
 
 def test_the_role_may_do_what_the_routes_need_and_no_more(translated: dict[str, Any]) -> None:
-    role = only(cloudformation.resources(translated, {}), "AWS::IAM::Role")
-    assert "ManagedPolicyArns" not in role
-    statements = [
-        item for policy in role["Policies"] for item in policy["PolicyDocument"]["Statement"]
-    ]
-    allowed: dict[str, list[Any]] = {}
-    for statement in statements:
-        assert statement["Effect"] == "Allow"
-        actions = (
-            statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        )
-        for action in actions:
-            allowed.setdefault(action, []).append(statement["Resource"])
+    role = cloudformation.resources(translated, {})["DetectRole"]["Properties"]
+    allowed = policies.allowed(role)
     predictions, gradio, given, uploads = (
         {"Fn::Sub": f"${{{bucket}.Arn}}/{prefix}/*"}
         for bucket, prefix in (
             ("PredictionBucket", "predictions"),
-            ("PredictionBucket", "gradio"),
+            ("UploadBucket", "gradio"),
             ("PredictionBucket", "feedback"),
             ("UploadBucket", "uploads"),
         )
@@ -244,23 +213,27 @@ def test_the_role_may_do_what_the_routes_need_and_no_more(translated: dict[str, 
             {"Fn::GetAtt": "UploadBucket.Arn"},
         ],
     }
+    statements = policies.statements(role)
     listing = [item["Condition"] for item in statements if item["Action"] == "s3:ListBucket"]
     assert listing == [
-        {"StringLikeIfExists": {"s3:prefix": ["gradio/*", "predictions/*"]}},
-        {"StringLikeIfExists": {"s3:prefix": ["uploads/*"]}},
+        {"StringLikeIfExists": {"s3:prefix": ["predictions/*", "compacted/*"]}},
+        {"StringLikeIfExists": {"s3:prefix": ["gradio/*", "uploads/*"]}},
     ]
 
 
-def test_buckets_that_are_named_may_be_read(translated: dict[str, Any]) -> None:
-    role = only(
-        cloudformation.resources(translated, {"ReadableBuckets": "a,b.c"}), "AWS::IAM::Role"
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_buckets_that_are_named_may_be_read(translated: dict[str, Any], partition: str) -> None:
+    made = cloudformation.resources(
+        translated, {"ReadableBuckets": "a,b.c"}, {"AWS::Partition": partition}
     )
+    role = made["DetectRole"]["Properties"]
     reading, listing = role["Policies"][-1]["PolicyDocument"]["Statement"]
     assert reading["Action"] == "s3:GetObject"
-    assert reading["Resource"] == ["arn:aws:s3:::a/*", "arn:aws:s3:::b.c/*"]
+    assert reading["Resource"] == [f"arn:{partition}:s3:::a/*", f"arn:{partition}:s3:::b.c/*"]
     # or a missing object would be AccessDenied, which is told as the deployment's fault
     assert listing["Action"] == "s3:ListBucket"
-    assert listing["Resource"] == ["arn:aws:s3:::a", "arn:aws:s3:::b.c"]
+    assert listing["Resource"] == [f"arn:{partition}:s3:::a", f"arn:{partition}:s3:::b.c"]
+    assert listing["Condition"] == {"StringLikeIfExists": {"s3:prefix": "?*"}}
 
 
 @pytest.mark.parametrize(
@@ -272,6 +245,8 @@ def test_buckets_that_are_named_may_be_read(translated: dict[str, Any]) -> None:
         ({"ApiKeySha256": keys.digest("k")}, False),
         ({"Authorizer": "IAM"}, False),
         ({"Authorizer": "JWT"}, True),
+        ({"Authorizer": "JWT", "JwtIssuer": "https://issuer"}, True),
+        ({"Authorizer": "JWT", "JwtAudience": "a"}, True),
         ({"Authorizer": "JWT", "JwtIssuer": "https://issuer", "JwtAudience": "a"}, False),
         ({"Authorizer": "NONE", "JwtIssuer": "https://issuer"}, True),
     ],
@@ -330,8 +305,12 @@ def test_an_authorizer_stands_before_all_that_is_not_open(
         assert jwt["jwtConfiguration"] == {"issuer": "https://issuer", "audience": ["a", "b"]}
 
 
-def test_the_api_is_throttled_and_logged_and_lets_browsers_in(expanded: Resources) -> None:
+def test_the_api_is_throttled_and_logged_and_lets_browsers_in(
+    expanded: Resources, written: dict[str, Any], translate: Translate
+) -> None:
     stage = only(expanded, "AWS::ApiGatewayV2::Stage")
+    # a new account runs ten requests at once: what is above gets 503 from Lambda, 429 from here
+    assert written["Parameters"]["ThrottleBurst"]["Default"] <= 10
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
     assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] == {"Ref": "ThrottleBurst"}
     access = json.loads(stage["AccessLogSettings"]["Format"])
@@ -341,12 +320,18 @@ def test_the_api_is_throttled_and_logged_and_lets_browsers_in(expanded: Resource
     assert set(cors["allowMethods"]) == {"GET", "POST", "OPTIONS"}
     assert set(cors["allowHeaders"]) >= SENT_BY_SCRIPTS
     assert "x-prediction-id" in cors["exposeHeaders"]  # or no other page's script could read it
+    # SAM's own section for it would make one text of a list; CloudFormation makes a list of this
+    given = translate(AllowedOrigins="https://a.example,https://b.example")["Resources"]["Api"]
+    origins = given["Properties"]["Body"]["x-amazon-apigateway-cors"]["allowOrigins"]
+    assert origins == cors["allowOrigins"] == {"Ref": "AllowedOrigins"}
+    parameter = written["Parameters"]["AllowedOrigins"]
+    assert parameter["Type"] == "CommaDelimitedList"
     local = {
         name.rpartition("-")[2]: value
         for name, value in {**PREFLIGHT_HEADERS, **CORS_HEADERS}.items()
     }
     assert local == {
-        "Origin": ",".join(cors["allowOrigins"]),
+        "Origin": parameter["Default"],
         "Methods": ",".join(cors["allowMethods"]),
         "Age": str(cors["maxAge"]),
         "Headers": ",".join(cors["exposeHeaders"]),
@@ -356,29 +341,12 @@ def test_the_api_is_throttled_and_logged_and_lets_browsers_in(expanded: Resource
 
 def test_logs_do_not_stay_for_ever(expanded: Resources) -> None:
     groups = of_type(expanded, "AWS::Logs::LogGroup")
-    assert len(groups) == 2
+    assert len(groups) == 3
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
 
 
 def test_outputs_say_where_to_call(written: dict[str, Any]) -> None:
     assert {"ApiUrl", "Try", "FunctionName", "PredictionBucketName"} <= written["Outputs"].keys()
-
-
-def test_samconfig_names_real_parameters(written: dict[str, Any]) -> None:
-    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
-    stacks = set()
-    for environment in ("dev", "prod"):
-        deploy = config[environment]["deploy"]["parameters"]
-        overrides = dict(pair.split("=", 1) for pair in deploy["parameter_overrides"].split())
-        assert overrides.keys() <= written["Parameters"].keys()
-        assert overrides["Stage"] == environment
-        for name, value in overrides.items():
-            choices = written["Parameters"][name].get("AllowedValues")
-            assert choices is None or value in map(str, choices)
-        stacks.add(config[environment]["global"]["parameters"]["stack_name"])
-        assert not config[environment]["build"]["parameters"]["cached"]
-    assert len(stacks) == 2
-    assert config["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
 
 
 def test_the_dockerfile_is_in_order() -> None:
@@ -394,29 +362,6 @@ def test_the_dockerfile_is_in_order() -> None:
     assert not missing, f"AWS's base image has no {missing[0]}"
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.stem
-)
-def test_workflows_pin_every_action_and_ask_for_little(path: Path) -> None:
-    workflow = yaml.safe_load(path.read_text())
-    assert workflow["permissions"] == {"contents": "read"}
-    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
-    for line in path.read_text().splitlines():
-        if "uses:" in line:
-            assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), (
-                f"not pinned to a commit with its version beside it: {line.strip()}"
-            )
-    for job in workflow["jobs"].values():
-        assert (
-            job.get("permissions", {}).items() <= {"contents": "read", "id-token": "write"}.items()
-        )
-        assert job["timeout-minutes"] <= 90
-    for step in steps:  # a verb that the workflow calls is one of ours
-        for verb in re.findall(r"(?:scripts/|\.ci/)[\w/-]+", step.get("run", "")):
-            assert (ROOT / verb).exists(), verb
-    assert any("run" in step for step in steps)
-
-
 def test_requirements_name_no_index() -> None:
-    for path in (ROOT / "requirements").iterdir():
+    for path in (ROOT / "requirements").rglob("*.*"):
         assert "://" not in path.read_text(), path.name

@@ -15,11 +15,7 @@ from playwright import sync_api
 from handler.settings import Settings
 from tests.e2e.clients.conftest import serving
 from tests.support.app import App, make_app
-from tests.support.needs import find_chromium
 
-# A bare machine: no sandbox as root, no GPU, no calls to the browser's makers.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 DESK = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -64,14 +60,6 @@ class Visit:
         with self.page.expect_download() as download:
             self.page.get_by_role("button", name=name, exact=True).click()
         return download.value.suggested_filename, Path(download.value.path()).read_bytes()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    with sync_api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import gzip
 import io
 import json
@@ -147,7 +146,7 @@ def test_the_interval_stands_beside_the_models_own_count_only(chromium: Any, url
 
     def calibrated(route: Any) -> None:
         answer = route.fetch()
-        known = {"count_calibration": dataclasses.asdict(calibration)}
+        known = {"count_calibration": calibration._asdict()}
         route.fulfill(response=answer, json=answer.json() | known)
 
     assert count_interval.interval(STRONG, calibration) == (2, 5)

@@ -14,9 +14,9 @@ SOURCE = Path(__file__).parent / "js"
 INSTALL_S, RUN_S = 120, 60
 
 
-def install(folder: Path) -> Path:
+def install(folder: Path, source: Path = SOURCE) -> Path:
     """A folder with the scripts and their packages. Skips where npm's registry is not reached."""
-    shutil.copytree(SOURCE, folder, dirs_exist_ok=True)
+    shutil.copytree(source, folder, dirs_exist_ok=True)
     command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
     try:
         made = subprocess.run(

@@ -1,12 +1,38 @@
-"""Figures that the container tests measure, shown among pytest's closing lines."""
+"""The built images, once for all test files; and figures that the tests measure, shown among
+pytest's closing lines."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.support.docker import base_image, sam
+
 FIGURE = "figure"
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built template; its images are tagged detectfunction:icebox and monitorfunction:icebox.
+
+    Of several pytest processes the first one builds, and the others wait.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+    built = shared / "sam-build" / "template.yaml"
+    with (shared / "sam-build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists():
+            override = f"BaseImage={base_image()}"
+            folder = str(built.parent)
+            ran = sam("build", "--build-dir", folder, "--parameter-overrides", override)
+            assert ran.returncode == 0, ran.stdout + ran.stderr
+    return built
 
 
 @pytest.fixture

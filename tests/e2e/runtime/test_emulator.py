@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from pathlib import Path
@@ -17,6 +18,11 @@ from tests.support.pictures import RED, jpeg
 
 pytestmark = pytest.mark.needs_emulator
 DETECT = to_http_api(HttpRequest("POST", "/v1/detect", [("content-type", "image/jpeg")], jpeg(RED)))
+# What a client over HTTP might try: none of it is a client context.
+HEADERS_OF_A_REHEARSAL = {
+    "x-amz-client-context": base64.b64encode(b'{"custom": {"icebox": "rehearsal"}}').decode(),
+    "lambda-runtime-client-context": '{"custom": {"icebox": "rehearsal"}}',
+}
 HEALTH = to_http_api(HttpRequest("GET", "/health"))
 
 
@@ -50,7 +56,7 @@ def test_one_environment_answers_many_and_records_each(tmp_path: Path, tiny_bund
     assert [record.cold_start for record in stored] == [True, False, False]
     # One INIT for all four: the session is made once.
     assert log.count("INIT START") == 1
-    assert log.count('"ColdStart":[1.0]') == 1
+    assert log.count('"ColdStart":[1]') == 1
 
 
 def test_the_record_is_written_after_the_response(tmp_path: Path, tiny_bundle: Path) -> None:
@@ -71,6 +77,33 @@ def test_the_record_is_written_after_the_response(tmp_path: Path, tiny_bundle: P
         line for line in log.splitlines() if "INVOKE RTDONE" in line or "prediction_record" in line
     ]
     assert ["RTDONE" in mark for mark in marks] == [True, False] * 3
+
+
+REHEARSAL = {"custom": {"icebox": "rehearsal"}}
+
+
+def test_a_rehearsal_answers_and_leaves_nothing(tmp_path: Path, tiny_bundle: Path) -> None:
+    env = {
+        "MODEL_DIR": str(tiny_bundle),
+        "PREDICTION_LOG": (tmp_path / "log").as_uri(),
+        "CAPTURE_RATE": "1",
+    }
+    with emulator(tmp_path, env) as running:
+        _, rehearsed = running.invoke(DETECT, REHEARSAL)
+        _, refused = running.invoke({"image": "no picture"}, REHEARSAL)
+        in_headers = {**DETECT, "headers": {**DETECT["headers"], **HEADERS_OF_A_REHEARSAL}}
+        _, by_header = running.invoke(in_headers)
+        answer = detect(running)
+        lines, metrics = running.lines("status"), running.lines("_aws")
+    assert json.loads(rehearsed["body"])["count"] == answer["count"]
+    assert refused["status"] == 415
+    kept = [json.loads(by_header["body"])["prediction_id"], answer["prediction_id"]]
+    assert [record.prediction_id for record in records(tmp_path / "log")] == kept
+    assert len(list((tmp_path / "log" / "captures").rglob("*.jpg"))) == 2
+    answered = [line.get("rehearsal") for line in lines if line["message"] == "answered"]
+    assert answered == [True, True, None, None]
+    assert len(metrics) == 2
+    assert {record.function_version for record in records(tmp_path / "log")} == {"$LATEST"}
 
 
 def test_a_bug_ends_in_an_error_and_the_next_request_is_served(

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from scripts.local.http_event import HttpRequest, to_http_api
+from tests.support.faulty_firehose import faulty_firehose
 from tests.support.faulty_s3 import FaultyS3, faulty_s3
 from tests.support.lab import Lab, lab
 from tests.support.pictures import RED, jpeg
@@ -177,3 +178,172 @@ def test_a_lost_extensions_api_ends_the_environment_after_the_next_response(
         assert {answer.result["statusCode"] for answer in answers} == {200}
         expected = {each for answer in answers for each in ids(answer)}
         assert expected == {*environment.s3.ids(), *environment.printed(running)}
+
+
+FAILING_WORK = "tests.support.failing_work.lambda_handler"
+
+
+@pytest.mark.parametrize("watched", [True, False], ids=["", "unwatched"])
+@pytest.mark.parametrize("fault", ["cut", "refuse", "garble", "empty"])
+def test_no_invocation_waits_for_an_extension_whose_api_is_lost(
+    tmp_path: Path, fault: str, watched: bool
+) -> None:
+    """Lambda would wait for the thread's next question to each invocation's timeout. Every caller
+    has its response, and the next request has a new environment."""
+    env = {} if watched else {"UNWATCHED": "1"}
+    with lab(tmp_path, env, timeout_s=WAIT_S, handler=FAILING_WORK) as running:
+        running.invoke({"name": "before"})
+        running.break_extensions_api(fault)
+        answers = [running.invoke({"name": name}) for name in "123"]
+        answers += [running.invoke({"name": "4", "fault": "no work"})]
+        assert [answer.result for answer in answers] == [{"answer": name} for name in "1234"]
+        errors = [str(answer.error) for answer in answers if answer.error]
+        assert len(errors) == 1 and "exit/error" in errors[0]
+        assert running.environments == 2
+        done = sorted(line["done"] for line in running.lines("done"))
+        assert done == ["1", "2", "3", "before"]
+        assert len(running.lines("exits")) >= 1
+
+
+@pytest.mark.parametrize("watched", [True, False], ids=["", "unwatched"])
+def test_no_invocation_waits_for_a_dead_thread(tmp_path: Path, watched: bool) -> None:
+    env = {} if watched else {"UNWATCHED": "1"}
+    with lab(tmp_path, env, timeout_s=WAIT_S, handler=FAILING_WORK) as running:
+        answers = [running.invoke({"name": "1", "fault": "thread"})]
+        answers += [running.invoke({"name": name}) for name in "23"]
+        assert [answer.result for answer in answers] == [{"answer": name} for name in "123"]
+        errors = [str(answer.error) for answer in answers if answer.error]
+        assert len(errors) == 1 and "exit/error" in errors[0]
+        assert running.environments == 2
+        assert "lost" in running.log and "NoneType" in running.log
+        assert sorted(line["done"] for line in running.lines("done")) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("fault", ["SystemExit", "MemoryError", "BaseException"])
+def test_work_that_raises_anything_ends_no_thread(tmp_path: Path, fault: str) -> None:
+    with lab(tmp_path, {}, timeout_s=WAIT_S, handler=FAILING_WORK) as running:
+        answers = [running.invoke({"name": "1", "fault": fault}), running.invoke({"name": "2"})]
+        assert [answer.error for answer in answers] == [None, None]
+        assert running.environments == 1
+        assert [line["done"] for line in running.lines("done")] == ["2"]
+        assert "Traceback" in running.log
+
+
+def test_work_that_hangs_costs_its_own_invocation_only(tmp_path: Path) -> None:
+    with lab(tmp_path, {}, timeout_s=2.0, handler=FAILING_WORK) as running:
+        hangs = running.invoke({"name": "1", "fault": "hang"})
+        after = [running.invoke({"name": name}) for name in "23"]
+        assert hangs.result == {"answer": "1"}  # at once: the caller does not wait
+        assert [(answer.result, answer.error) for answer in after] == [
+            ({"answer": name}, None) for name in "23"
+        ]
+        assert running.environments == 2
+
+
+def test_a_rehearsal_leaves_nothing(environment: Environment) -> None:
+    environment.env["CAPTURE_RATE"] = "1"
+    rehearsal = {"custom": {"icebox": "rehearsal"}}
+    with environment.lab() as running:
+        for event in (DETECT, SIXTEEN, *REFUSALS.values()):
+            assert running.invoke(event, client_context=rehearsal).error is None
+        assert environment.s3.objects == {}
+        assert environment.printed(running) == Counter()
+        assert running.lines("_aws") == []
+        others = [
+            {},
+            {"custom": None},
+            {"custom": "rehearsal"},
+            {"custom": {"icebox": "x"}},
+            {"env": {"icebox": "rehearsal"}},
+        ]
+        answers = [running.invoke(DETECT, client_context=other) for other in others]
+        assert environment.s3.ids() == [each for answer in answers for each in ids(answer)]
+        assert len(running.lines("_aws")) == len(others)
+        marks = [line.get("rehearsal") for line in running.lines("status")]
+        assert marks == [True] * (2 + len(REFUSALS)) + [None] * len(others)
+
+
+def test_a_stream_takes_the_record_after_the_response(environment: Environment) -> None:
+    with faulty_firehose(lambda: environment.fault) as firehose:
+        environment.env |= {
+            "PREDICTION_LOG": "firehose://records",
+            "AWS_ENDPOINT_URL_FIREHOSE": firehose.url,
+        }
+        environment.fault = "slow"
+        with environment.lab() as running:
+            answer = running.invoke(SIXTEEN, wait=False)
+            assert answer.result["statusCode"] == 200
+            assert firehose.ids() == []
+            running.finish()
+            assert firehose.ids() == ids(answer)
+            environment.fault = "hang"
+            late = running.invoke(DETECT)
+            assert environment.printed(running) == Counter(ids(late))
+        assert environment.s3.puts == {}
+
+
+@pytest.mark.parametrize("journal", ["yes", "no"])
+def test_sigterm_at_rest_leaves_no_waiting_record_unwritten(
+    environment: Environment, journal: str
+) -> None:
+    environment.env["PREDICTION_LOG"] = f"s3://log?batch=3&journal={journal}"
+    with environment.lab() as running:
+        answers = [running.invoke(DETECT) for _ in range(5)]
+        running.shut_down()
+        expected = [each for answer in answers for each in ids(answer)]
+        assert environment.s3.ids() == expected[:3]
+        assert environment.s3.puts == {"none": 1}
+        packed = running.lines("prediction_record_gzip")
+        assert len(packed) == (4 if journal == "yes" else 0)  # the third did not wait
+        assert environment.printed(running) == Counter(expected[3:] if journal == "no" else ())
+
+
+def test_a_batch_is_written_after_the_response(environment: Environment) -> None:
+    environment.env["PREDICTION_LOG"] = "s3://log?batch=2&journal=no"
+    environment.fault = "slow"
+    with environment.lab() as running:
+        first = running.invoke(DETECT)
+        answer = running.invoke(DETECT, wait=False)
+        assert answer.result["statusCode"] == 200
+        assert environment.s3.ids() == []
+        running.finish()
+        assert environment.s3.ids() == [*ids(first), *ids(answer)]
+
+
+# CAPTURE_RATE keeps pictures after the response, before the record
+
+
+def test_the_caller_has_its_response_before_the_picture_is_kept(environment: Environment) -> None:
+    environment.env["CAPTURE_RATE"] = "1"
+    environment.fault = "slow"
+    with environment.lab() as running:
+        answer = running.invoke(DETECT, wait=False)
+        assert answer.result["statusCode"] == 200
+        assert environment.s3.objects == {}
+        running.finish()
+        assert environment.s3.ids() == ids(answer)
+    assert jpeg(RED) in environment.s3.objects.values()
+
+
+@pytest.mark.parametrize("fault", ["hang", "403"])
+def test_a_picture_that_is_not_kept_costs_no_record(environment: Environment, fault: str) -> None:
+    environment.env["CAPTURE_RATE"] = "1"
+    environment.fault = fault
+    with environment.lab() as running:
+        answer = running.invoke(SIXTEEN)
+        assert answer.error is None
+        assert environment.printed(running) == Counter(dict.fromkeys(ids(answer), 1))
+        assert all(
+            line["prediction_record"]["capture"] is None
+            for line in running.lines("prediction_record")
+        )
+
+
+def test_sigterm_while_a_picture_is_being_kept_prints_the_record(environment: Environment) -> None:
+    environment.env["CAPTURE_RATE"] = "1"
+    environment.fault = "hang"
+    with environment.lab() as running:
+        answer = running.invoke(DETECT, wait=False)
+        environment.wait_for_put("hang")
+        running.shut_down()
+        assert environment.printed(running) == Counter(ids(answer))

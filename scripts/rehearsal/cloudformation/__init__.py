@@ -1,0 +1,1 @@
+"""CloudFormation: templates, change sets, and stacks made, changed, rolled back and deleted."""
