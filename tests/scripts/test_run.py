@@ -42,7 +42,8 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "requirements", root / "requirements")
     make_stub(root / ".venv" / "bin" / "python")
     locks = b"".join(
-        (root / "requirements" / f"{name}.txt").read_bytes() for name in ("handler", "dev")
+        (root / "requirements" / f"{name}.txt").read_bytes()
+        for name in ("handler", "monitor", "dev")
     )
     stamp = subprocess.run(["sha256sum"], input=locks, capture_output=True, check=True).stdout
     (root / ".venv" / "stamp").write_bytes(stamp)
@@ -56,9 +57,14 @@ def make_stub(path: Path) -> None:
 
 
 def test_its_tools_are_those_of_the_project() -> None:
-    packages = {path.parent for path in (ROOT / "scripts").glob("*/*/__main__.py")}
-    modules = [*(ROOT / "scripts").glob("bench/*.py"), *(ROOT / "scripts").glob("generate/*.py")]
-    paths = packages | {path.with_suffix("") for path in modules if path.stem != "__init__"}
+    commands = [
+        path
+        for path in (ROOT / "scripts").rglob("*.py")
+        if path.name == "__main__.py" or 'prog="scripts/run ' in path.read_text()
+    ]
+    paths = {
+        path.parent if path.name == "__main__.py" else path.with_suffix("") for path in commands
+    }
     assert {module for _, module in TOOLS.values()} == {
         ".".join(path.relative_to(ROOT).parts) for path in paths
     }

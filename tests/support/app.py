@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import importlib
 import sys
@@ -77,3 +78,5 @@ def make_app(bundle: Path, log_root: Path, **env: str) -> Iterator[App]:
             yield App(importlib.import_module("handler.app"), log_root)
         finally:
             sys.modules.pop("handler.app", None)
+            gc.unfreeze()  # or the environment, which ends here, would never be collected
+            gc.enable()  # an INIT that fails leaves it off

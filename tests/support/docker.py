@@ -30,9 +30,16 @@ def why_not() -> str | None:
     return None
 
 
-def docker(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def docker(
+    *arguments: str, check: bool = True, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["docker", *arguments], check=check, capture_output=True, text=True, timeout=BUILD_S
+        ["docker", *arguments],
+        check=check,
+        capture_output=True,
+        text=True,
+        timeout=BUILD_S,
+        input=stdin,
     )
 
 

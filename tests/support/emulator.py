@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -16,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.local.ports import free_ports
 from tests.support.paths import ROOT
 
 SAM_ENVIRONMENT = ROOT / ".venv-sam"
 MACHINES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
-START_S, INVOKE_S = 30.0, 60.0
+START_S, INVOKE_S = 30.0, 180.0
 
 
 def find() -> Path | None:
@@ -42,12 +44,20 @@ class Emulator:
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
 
-    def invoke(self, event: Any) -> tuple[int, Any]:
-        """The emulator's status and the function's result, once the extension is done, too."""
+    def invoke(self, event: Any, client_context: Any = None) -> tuple[int, Any]:
+        """The emulator's status and the function's result, once the extension is done, too.
+
+        client_context: as `aws lambda invoke` sends one, None for none.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=INVOKE_S)
         try:
             body = event if isinstance(event, bytes) else json.dumps(event).encode()
-            connection.request("POST", "/2015-03-31/functions/function/invocations", body)
+            headers = {}
+            if client_context is not None:
+                text = base64.b64encode(json.dumps(client_context).encode()).decode()
+                headers["X-Amz-Client-Context"] = text
+            path = "/2015-03-31/functions/function/invocations"
+            connection.request("POST", path, body, headers)
             response = connection.getresponse()
             text = response.read().decode()
         finally:
@@ -68,17 +78,19 @@ class Emulator:
 
 
 @contextmanager
-def emulator(folder: Path, env: dict[str, str]) -> Iterator[Emulator]:
-    """Run handler.app in the emulator, `env` on top of a bare environment; ends both processes."""
+def emulator(
+    folder: Path, env: dict[str, str], handler: str = "handler.app.lambda_handler"
+) -> Iterator[Emulator]:
+    """Run a function in the emulator, `env` on top of a bare environment; ends both processes."""
     binary = find()
     assert binary
-    port, api_port = _free_ports(2)
+    port, api_port = free_ports(2)
     log_path = folder / f"emulator-{port}.log"
     command = [
         str(binary),
         *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
         *("--runtime-api-address", f"127.0.0.1:{api_port}"),
-        *(sys.executable, "-m", "awslambdaric", "handler.app.lambda_handler"),
+        *(sys.executable, "-m", "awslambdaric", handler),
     ]
     bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     bare |= {"AWS_LAMBDA_FUNCTION_TIMEOUT": "30", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}
@@ -123,17 +135,6 @@ def _alive(group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from handler.images import decode
-from handler.images.decode import Picture
+from handler.images.picture import Picture
 from handler.problems import Problem
 
 # 64 x 48 px, left half red, right half blue, to be turned by EXIF orientation 6, as its container

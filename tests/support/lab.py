@@ -8,6 +8,10 @@ runs the real runtime client with handler.app as a process, and keeps these rule
 - At the deadline everything is killed, and the next invocation gets a new environment.
 - At a shutdown comes SIGTERM, and SIGKILL 300 ms later.
 - A process that ends, or an extension that reports an error, ends the environment.
+- An extension that waits for its next event may not ask for it a second time.
+- With SnapStart the process is frozen once the runtime has asked for its restore and the extension
+  for its first event. AWS says that the runtime's question is answered where it waits; whether
+  another connection outlives a restore is not promised.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,6 +56,20 @@ class Answer:
     total_s: float | None = None
 
 
+@dataclass(frozen=True)
+class Restore:
+    """What an environment finds after its restore.
+
+    cuts: whether the connection on which the extension waits has ended. is_noticed: whether Lambda
+    knows; if not, it refuses another question, as its emulator does, and tells the next invocation
+    to nobody. clock_ahead_s: of the function's wall clock before Lambda's.
+    """
+
+    cuts: bool = False
+    is_noticed: bool = True
+    clock_ahead_s: float = 0.0
+
+
 @dataclass(eq=False)
 class _Environment:
     """One process, and what its two clients wait for."""
@@ -59,13 +77,16 @@ class _Environment:
     changed: threading.Condition
     process: subprocess.Popen[bytes] | None = None
     runtime_waits: bool = False
+    is_at_snapshot: bool = False  # the runtime has asked for its restore
+    is_restored: bool = False
     extension_waits: bool = False
+    extension_is_deaf: bool = False  # its wait is a belief of Lambda's
     has_extension: bool = False
     invocation: dict[str, Any] | None = None
     taken_by: set[str] = field(default_factory=set)  # both get each invocation
     answer: Answer | None = None
     is_responded: bool = False
-    is_extension_cut: bool = False
+    extension_fault: str = ""
     is_over: bool = False  # everything waiting is let go
     failure: str = ""
 
@@ -73,8 +94,18 @@ class _Environment:
 class Lab:
     """Invoke functions of one environment after another, one request at a time."""
 
-    def __init__(self, folder: Path, env: dict[str, str], *, timeout_s: float = 20.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        env: dict[str, str],
+        *,
+        timeout_s: float = 20.0,
+        handler: str = "handler.app.lambda_handler",
+        restores: Restore | None = None,
+    ) -> None:
         self.timeout_s = timeout_s
+        self._restores = restores
+        self._handler = handler
         self.log_path = folder / f"lab-{uuid.uuid4().hex[:8]}.log"
         self.log_path.touch()
         self.environments = 0
@@ -112,8 +143,10 @@ class Lab:
         with self._clock_path.open("r+b") as file:
             file.write(struct.pack("d", ahead_s))
 
-    def invoke(self, event: Any, *, wait: bool = True) -> Answer:
+    def invoke(self, event: Any, *, wait: bool = True, client_context: Any = None) -> Answer:
         """Start an invocation; wait for its end, or with wait=False for its response only.
+
+        client_context: as a caller by IAM may send one, None for none.
 
         The next `invoke` and `shut_down` wait for the end of an earlier one, as Lambda does.
         """
@@ -126,9 +159,13 @@ class Lab:
             environment.invocation = {
                 "event": event if isinstance(event, bytes) else json.dumps(event).encode(),
                 "id": answer.request_id,
+                "client_context": client_context,
                 "started": started,
                 "deadline_ms": int((time.time() + self.timeout_s) * 1000),
             }
+            if environment.extension_is_deaf:
+                environment.taken_by.add("extension")
+                environment.extension_waits = environment.extension_is_deaf = False
             self._changed.notify_all()
             self._wait_for_end(environment, responded_only=not wait)
         return answer
@@ -139,11 +176,16 @@ class Lab:
             with self._changed:
                 self._wait_for_end(self._now)
 
-    def break_extensions_api(self) -> None:
-        """Cut the extension's wait for its next event, once."""
+    def break_extensions_api(self, fault: str = "cut") -> None:
+        """Let the Extensions API of this environment fail from now on.
+
+        fault: "cut" ends the extension's wait for its next event; "refuse" answers its next
+        question by an error; "garble" gives it its next event as what is no JSON, and "empty" as
+        an event without members.
+        """
         assert self._now
         with self._changed:
-            self._now.is_extension_cut = True
+            self._now.extension_fault = fault
             self._changed.notify_all()
 
     def kill(self, sign: int = signal.SIGKILL) -> None:
@@ -193,20 +235,47 @@ class Lab:
             "ICEBOX_LAB_CLOCK": str(self._clock_path),
             "PYTHONPATH": str(ROOT / "tests" / "support" / "clock"),
         }
+        if self._restores:
+            bare["AWS_LAMBDA_INITIALIZATION_TYPE"] = "snap-start"
         with self.log_path.open("ab") as log:
             environment.process = subprocess.Popen(
-                [sys.executable, "-m", "awslambdaric", "handler.app.lambda_handler"],
+                [sys.executable, "-m", "awslambdaric", self._handler],
                 cwd=ROOT,
                 env=bare | self._env,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
         threading.Thread(target=self._watch, args=(environment,), daemon=True).start()
+        if self._restores:
+            self._wait_for_init(environment, lambda: self._is_ready_for_snapshot(environment))
+            self._restore(environment, self._restores)
+        self._wait_for_init(environment, lambda: self._is_idle(environment))
+
+    def _wait_for_init(self, environment: _Environment, is_done: Callable[[], bool]) -> None:
         with self._changed:
-            is_ready = self._changed.wait_for(
-                lambda: environment.is_over or self._is_idle(environment), INIT_S
-            )
+            is_ready = self._changed.wait_for(lambda: environment.is_over or is_done(), INIT_S)
         assert is_ready and not environment.is_over, f"INIT failed: {self.log[-4000:]}"
+
+    def _is_ready_for_snapshot(self, environment: _Environment) -> bool:
+        has_asked = environment.extension_waits or not environment.has_extension
+        return environment.is_at_snapshot and has_asked
+
+    def _restore(self, environment: _Environment, restore: Restore) -> None:
+        """Freeze the process, let the world change, and go on."""
+        assert environment.process
+        environment.process.send_signal(signal.SIGSTOP)
+        with self._changed:
+            if restore.cuts:
+                environment.extension_fault = "cut"
+                self._changed.notify_all()
+                assert self._changed.wait_for(lambda: not environment.extension_waits, INIT_S)
+                environment.extension_fault = ""
+                environment.extension_waits = not restore.is_noticed
+                environment.extension_is_deaf = not restore.is_noticed
+            self.jump_clock(restore.clock_ahead_s)
+            environment.is_restored = True
+            self._changed.notify_all()
+        environment.process.send_signal(signal.SIGCONT)
 
     def _watch(self, environment: _Environment) -> None:
         assert environment.process
@@ -263,6 +332,25 @@ class Lab:
             if self._now:
                 self._now.has_extension = True
 
+    def restore_next(self) -> bool:
+        """Wait for the restore on behalf of the runtime, False where the environment ends."""
+        environment = self._now
+        if environment is None:
+            return False
+        with self._changed:
+            environment.is_at_snapshot = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: environment.is_over or environment.is_restored)
+            return not environment.is_over
+
+    @property
+    def extension_fault(self) -> str:
+        return self._now.extension_fault if self._now else ""
+
+    @property
+    def extension_waits(self) -> bool:
+        return self._now is not None and self._now.extension_waits
+
     def next_event(self, who: str) -> dict[str, Any] | None:
         """Wait for the next invocation on behalf of a client, None where the environment ends."""
         environment = self._now
@@ -273,7 +361,9 @@ class Lab:
             self._changed.notify_all()
 
             def is_cut() -> bool:
-                return environment.is_over or (who == "extension" and environment.is_extension_cut)
+                return environment.is_over or (
+                    who == "extension" and environment.extension_fault == "cut"
+                )
 
             def has_event() -> bool:
                 return environment.invocation is not None and who not in environment.taken_by
@@ -281,6 +371,7 @@ class Lab:
             self._changed.wait_for(lambda: is_cut() or has_event())
             if is_cut():
                 setattr(environment, f"{who}_waits", False)
+                self._changed.notify_all()
                 return None
             setattr(environment, f"{who}_waits", False)
             environment.taken_by.add(who)
@@ -309,9 +400,19 @@ class Lab:
 
 
 @contextmanager
-def lab(folder: Path, env: dict[str, str], *, timeout_s: float = 20.0) -> Iterator[Lab]:
-    """A lab with `env` on top of a bare environment; ends its process."""
-    running = Lab(folder, env, timeout_s=timeout_s)
+def lab(
+    folder: Path,
+    env: dict[str, str],
+    *,
+    timeout_s: float = 20.0,
+    handler: str = "handler.app.lambda_handler",
+    restores: Restore | None = None,
+) -> Iterator[Lab]:
+    """A lab with `env` on top of a bare environment; ends its process.
+
+    restores: how each environment is restored after INIT, None where there is no SnapStart.
+    """
+    running = Lab(folder, env, timeout_s=timeout_s, handler=handler, restores=restores)
     try:
         yield running
     except BaseException:
@@ -337,8 +438,17 @@ def _serve(lab: Lab) -> ThreadingHTTPServer:
                     "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-central-1:1:f",
                     "Content-Type": "application/json",
                 }
+                if invocation["client_context"] is not None:
+                    text = json.dumps(invocation["client_context"])
+                    headers["Lambda-Runtime-Client-Context"] = text
                 return self._answer(200, invocation["event"], headers)
+            if self.path == f"{RUNTIME}/restore/next":
+                return self._answer(200) if lab.restore_next() else self._gone()
             if self.path == f"{EXTENSION}/event/next":
+                if lab.extension_waits:
+                    return self._answer(403, b"{}")
+                if lab.extension_fault == "refuse":
+                    return self._answer(500, b"{}")
                 invocation = lab.next_event("extension")
                 if invocation is None:
                     return self._gone()
@@ -347,7 +457,9 @@ def _serve(lab: Lab) -> ThreadingHTTPServer:
                     "requestId": invocation["id"],
                     "deadlineMs": invocation["deadline_ms"],
                 }
-                return self._answer(200, json.dumps(event).encode())
+                faults = {"garble": b"<html>", "empty": b"{}"}
+                body = faults.get(lab.extension_fault) or json.dumps(event).encode()
+                return self._answer(200, body)
             return self._answer(404)
 
         def do_POST(self) -> None:

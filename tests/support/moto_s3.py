@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from scripts.local.ports import free_ports
+
 START_S = 60.0
 
 
 @contextmanager
 def moto_s3(folder: Path) -> Iterator[str]:
     """The endpoint's URL. Its log goes into `folder`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     log_path = folder / "moto.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(

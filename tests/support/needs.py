@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from tests.support.paths import ROOT, SHARED_DATA
 
 TRAINING_PYTHON = ROOT / ".venv-train" / "bin" / "python"
 CLIENTS_PYTHON = ROOT / ".venv-clients" / "bin" / "python"
+PEERS_PYTHON = ROOT / ".venv-peers-mangum" / "bin" / "python"
+CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
 
 
 def _training() -> str | None:
@@ -42,6 +47,19 @@ def _emulator() -> str | None:
     return "the Lambda emulator is missing: pip install aws-sam-cli in .venv-sam brings it"
 
 
+def _registry() -> str | None:
+    if shutil.which("docker-registry"):
+        return None
+    return "docker-registry is missing: apt-get install docker-registry"
+
+
+def _package_index() -> str | None:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"]
+    with tempfile.TemporaryDirectory() as folder:
+        ran = subprocess.run([*command, folder, "multipart"], capture_output=True, check=False)
+    return "no package index answers pip" if ran.returncode else None
+
+
 def _browser() -> str | None:
     if find_chromium():
         return None
@@ -60,8 +78,24 @@ def _client_packages() -> str | None:
     return "Roboflow's clients are missing: scripts/test makes .venv-clients"
 
 
+def _peers() -> str | None:
+    if PEERS_PYTHON.exists():
+        return None
+    return "FastAPI with Mangum is missing: scripts/test makes .venv-peers-mangum"
+
+
+def _checkov() -> str | None:
+    if CHECKOV.exists():
+        return None
+    return "checkov is missing: scripts/test makes .venv-checkov"
+
+
 def _linux() -> str | None:
     return None if sys.platform == "linux" else "peak memory is read from Linux's /proc"
+
+
+def _root() -> str | None:
+    return None if os.geteuid() == 0 else "mounting needs root"
 
 
 def _shared_data() -> str | None:
@@ -74,10 +108,15 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "needs_sam": _sam,
     "needs_emulator": _emulator,
     "needs_engine": docker.why_not,
+    "needs_registry": _registry,
+    "needs_package_index": _package_index,
     "needs_browser": _browser,
     "needs_node": _node,
     "needs_client_packages": _client_packages,
+    "needs_peers": _peers,
+    "needs_checkov": _checkov,
     "needs_linux": _linux,
+    "needs_root": _root,
     "needs_shared_data": _shared_data,
 }
 

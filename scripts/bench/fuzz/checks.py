@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from handler.images.decode import Picture, decode
+from handler.images.decode import decode
+from handler.images.picture import Picture
 from handler.problems import Problem
 from handler.records.record import PredictionRecord
 from scripts.bench.fuzz.answers import (

@@ -1,0 +1,1 @@
+"""What a load would see on Lambda: its rules of scaling, simulated event by event."""

@@ -1,0 +1,1 @@
+"""What a picture costs on AWS: prices, bills, and the function measured at each memory size."""

@@ -1,0 +1,1 @@
+"""Records that are lost or doubled while writes fail and processes die."""

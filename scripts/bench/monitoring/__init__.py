@@ -1,0 +1,1 @@
+"""What the monitor and a release's watch find, and at what price."""
