@@ -13,7 +13,8 @@ from tests.support.moto_s3 import moto_s3
 from tests.support.needs import NEEDS, NEEDS_OF_FIXTURES, why_missing
 from tests.support.tiny_bundle import make_tiny_bundle
 
-pytest_plugins = ["tests.support.fuzzing"]  # its fixture: worker
+# fixtures: chromium, worker, cells and bundles of the gate
+pytest_plugins = ["tests.support.browser", "tests.support.fuzzing", "tests.support.gate_bundles"]
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,8 @@ def test_every_room_of_the_scripts_is_there() -> None:
     assert {f"`{name}/`" for name in ours} <= set(re.findall(r"`[\w./-]+`", text))
     for path in (SCRIPTS / "model").iterdir():
         if path.name[0] != "_":
-            name = f"{path.name}/" if path.name in ("icevision", "dataset") else path.stem
+            is_tool = (path / "__main__.py").exists()
+            name = f"{path.name}/" if path.is_dir() and not is_tool else path.stem
             assert f"`{name}`" in text, name
 
 

@@ -21,21 +21,25 @@ TOOLS = re.findall(
     r"^([\w-]+) +(\w+) +(scripts\.[\w.]+) ", (ROOT / "scripts" / "run").read_text(), re.M
 )
 MODULES = {name: module for name, _, module in TOOLS}
+WITH_COMMANDS = {"scripts.monitor"}  # whose first argument names what it does
 
 
 def commands(text: str) -> list[tuple[str, str]]:
-    """The tools that a page runs, each with what stands behind its name."""
+    """The modules of the tools that a page runs, each with what stands behind its name; for a tool
+    that scripts/run does not know, what it is called by."""
     text = text.replace("\\\n", " ")
     by_name = re.findall(r"scripts/run (?!NAME\b)([\w-]+)(.*?)(?:`|$)", text, re.M)
-    by_module = re.findall(r"python -m scripts\.\w+\.(\w+)(.*?)(?:`|$)", text, re.M)
-    return [*by_name, *by_module]
+    by_module = re.findall(r"python -m (scripts\.[\w.]+\w)(.*?)(?:`|$)", text, re.M)
+    named = [(MODULES.get(name, f"scripts/run {name}"), rest) for name, rest in by_name]
+    return [*named, *by_module]
 
 
 @functools.cache
-def options(tool: str) -> set[str]:
-    """The options of a tool, by its help text: no tool imports its training environment for it."""
+def options(module: str, command: str = "") -> set[str]:
+    """The options of a tool, or of one of its commands, by its help text: no tool imports its
+    training environment for it."""
     ran = subprocess.run(
-        [sys.executable, "-m", MODULES[tool], "--help"],
+        [sys.executable, "-m", module, *([command] if command else []), "--help"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -55,10 +59,12 @@ def test_files_and_modules_that_are_named_exist(text: str) -> None:
 
 @EVERY_PAGE
 def test_tools_and_options_that_are_shown_exist(page: str) -> None:
-    for tool, rest in commands(PAGES[page]):
-        assert tool in MODULES, f"scripts/run {tool}"
+    for module, rest in commands(PAGES[page]):
+        assert not module.startswith("scripts/run "), module
+        command = re.match(r" +([a-z]+)\b", rest) if module in WITH_COMMANDS else None
         for option in re.findall(r"(?<![\w-])(--[a-z][\w-]*)", rest):
-            assert option in options(tool), f"{tool} {option}"
+            known = options(module, command[1] if command else "")
+            assert option in known, f"{module}{rest}: {option}"
 
 
 @EVERY_PAGE
