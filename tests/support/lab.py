@@ -114,11 +114,8 @@ class Lab:
         self._env = env
         self._changed = threading.Condition()
         self._now: _Environment | None = None
-        self._server = _serve(self)
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        # Each environment has its own: the late word of a process that ends is not the next one's.
+        self._server: ThreadingHTTPServer | None = None
 
     @property
     def log(self) -> str:
@@ -208,8 +205,7 @@ class Lab:
 
     def close(self) -> None:
         self.kill()
-        self._server.shutdown()
-        self._server.server_close()
+        self._stop_server()
 
     def _ready(self) -> _Environment:
         """The environment, once its earlier invocation is over; a new one where there is none."""
@@ -221,12 +217,19 @@ class Lab:
         assert self._now
         return self._now
 
+    def _stop_server(self) -> None:
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+
     def _start(self) -> None:
+        self._stop_server()
         environment = self._now = _Environment(self._changed)
+        self._server = _serve(self, environment)
         self.environments += 1
         bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         bare |= {
-            "AWS_LAMBDA_RUNTIME_API": self.address,
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_address[1]}",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -318,7 +321,7 @@ class Lab:
     def _end(self, environment: _Environment, why: str) -> None:
         """Within self._changed."""
         if not environment.is_over:
-            environment.is_over, environment.failure = True, why
+            environment.is_over, environment.failure = True, environment.failure or why
             if environment.process:
                 environment.process.kill()
             if self._now is environment:
@@ -327,35 +330,20 @@ class Lab:
 
     # What the server calls, each within a thread of its own.
 
-    def register(self) -> None:
+    def register(self, environment: _Environment) -> None:
         with self._changed:
-            if self._now:
-                self._now.has_extension = True
+            environment.has_extension = True
 
-    def restore_next(self) -> bool:
+    def restore_next(self, environment: _Environment) -> bool:
         """Wait for the restore on behalf of the runtime, False where the environment ends."""
-        environment = self._now
-        if environment is None:
-            return False
         with self._changed:
             environment.is_at_snapshot = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: environment.is_over or environment.is_restored)
             return not environment.is_over
 
-    @property
-    def extension_fault(self) -> str:
-        return self._now.extension_fault if self._now else ""
-
-    @property
-    def extension_waits(self) -> bool:
-        return self._now is not None and self._now.extension_waits
-
-    def next_event(self, who: str) -> dict[str, Any] | None:
+    def next_event(self, environment: _Environment, who: str) -> dict[str, Any] | None:
         """Wait for the next invocation on behalf of a client, None where the environment ends."""
-        environment = self._now
-        if environment is None:
-            return None
         with self._changed:
             setattr(environment, f"{who}_waits", True)
             self._changed.notify_all()
@@ -377,11 +365,12 @@ class Lab:
             environment.taken_by.add(who)
             return environment.invocation
 
-    def post(self, request_id: str, body: bytes, *, is_error: bool) -> bool:
-        environment = self._now
+    def post(
+        self, environment: _Environment, request_id: str, body: bytes, *, is_error: bool
+    ) -> bool:
         with self._changed:
-            answer = environment.answer if environment else None
-            if environment is None or answer is None or answer.request_id != request_id:
+            answer = environment.answer
+            if answer is None or answer.request_id != request_id:
                 return False
             assert environment.invocation
             answer.response_s = time.monotonic() - environment.invocation["started"]
@@ -393,10 +382,9 @@ class Lab:
             self._changed.notify_all()
             return True
 
-    def fail(self, why: str) -> None:
+    def fail(self, environment: _Environment) -> None:
         with self._changed:
-            if self._now:
-                self._end(self._now, why)
+            self._end(environment, environment.failure)
 
 
 @contextmanager
@@ -422,14 +410,14 @@ def lab(
         running.close()
 
 
-def _serve(lab: Lab) -> ThreadingHTTPServer:
+def _serve(lab: Lab, environment: _Environment) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             if self.path == f"{RUNTIME}/invocation/next":
-                invocation = lab.next_event("runtime")
+                invocation = lab.next_event(environment, "runtime")
                 if invocation is None:
                     return self._gone()
                 headers = {
@@ -443,13 +431,13 @@ def _serve(lab: Lab) -> ThreadingHTTPServer:
                     headers["Lambda-Runtime-Client-Context"] = text
                 return self._answer(200, invocation["event"], headers)
             if self.path == f"{RUNTIME}/restore/next":
-                return self._answer(200) if lab.restore_next() else self._gone()
+                return self._answer(200) if lab.restore_next(environment) else self._gone()
             if self.path == f"{EXTENSION}/event/next":
-                if lab.extension_waits:
+                if environment.extension_waits:
                     return self._answer(403, b"{}")
-                if lab.extension_fault == "refuse":
+                if environment.extension_fault == "refuse":
                     return self._answer(500, b"{}")
-                invocation = lab.next_event("extension")
+                invocation = lab.next_event(environment, "extension")
                 if invocation is None:
                     return self._gone()
                 event = {
@@ -458,7 +446,7 @@ def _serve(lab: Lab) -> ThreadingHTTPServer:
                     "deadlineMs": invocation["deadline_ms"],
                 }
                 faults = {"garble": b"<html>", "empty": b"{}"}
-                body = faults.get(lab.extension_fault) or json.dumps(event).encode()
+                body = faults.get(environment.extension_fault) or json.dumps(event).encode()
                 return self._answer(200, body)
             return self._answer(404)
 
@@ -466,14 +454,16 @@ def _serve(lab: Lab) -> ThreadingHTTPServer:
             body = self._body()
             parts = self.path.split("/")
             if self.path == f"{EXTENSION}/register":
-                lab.register()
+                lab.register(environment)
                 return self._answer(200, b"{}", {"Lambda-Extension-Identifier": "extension-1"})
             if self.path.startswith(f"{RUNTIME}/invocation/"):
-                is_known = lab.post(parts[-2], body, is_error=parts[-1] == "error")
+                is_known = lab.post(environment, parts[-2], body, is_error=parts[-1] == "error")
                 return self._answer(202 if is_known else 400, b"{}")
             if self.path in (f"{RUNTIME}/init/error", f"{EXTENSION}/exit/error"):
+                # First of all: the answer may end the process.
+                environment.failure = f"{self.path}: {body[:500]!r}"
                 self._answer(202, b"{}")
-                return lab.fail(f"{self.path}: {body[:500]!r}")
+                return lab.fail(environment)
             return self._answer(404)
 
         def _body(self) -> bytes:
