@@ -74,14 +74,15 @@ def format_report(image_path: Path, prediction: dict[str, Any]) -> list[str]:
     image, model, thresholds, timing_ms = (
         prediction[name] for name in ("image", "model", "thresholds", "timing_ms")
     )
-    counts = ", ".join(f"{count} {label}" for label, count in prediction["counts"].items())
+    found = {label: count for label, count in prediction["counts"].items() if count}
+    counts = ", ".join(f"{count} {label}" for label, count in found.items())
     interval = prediction["count_interval"]
     likely = (
         f", {interval['coverage']:.0%}: {interval['low']}–{interval['high']}" if interval else ""
     )
     lines = [
         f"{_shorten(image_path)}  {image['width']} x {image['height']} px {image['format']}",
-        f"count      {prediction['count']}{likely}  ({counts})",
+        f"count      {prediction['count']}{likely}  ({counts or 'nothing found'})",
         f"model      {model['name']} {model['version']}",
         "thresholds " + ", ".join(f"{name} {value:g}" for name, value in thresholds.items()),
         "time       " + ", ".join(f"{name} {time} ms" for name, time in timing_ms.items()),

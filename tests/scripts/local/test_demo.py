@@ -38,8 +38,15 @@ def demo(
 
 def test_nothing_found_is_reported() -> None:
     lines = format_report(Path("a.png"), PREDICTION)
-    assert "count      0  (0 cell)" in lines
+    assert "count      0  (nothing found)" in lines
     assert not any("score " in line and "xmin" in line for line in lines)
+
+
+def test_only_classes_that_were_found_are_counted() -> None:
+    classes = dict.fromkeys((f"class {number}" for number in range(80)), 0)
+    prediction = PREDICTION | {"counts": classes | {"class 7": 2, "class 3": 1}, "count": 3}
+    lines = format_report(Path("a.png"), prediction)
+    assert "count      3  (1 class 3, 2 class 7)" in lines
 
 
 def test_only_the_best_are_listed_and_aligned() -> None:
