@@ -24,7 +24,7 @@ from scripts.model.adapt.adapter import CHECK_FILE, adapt
 from scripts.model.adapt.class_ids import Numbering
 from scripts.model.adapt.formats import FORMATS
 from scripts.model.adapt.options import AdaptOptions
-from scripts.model.adapt.recognition.reading import (
+from scripts.model.adapt.reading import (
     Activation,
     Background,
     CellCentre,

@@ -20,12 +20,12 @@ from handler.detection.detector import Detector
 from scripts.model import graph
 from scripts.model.adapt.check_picture import check_picture, read_check_picture
 from scripts.model.adapt.class_ids import ClassAssignment, assign_class_ids
-from scripts.model.adapt.decoding import build_network
+from scripts.model.adapt.decoding.network import build_network
 from scripts.model.adapt.graph_warnings import list_warnings
 from scripts.model.adapt.loading.foreign_model import ForeignModel, load_foreign_model
 from scripts.model.adapt.loading.upgrade import opset_version
 from scripts.model.adapt.options import AdaptOptions, apply_options
-from scripts.model.adapt.recognition.reading import FormatReading
+from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.recognise import recognise_format
 from scripts.model.classes import read_class_names
 from scripts.tool import ToolError
@@ -70,10 +70,10 @@ def adapt(
         onnx_path, size=options.size, layout=options.layout, input_values=options.input_values
     )
     class_names = class_names or foreign.class_names
-    reading = recognise_format(
+    recognition = recognise_format(
         foreign, options.format, class_count=len(class_names) if class_names else None
     )
-    reading = apply_options(reading, options, foreign.image)
+    reading = apply_options(recognition.reading, options, foreign.image)
     classes = assign_class_ids(class_names, reading, options.class_ids)
     onnx_bytes, opset = _wrap(foreign, reading, classes.ids)
     manifest = _manifest(onnx_bytes, opset, foreign, reading, classes, name, version, options)
@@ -96,7 +96,7 @@ def adapt(
             (bundle_dir / CHECK_FILE).write_bytes(annotated_jpeg)
     notes = [*reading.notes, *([classes.note] if classes.note else [])]
     notes += [f"input {key} is set to {value}" for key, value in foreign.fixed_inputs.items()]
-    warnings = list_warnings(foreign, reading, classes.ids)
+    warnings = [*recognition.warnings, *list_warnings(foreign, reading, classes.ids)]
     return AdaptResult(manifest, reading, foreign, tuple(notes), tuple(warnings), detections)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scripts.model.adapt.recognition.reading import FormatReading
+from scripts.model.adapt.reading import FormatReading
 from scripts.tool import ToolError
 
 Numbering = Literal["auto", "coco", "contiguous"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from scripts.model.adapt.loading.foreign_model import ForeignModel
-from scripts.model.adapt.recognition.reading import FormatReading, OutputSlice
+from scripts.model.adapt.reading import FormatReading, OutputSlice
 
 
 def list_warnings(

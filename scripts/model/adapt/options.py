@@ -11,8 +11,8 @@ from handler.detection import letterbox
 from scripts.model import graph
 from scripts.model.adapt.class_ids import Numbering
 from scripts.model.adapt.loading.image_input import ImageInput
-from scripts.model.adapt.recognition.preprocessing import UNIT_STD, ZERO_MEAN, Preprocessing
-from scripts.model.adapt.recognition.reading import (
+from scripts.model.adapt.preprocessing import UNIT_STD, ZERO_MEAN, Preprocessing
+from scripts.model.adapt.reading import (
     Activation,
     Background,
     CellCentre,

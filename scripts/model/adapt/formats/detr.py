@@ -7,17 +7,17 @@ import re
 from dataclasses import dataclass
 
 from scripts.model.adapt.formats.format import Format
-from scripts.model.adapt.recognition.layouts import DetectionRows, DetectionVectors, QueryTable
-from scripts.model.adapt.recognition.observed_model import ObservedModel
-from scripts.model.adapt.recognition.observed_output import ObservedOutput
-from scripts.model.adapt.recognition.preprocessing import (
+from scripts.model.adapt.preprocessing import (
     BLACK,
     IMAGENET_MEAN,
     IMAGENET_STD,
     STRETCHED_UNIT,
     Preprocessing,
 )
-from scripts.model.adapt.recognition.reading import FormatReading, OutputSlice
+from scripts.model.adapt.reading import FormatReading, OutputSlice
+from scripts.model.adapt.recognition.layouts import DetectionRows, DetectionVectors, QueryTable
+from scripts.model.adapt.recognition.observed_model import ObservedModel
+from scripts.model.adapt.recognition.observed_output import ObservedOutput
 
 _IMAGENET = Preprocessing("rgb", 1, IMAGENET_MEAN, IMAGENET_STD, "stretch", BLACK, "antialias")
 _ULTRALYTICS = dataclasses.replace(STRETCHED_UNIT, rule="opencv-linear")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.model.adapt.recognition.reading import FormatReading
+from scripts.model.adapt.reading import FormatReading
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from scripts.model.adapt.formats import yolox
 from scripts.model.adapt.formats.format import Format
-from scripts.model.adapt.recognition.observed_model import ObservedModel
-from scripts.model.adapt.recognition.observed_output import ObservedOutput
-from scripts.model.adapt.recognition.preprocessing import (
+from scripts.model.adapt.preprocessing import (
     GREY,
     MMDET_BGR_MEAN,
     MMDET_BGR_STD,
@@ -17,7 +15,9 @@ from scripts.model.adapt.recognition.preprocessing import (
     ZERO_MEAN,
     Preprocessing,
 )
-from scripts.model.adapt.recognition.reading import FormatReading, OutputSlice
+from scripts.model.adapt.reading import FormatReading, OutputSlice
+from scripts.model.adapt.recognition.observed_model import ObservedModel
+from scripts.model.adapt.recognition.observed_output import ObservedOutput
 
 PREPROCESSING = Preprocessing("bgr", 255, ZERO_MEAN, UNIT_STD, "mmdet", GREY, "opencv-linear")
 _RTMDET_PREPROCESSING = dataclasses.replace(PREPROCESSING, mean=MMDET_BGR_MEAN, std=MMDET_BGR_STD)

@@ -6,16 +6,16 @@ import re
 from dataclasses import dataclass
 
 from scripts.model.adapt.formats.format import Format
-from scripts.model.adapt.recognition.layouts import PredictionTable
-from scripts.model.adapt.recognition.observed_model import ObservedModel, join_values
-from scripts.model.adapt.recognition.observed_output import ObservedOutput
-from scripts.model.adapt.recognition.preprocessing import (
+from scripts.model.adapt.preprocessing import (
     BLACK,
     MMDET_BGR_MEAN,
     MMDET_BGR_STD,
     Preprocessing,
 )
-from scripts.model.adapt.recognition.reading import CellCentre, FormatReading, Level, OutputSlice
+from scripts.model.adapt.reading import CellCentre, FormatReading, Level, OutputSlice
+from scripts.model.adapt.recognition.layouts import PredictionTable
+from scripts.model.adapt.recognition.observed_model import ObservedModel, join_values
+from scripts.model.adapt.recognition.observed_output import ObservedOutput
 
 PREPROCESSING = Preprocessing(
     "bgr", 255, MMDET_BGR_MEAN, MMDET_BGR_STD, "stretch", BLACK, "opencv-linear"

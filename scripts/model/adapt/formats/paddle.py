@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from scripts.model.adapt.formats.format import Format
-from scripts.model.adapt.recognition.layouts import DetectionRows
-from scripts.model.adapt.recognition.preprocessing import (
+from scripts.model.adapt.preprocessing import (
     BLACK,
     IMAGENET_MEAN,
     IMAGENET_STD,
     Preprocessing,
 )
-from scripts.model.adapt.recognition.reading import FormatReading
+from scripts.model.adapt.reading import FormatReading
+from scripts.model.adapt.recognition.layouts import DetectionRows
 
 PREPROCESSING = Preprocessing(
     "rgb", 1, IMAGENET_MEAN, IMAGENET_STD, "stretch", BLACK, "opencv-linear"

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scripts.model.adapt.reading import Coding, OutputSlice
 from scripts.model.adapt.recognition.observed_model import FeatureGrid, ObservedModel
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
-from scripts.model.adapt.recognition.reading import Coding, OutputSlice
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scripts.model.adapt.loading.foreign_model import ForeignModel
+from scripts.model.adapt.reading import Level
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
-from scripts.model.adapt.recognition.reading import Level
 
 _STRIDES = [(8, 16, 32), (8, 16, 32, 64), (16, 32), (4, 8, 16, 32), (16, 32, 64)]
 

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from scripts.model.adapt.formats import FORMATS, detr, mmdeploy, nanodet
+from scripts.model.adapt.formats import FORMATS
 from scripts.model.adapt.loading.foreign_model import ForeignModel
-from scripts.model.adapt.recognition import layouts
+from scripts.model.adapt.reading import FormatReading
+from scripts.model.adapt.recognition.finders import LAYOUT_FINDERS
 from scripts.model.adapt.recognition.observed_model import ObservedModel
-from scripts.model.adapt.recognition.reading import FormatReading
 from scripts.tool import ToolError
 
-# From the most specific layout to the most general; the first plausible reading is taken.
-_LAYOUT_FINDERS: tuple[Callable[[ObservedModel], object | None], ...] = (
-    nanodet.find_stride_outputs,
-    detr.find_query_outputs,
-    layouts.find_detection_vectors,
-    mmdeploy.find_scored_boxes_and_labels,
-    layouts.find_boxes_and_scores,
-    layouts.find_detection_rows,
-    layouts.find_prediction_table,
-)
+
+@dataclass(frozen=True, eq=False)
+class Recognition:
+    """The reading that is taken, and others that the outputs allow as well.
+
+    warnings: sentences for the user about how sure it is.
+    """
+
+    reading: FormatReading
+    rivals: tuple[FormatReading, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def recognise_format(
     foreign: ForeignModel, format_name: str | None = None, class_count: int | None = None
-) -> FormatReading:
+) -> Recognition:
     """The likeliest reading of the model's outputs, or the reading as `format_name`.
 
     class_count: how many class names are given, if any; it decides between readings of one shape.
@@ -33,13 +35,13 @@ def recognise_format(
     """
     for reading in _readings(ObservedModel(foreign, class_count)):
         if reading.format == format_name or (format_name is None and reading.plausible):
-            return reading
+            return Recognition(reading)
     raise ToolError(_explain_failure(foreign, format_name))
 
 
 def _readings(model: ObservedModel) -> Iterator[FormatReading]:
     """Every possible reading, the likelier first."""
-    for find_layout in _LAYOUT_FINDERS:
+    for find_layout in LAYOUT_FINDERS:
         layout = find_layout(model)
         readers = [known.readers.get(type(layout)) for known in FORMATS]
         readings = [reading for read in readers if read and (reading := read(layout)) is not None]

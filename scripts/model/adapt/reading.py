@@ -5,10 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from scripts.model import graph
-from scripts.model.adapt.recognition.preprocessing import Preprocessing
+import numpy as np
+from numpy.typing import NDArray
 
-Coding = Literal["xyxy", "yxyx", "cxcywh", "xywh", "grid", "distribution"]
+from scripts.model import graph
+from scripts.model.adapt.preprocessing import Preprocessing
+
+# The last five are of heads before decoding:
+# - grid: offsets to a cell and logarithms of sizes, both in cells (YOLOX);
+# - distribution: of distances from a cell to the four sides, over bins (Generalized Focal Loss);
+# - distances: from a cell to the four sides, in strides (FCOS);
+# - prior-offsets: to prior boxes, with variances (SSD);
+# - anchors: to anchors of a cell, through sigmoids (YOLOv5).
+Coding = Literal[
+    "xyxy",
+    "yxyx",
+    "cxcywh",
+    "xywh",
+    "grid",
+    "distribution",
+    "distances",
+    "prior-offsets",
+    "anchors",
+]
 Units = Literal["px", "normalised"]
 Activation = Literal["none", "sigmoid", "softmax"]
 Background = Literal["none", "first", "last"]
@@ -21,6 +40,17 @@ class Level(NamedTuple):
     stride: int
     columns: int
     rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class Priors:
+    """Prior boxes of an SSD: float32 [A, 4], cxcywh in px of the input, in the order of the rows.
+
+    variances: of the centre's offset and of the size's logarithm.
+    """
+
+    boxes: NDArray[np.float32]
+    variances: tuple[float, float] = (0.1, 0.2)
 
 
 @dataclass(frozen=True)
@@ -52,7 +82,10 @@ class FormatReading:
     count_output: the output that says how many rows are detections; the others are padding.
     class_offset: the label, or column, of the first class.
     coco_gaps: the format's models number COCO's 80 classes 1 to 90.
-    levels: of the grid of cells, for the codings `grid` and `distribution`.
+    levels: of the grid of cells, for the codings of cells. boxes_per_cell: in the order of the
+    rows, all of a cell together. priors: for the coding `prior-offsets`.
+    ignored_outputs: what the format has besides, such as landmarks, and this reading leaves out;
+    an output that is neither read nor named here speaks against the reading.
     nms: what the bundle's graph adds. nms_in_graph: thresholds were applied inside already.
     single_label: a box counts for its best class only.
     plausible: False where only --format picks it. priority: how specific the evidence is; of a
@@ -76,6 +109,9 @@ class FormatReading:
     class_offset: int = 0
     coco_gaps: bool = False
     levels: tuple[Level, ...] = ()
+    boxes_per_cell: int = 1
+    priors: Priors | None = None
+    ignored_outputs: tuple[str, ...] = ()
     cell_centre: CellCentre = "corner"
     nms: graph.Nms = "per-class"
     single_label: bool = False
@@ -83,3 +119,10 @@ class FormatReading:
     plausible: bool = True
     priority: int = 0
     notes: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """The names of all outputs that are read."""
+        parts = (self.boxes, self.scores, self.objectness, self.labels)
+        names = {name for part in parts if part is not None for name in part.outputs}
+        return frozenset(names | ({self.count_output} if self.count_output else set()))

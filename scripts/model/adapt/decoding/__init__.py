@@ -1,0 +1,1 @@
+"""A format's decoding as ONNX operators: outputs of a foreign graph to boxes and scores."""
