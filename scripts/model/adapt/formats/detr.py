@@ -15,7 +15,8 @@ from scripts.model.adapt.preprocessing import (
     Preprocessing,
 )
 from scripts.model.adapt.reading import FormatReading, OutputSlice
-from scripts.model.adapt.recognition.layouts import DetectionRows, DetectionVectors, QueryTable
+from scripts.model.adapt.recognition.detection_vectors import DetectionVectors
+from scripts.model.adapt.recognition.layouts import DetectionRows, QueryTable
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
 

@@ -6,7 +6,8 @@ from scripts.model.adapt.formats import paddle
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import BLACK, Preprocessing
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.layouts import BoxesAndScores, DetectionVectors
+from scripts.model.adapt.recognition.detection_vectors import DetectionVectors
+from scripts.model.adapt.recognition.layouts import BoxesAndScores
 
 _ULTRAFACE = Preprocessing(
     "rgb", 255, (127.0,) * 3, (128.0,) * 3, "stretch", BLACK, "opencv-linear"

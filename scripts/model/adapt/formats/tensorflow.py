@@ -5,7 +5,8 @@ from __future__ import annotations
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import STRETCHED_BYTES
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.layouts import DetectionRows, DetectionVectors
+from scripts.model.adapt.recognition.detection_vectors import DetectionVectors
+from scripts.model.adapt.recognition.layouts import DetectionRows
 
 
 def _read_tf_ssd(vectors: DetectionVectors) -> FormatReading:

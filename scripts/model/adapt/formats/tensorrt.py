@@ -5,7 +5,7 @@ from __future__ import annotations
 from scripts.model.adapt.formats import ultralytics
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.layouts import DetectionVectors
+from scripts.model.adapt.recognition.detection_vectors import DetectionVectors
 
 
 def _read_efficientnms(vectors: DetectionVectors) -> FormatReading:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scripts.model.adapt.formats import detr, mmdeploy, nanodet
-from scripts.model.adapt.recognition import layouts
+from scripts.model.adapt.recognition import detection_vectors, layouts
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 
 # From the most specific layout to the most general.
 LAYOUT_FINDERS: tuple[Callable[[ObservedModel], object | None], ...] = (
     nanodet.find_stride_outputs,
     detr.find_query_outputs,
-    layouts.find_detection_vectors,
+    detection_vectors.find_detection_vectors,
     mmdeploy.find_scored_boxes_and_labels,
     layouts.find_boxes_and_scores,
     layouts.find_detection_rows,
