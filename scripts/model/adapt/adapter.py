@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import onnx
-
 from handler.bundle.files import ONNX_FILE, load_bundle, write_bundle
-from handler.bundle.manifest import DefaultThresholds, Input, Manifest, Provenance, Resize
-from handler.bundle.reader import MANIFEST_FILE, SCHEMA
+from handler.bundle.manifest import Manifest
+from handler.bundle.reader import MANIFEST_FILE
 from handler.detection.detections import Detections
 from handler.detection.detector import Detector
-from scripts.model import graph
+from scripts.model.adapt.bundling import make_bundle
 from scripts.model.adapt.check_picture import check_picture, read_check_picture
-from scripts.model.adapt.class_ids import ClassAssignment, assign_class_ids
-from scripts.model.adapt.decoding.network import build_network
+from scripts.model.adapt.class_ids import assign_class_ids
 from scripts.model.adapt.graph_warnings import list_warnings
 from scripts.model.adapt.loading.foreign_model import ForeignModel, load_foreign_model
-from scripts.model.adapt.loading.upgrade import opset_version
 from scripts.model.adapt.options import AdaptOptions, apply_options
 from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.recognise import recognise_format
 from scripts.model.classes import read_class_names
-from scripts.tool import ToolError
 
-SCORE_FLOOR, MAX_DETECTIONS = 0.05, 300
 CHECK_FILE = "check.jpg"
 
 
@@ -75,8 +65,9 @@ def adapt(
     )
     reading = apply_options(recognition.reading, options, foreign.image)
     classes = assign_class_ids(class_names, reading, options.class_ids)
-    onnx_bytes, opset = _wrap(foreign, reading, classes.ids)
-    manifest = _manifest(onnx_bytes, opset, foreign, reading, classes, name, version, options)
+    onnx_bytes, manifest = make_bundle(
+        foreign, reading, classes, name=name, version=version, dataset=options.dataset
+    )
     Manifest.from_json(manifest.to_json())  # raises before anything is written
     detections, annotated_jpeg = None, None
     bundle_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -98,74 +89,3 @@ def adapt(
     notes += [f"input {key} is set to {value}" for key, value in foreign.fixed_inputs.items()]
     warnings = [*recognition.warnings, *list_warnings(foreign, reading, classes.ids)]
     return AdaptResult(manifest, reading, foreign, tuple(notes), tuple(warnings), detections)
-
-
-def _wrap(
-    foreign: ForeignModel, reading: FormatReading, class_ids: Sequence[int]
-) -> tuple[bytes, int]:
-    """The bundle's graph, serialised, and its opset."""
-    preprocessing, image = reading.preprocessing, foreign.image
-    mean = np.asarray(preprocessing.mean, np.float64) / preprocessing.scale
-    std = np.asarray(preprocessing.std, np.float64) / preprocessing.scale
-    if preprocessing.order == "bgr":  # graph.wrap takes them as RGB
-        mean, std = mean[::-1], std[::-1]
-    network = build_network(foreign, reading, class_ids)
-    try:
-        model = graph.wrap(
-            network,
-            width=image.width,
-            height=image.height,
-            mean=mean.tolist(),
-            std=std.tolist(),
-            order=preprocessing.order,
-            layout=image.layout,
-            dtype=image.dtype,
-            nms=reading.nms,
-        )
-    except (ValueError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ToolError(f"the wrapped graph is not valid ONNX ({reason})") from None
-    return model.SerializeToString(), opset_version(model)
-
-
-def _manifest(
-    onnx_bytes: bytes,
-    opset: int,
-    foreign: ForeignModel,
-    reading: FormatReading,
-    classes: ClassAssignment,
-    name: str,
-    version: str,
-    options: AdaptOptions,
-) -> Manifest:
-    preprocessing = reading.preprocessing
-    return Manifest(
-        schema=SCHEMA,
-        name=name,
-        version=version,
-        sha256=hashlib.sha256(onnx_bytes).hexdigest(),
-        classes=classes.names,
-        input=Input(foreign.image.width, foreign.image.height),
-        resize=Resize(preprocessing.rule, preprocessing.fill, preprocessing.fit),
-        thresholds=DefaultThresholds(
-            score=reading.score_threshold,
-            iou=reading.iou_threshold,
-            max_detections=MAX_DETECTIONS,
-            score_floor=min(SCORE_FLOOR, reading.score_threshold),
-        ),
-        opset=opset,
-        provenance=Provenance(
-            framework="onnx",
-            model=reading.format,
-            backbone=foreign.producer or "not said",
-            checkpoint_sha256=foreign.sha256,
-            dataset=options.dataset,
-            training_command=None,
-            versions={
-                package: importlib.metadata.version(package) for package in ("onnx", "onnxruntime")
-            },
-        ),
-        evaluation=(),
-        count_calibration=None,
-        monitoring_baseline=None,
-    )
