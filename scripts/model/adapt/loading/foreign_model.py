@@ -1,18 +1,19 @@
 """Loads an ONNX detector made elsewhere, with one input of a fixed size and an opset of bundles.
 
-Shapes in the file are not trusted: the graph runs on pictures of noise, and the shapes that ONNX
+Shapes in the file are not trusted: the graph runs on trial pictures, and the shapes that ONNX
 Runtime returns count.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto
 
 from scripts.model import graph
@@ -23,24 +24,28 @@ from scripts.model.adapt.loading.image_input import (
     fix_other_inputs,
     set_static_shape,
 )
-from scripts.model.adapt.loading.trial_run import one_line, run_on_noise
+from scripts.model.adapt.loading.trial_pictures import TrialKind, trial_pictures
+from scripts.model.adapt.loading.trial_run import TrialRun, one_line, run_trials
 from scripts.model.adapt.loading.upgrade import upgrade_model
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
 from scripts.tool import ToolError
 
 MAX_BYTES = 2_000_000_000  # protobuf's limit of one message, and so of a bundle's graph
+UPGRADE_RUNS = 6  # on which the upgraded graph is compared
 
 
 @dataclass(frozen=True, eq=False)
 class ForeignModel:
-    """A graph whose only input is one picture, and its outputs on noise.
+    """A graph whose only input is one picture, and its outputs on trial pictures.
 
+    trials: the pictures that it ran on, in the order of the outputs' samples.
     fixed_inputs: the other inputs of the file, and the constants that replace them. class_names:
     from the file's metadata. sha256: of the file.
     """
 
     model: onnx.ModelProto
     image: ImageInput
+    trials: tuple[TrialKind, ...]
     outputs: tuple[ObservedOutput, ...]
     metadata: Mapping[str, str]
     fixed_inputs: Mapping[str, str]
@@ -55,11 +60,13 @@ def load_foreign_model(
     size: tuple[int, int] | None = None,
     layout: graph.Layout | None = None,
     input_values: Mapping[str, tuple[float, ...]] | None = None,
+    pictures: Sequence[NDArray[np.uint8]] = (),
 ) -> ForeignModel:
-    """Read the graph, give its input a size, run it on noise and upgrade its opset.
+    """Read the graph, give its input a size, run it on trial pictures and upgrade its opset.
 
     size: (width, height) in px where the graph leaves its own open. input_values: of inputs other
-    than the picture's that are not known by their names. Raises ToolError.
+    than the picture's that are not known by their names. pictures: RGB [h, w, 3] of the user's, on
+    which it is tried as well. Raises ToolError.
     """
     model, digest = _read(onnx_path)
     metadata = {item.key: item.value for item in model.metadata_props}
@@ -69,23 +76,28 @@ def load_foreign_model(
     )
     fixed_inputs = fix_other_inputs(model, image, input_values or {})
     set_static_shape(model, image)
-    runs = run_on_noise(model, image, str(onnx_path))
-    upgraded = upgrade_model(model, image, runs)
-    outputs = tuple(
-        ObservedOutput(item.name, tuple(arrays[index] for arrays in runs))
-        for index, item in enumerate(model.graph.output)
-        if all(isinstance(arrays[index], np.ndarray) for arrays in runs)
-        and runs[0][index].dtype.kind in "fiub"
-    )
+    runs = run_trials(model, image, trial_pictures(image, pictures), str(onnx_path))
+    upgraded = upgrade_model(model, image, runs[:UPGRADE_RUNS])
     return ForeignModel(
         model=upgraded,
         image=image,
-        outputs=outputs,
+        trials=tuple(run.picture.kind for run in runs),
+        outputs=_observe(model, runs),
         metadata=metadata,
         fixed_inputs=fixed_inputs,
         class_names=file_metadata.class_names(metadata),
         sha256=digest,
         producer=f"{model.producer_name} {model.producer_version}".strip(),
+    )
+
+
+def _observe(model: onnx.ModelProto, runs: Sequence[TrialRun]) -> tuple[ObservedOutput, ...]:
+    """The outputs that are arrays of numbers."""
+    columns = zip(*(run.outputs for run in runs), strict=True)
+    return tuple(
+        ObservedOutput(item.name, arrays)
+        for item, arrays in zip(model.graph.output, columns, strict=True)
+        if all(isinstance(array, np.ndarray) and array.dtype.kind in "fiub" for array in arrays)
     )
 
 

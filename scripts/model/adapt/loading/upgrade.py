@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
 from onnx import version_converter
@@ -9,7 +11,7 @@ from onnx import version_converter
 from scripts.model import graph
 from scripts.model.adapt.loading import opset
 from scripts.model.adapt.loading.image_input import ImageInput
-from scripts.model.adapt.loading.trial_run import one_line, run_on_noise
+from scripts.model.adapt.loading.trial_run import TrialRun, one_line, run_trials
 from scripts.tool import ToolError
 
 
@@ -19,12 +21,12 @@ def opset_version(model: onnx.ModelProto) -> int:
 
 
 def upgrade_model(
-    model: onnx.ModelProto, image: ImageInput, outputs: list[list[np.ndarray]]
+    model: onnx.ModelProto, image: ImageInput, runs: Sequence[TrialRun]
 ) -> onnx.ModelProto:
     """The same graph at graph.OPSET or later.
 
-    ONNX's converter comes first, then ours. outputs: the graph's on noisy pictures; those of the
-    upgraded graph must be close to them. Raises ToolError.
+    ONNX's converter comes first, then ours. runs: the graph's; the outputs of the upgraded graph on
+    the same pictures must be close to theirs. Raises ToolError.
     """
     version = opset_version(model)
     if version >= graph.OPSET:
@@ -33,16 +35,16 @@ def upgrade_model(
     for convert in (_convert_by_onnx, opset.upgrade):
         try:
             upgraded = convert(model, graph.OPSET)
-            upgraded_outputs = run_on_noise(
-                upgraded, image, "the upgraded graph", max_pictures=len(outputs)
+            upgraded_runs = run_trials(
+                upgraded, image, [run.picture for run in runs], "the upgraded graph"
             )
         except Exception as error:  # the converter raises RuntimeErrors of many kinds
             reasons.append(one_line(error))
             continue
-        if all(
+        if len(upgraded_runs) == len(runs) and all(
             _are_close(before, after)
-            for run, upgraded_run in zip(outputs, upgraded_outputs, strict=True)
-            for before, after in zip(run, upgraded_run, strict=False)
+            for run, upgraded_run in zip(runs, upgraded_runs, strict=False)
+            for before, after in zip(run.outputs, upgraded_run.outputs, strict=False)
         ):
             return upgraded
         reasons.append("it gives other numbers")
