@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from scripts.model.classes import read_class_names
 from scripts.tool import ToolError
 
+CHECKPOINT_OPTIONS = ("model", "classes", "size", "mean", "std")
+
 
 @dataclass(frozen=True)
 class CheckpointOverrides:

@@ -1,6 +1,6 @@
 """Make a bundle (model.onnx and model.json) from an IceVision checkpoint.
 
-    scripts/run export CHECKPOINT --out handler/model --name cells --version 1.0.0
+    scripts/run export CHECKPOINT --out data/cells --name cells --version 1.0.0 --parity PICTURES
 
 CHECKPOINT is a file of IceVision's save_icevision_checkpoint, of scripts.model.train, or a bare
 torch.save(model.state_dict()); nothing in it is executed. Families: ross.efficientdet,
@@ -8,23 +8,32 @@ torchvision.retinanet, torchvision.faster_rcnn (their backbones with a pyramid) 
 `scripts/train-env --yolov5` has installed it, ultralytics.yolov5. Options add what the checkpoint
 does not say.
 
-The graph is checked against PyTorch before anything is written. scripts.model.parity then compares
-the bundle with IceVision's own predict on pictures, from the file to the boxes.
+The graph is checked against PyTorch before anything is written. With --parity, `scripts/run parity`
+then compares the bundle with IceVision's own predict on pictures, from the file to the boxes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handler.bundle.files import ONNX_FILE
-from scripts.model.checkpoint_options import add_checkpoint_options, read_checkpoint_options
+from scripts.model.checkpoint_options import (
+    CHECKPOINT_OPTIONS,
+    add_checkpoint_options,
+    read_checkpoint_options,
+)
 from scripts.model.export.options import MAX_DETECTIONS, RESIZE_RULES, ExportOptions
-from scripts.tool import exit_on_error
+from scripts.paths import ROOT
+from scripts.tool import ToolError, exit_on_error
 
 if TYPE_CHECKING:
+    from handler.bundle.manifest import Manifest
     from scripts.model.export.exporter import ExportResult
     from scripts.model.icevision.checkpoint import Checkpoint
 
@@ -40,6 +49,8 @@ def main(argv: list[str] | None = None) -> None:
     from scripts.model.icevision.checkpoint import load_checkpoint
 
     with exit_on_error("export"):
+        if options.parity and not options.parity.exists():
+            raise ToolError(f"--parity {options.parity}: no such file or folder; give pictures")
         checkpoint = load_checkpoint(options.checkpoint, read_checkpoint_options(options))
         export_options = ExportOptions(
             name=options.name or default_bundle_name(options.checkpoint),
@@ -57,7 +68,9 @@ def main(argv: list[str] | None = None) -> None:
     if options.json:
         _print_json(result, options.out)
     else:
-        _print_summary(checkpoint, result, options.out, options.checkpoint)
+        _print_summary(checkpoint, result, options)
+    if options.parity:
+        sys.exit(_run_parity(options, result.manifest))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-detections", type=int, default=MAX_DETECTIONS, help="likewise (%(default)s)")
     add("--dataset", help="what it was trained on, for the record")
     add("--training-command", help="how it was trained, for the record")
+    add("--parity", type=Path, metavar="PICTURES", help="then compare the bundle with IceVision on "
+        "these (a folder, COCO file or picture), as scripts/run parity does")  # fmt: skip
     add("--json", action="store_true", help="print what was made as JSON")
     add_checkpoint_options(parser)
     return parser
@@ -96,10 +111,27 @@ def _print_json(result: ExportResult, bundle_dir: Path) -> None:
     print(json.dumps(summary, indent=2))
 
 
+def _run_parity(options: argparse.Namespace, manifest: Manifest) -> int:
+    """Compare what was written, in a process that knows no more than the files; its status."""
+    from scripts.model.icevision.resizing import resizes_as_icevision
+
+    command = [sys.executable, "-P", "-m", "scripts.model.parity"]
+    command += [options.out, options.checkpoint, options.parity]
+    if not resizes_as_icevision(manifest):
+        command.append("--from-input")
+    for name in CHECKPOINT_OPTIONS:
+        if (value := getattr(options, name)) is not None:
+            command.append(f"--{name}={value}")
+    sys.stdout.flush()
+    output = sys.stderr if options.json else None  # --json is of the bundle alone
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, env=environment, stdout=output, check=False).returncode
+
+
 def _print_summary(
-    checkpoint: Checkpoint, result: ExportResult, bundle_dir: Path, checkpoint_path: Path
+    checkpoint: Checkpoint, result: ExportResult, options: argparse.Namespace
 ) -> None:
-    manifest = result.manifest
+    manifest, bundle_dir = result.manifest, options.out
     size_bytes = (bundle_dir / ONNX_FILE).stat().st_size
     names = ", ".join(manifest.classes[:8]) + (", …" if len(manifest.classes) > 8 else "")
     thresholds, resize = manifest.thresholds, manifest.resize
@@ -111,9 +143,12 @@ def _print_summary(
         f"resize      {resize.rule}, {resize.fit}\n"
         f"thresholds  score {thresholds.score:g}, iou {thresholds.iou:g}, "
         f"max_detections {thresholds.max_detections}\n"
-        f"bundle      {bundle_dir}: {manifest.name} {manifest.version}, {size_bytes / 1e6:.1f} MB\n"
-        f"next        scripts/run parity {bundle_dir} {checkpoint_path} PICTURES"
+        f"bundle      {bundle_dir}: {manifest.name} {manifest.version}, {size_bytes / 1e6:.1f} MB"
     )
+    if options.parity:
+        print(f"parity      on {options.parity}:")
+    else:
+        print(f"next        scripts/run parity {bundle_dir} {options.checkpoint} PICTURES")
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("bundle", type=Path, help="folder with model.onnx and model.json")
     parser.add_argument("checkpoint", type=Path, help="the checkpoint that was exported into it")
-    parser.add_argument("pictures", type=Path, nargs="+", help="pictures, or folders of them")
+    parser.add_argument("pictures", type=Path, nargs="+", help="pictures, folders of "
+        "them, or COCO files")  # fmt: skip
     parser.add_argument(
         "--from-input",
         action="store_true",

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from handler.bundle.files import Bundle
 from handler.detection.detector import Thresholds
-from scripts.model.dataset import list_pictures
+from scripts.model.dataset import list_pictures, read_labelled_pictures
 from scripts.model.icevision.checkpoint import Checkpoint
 from scripts.model.icevision.families import FILL
 from scripts.model.parity.compatibility import check_comparable
@@ -32,8 +32,8 @@ from scripts.tool import ToolError
 
 
 def find_pictures(paths: Sequence[Path]) -> list[Path]:
-    """The pictures among `paths`, and those in the folders among them, in order. Raises
-    ToolError."""
+    """The pictures among `paths`, those in folders among them, and those that COCO files among them
+    label, in order. Raises ToolError."""
     image_paths: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -41,6 +41,8 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
             if not in_folder:
                 raise ToolError(f"{path}: no picture in it; give a folder of JPEG or PNG")
             image_paths += in_folder
+        elif path.is_file() and path.suffix == ".json":
+            image_paths += [picture.path for picture in read_labelled_pictures(path)]
         elif path.is_file():
             image_paths.append(path)
         else:

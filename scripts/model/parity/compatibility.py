@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from handler.bundle.manifest import Manifest
 from scripts.model.icevision.checkpoint import Checkpoint
+from scripts.model.icevision.resizing import resizes_as_icevision
 from scripts.tool import ToolError
 
 
@@ -49,13 +50,3 @@ def check_comparable(manifest: Manifest, checkpoint: Checkpoint, *, from_input: 
             "the bundle resizes as IceVision does, and --from-input would leave that out of the "
             "comparison; run without it"
         )
-
-
-def resizes_as_icevision(manifest: Manifest) -> bool:
-    """Whether IceVision's tfms.A.resize_and_pad can resize as the bundle does.
-
-    It letterboxes to a square for a number, and stretches to a pair (width, height).
-    """
-    square = manifest.input.width == manifest.input.height
-    fits = manifest.resize.fit == "stretch" or (manifest.resize.fit == "centre" and square)
-    return manifest.resize.rule == "opencv-linear" and fits

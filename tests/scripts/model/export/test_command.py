@@ -12,6 +12,7 @@ from PIL import Image
 from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector, Thresholds
 from handler.images.decode import decode
+from scripts.model.dataset import LabelledPicture, write_coco
 from tests.support.training import ROOT, Training, needs_training
 
 GOLDEN = ROOT / "tests" / "golden"
@@ -194,3 +195,24 @@ def test_what_cannot_be_exported_is_refused_with_a_reason(
         assert not out.exists(), arguments
     (unwritable,) = training.runs(("export", [good, "--out", taken]))
     assert unwritable.code == 1 and "cannot be written" in unwritable.error
+
+
+def test_parity_comes_with_the_export_where_it_is_asked_for(
+    training: Training, pictures: Path, tmp_path: Path
+) -> None:
+    """With what the user says of the checkpoint, and from the input for a bundle that resizes in
+    its own way; docs/models.md's first box has it with a plain one."""
+    bare, out, labels = (tmp_path / name for name in ("bare.pth", "out", "held-out.json"))
+    training.make_checkpoints({"path": bare, "form": "bare"})
+    box = np.array([[9.0, 9.0, 40.0, 40.0]])
+    write_coco([LabelledPicture(pictures / "wide.png", box, ("nut",), 420, 260)], labels)
+    said = ["--model", "ross.efficientdet:micro_035", "--classes", ",".join(CLASSES)]
+    export = [bare, "--out", out, *said, "--size", "128", "--resize", "antialias", "--parity"]
+    missing = training.run("export", *export, tmp_path / "none")
+    assert missing.code == 1 and "no such file" in missing.error
+    assert not out.exists()  # refused before the long work
+    compared = training.run("export", *export, labels)
+    assert compared.code == 0, compared.error
+    verdict = load_bundle(out).manifest.parity
+    assert verdict and verdict.passed and (verdict.pictures, verdict.compared_from) == (1, "input")
+    assert max(at.detections for at in verdict.at) > 20
