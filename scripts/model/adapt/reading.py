@@ -111,7 +111,8 @@ class FormatReading:
     levels: of the grid of cells, for the codings of cells. boxes_per_cell: in the order of the
     rows, all of a cell together. priors: for the coding `prior-offsets`. anchors: for `anchors`;
     a row may hold the boxes of several, 4 columns each, which share their class scores.
-    score_exponents: a score is class score ** the first × objectness ** the second.
+    score_exponents: a score is class score ** the first × objectness ** the second, where they are
+    not 1 both cut to 0..1.
     clips_boxes: whether boxes are cut at the input's edges before NMS.
     ignored_outputs: what the format has besides, such as landmarks, and this reading leaves out;
     an output that is neither read nor named here speaks against the reading.

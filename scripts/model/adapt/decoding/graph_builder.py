@@ -44,10 +44,9 @@ class GraphBuilder:
         for name in part.outputs:
             values = self.op("Cast", FOREIGN_PREFIX + name, to=TensorProto.FLOAT)
             if part.layout == "columns":
-                table = self.reshape(values, [1, part.width, -1])
-                tables.append(self.op("Transpose", table, perm=[0, 2, 1]))
-            else:
-                tables.append(self.reshape(values, [1, -1, part.width]))
+                table = self.reshape(values, [1, part.tables_per_row * part.width, -1])
+                values = self.op("Transpose", table, perm=[0, 2, 1])
+            tables.append(self.reshape(values, [1, -1, part.width]))
         stacked = tables[0] if len(tables) == 1 else self.op("Concat", *tables, axis=1)
         if part.column_count == part.width:
             return stacked
