@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from scripts.model.adapt.decoding.anchors import decode_anchors, decode_tanh
 from scripts.model.adapt.decoding.cells import decode_distances, decode_distribution, decode_grid
 from scripts.model.adapt.decoding.graph_builder import GraphBuilder
-from scripts.model.adapt.reading import FormatReading
+from scripts.model.adapt.decoding.priors import decode_priors
+from scripts.model.adapt.reading import Coding, FormatReading
+
+_TO_CXCYWH: dict[Coding, Callable[[GraphBuilder, FormatReading, str], str]] = {
+    "grid": decode_grid,
+    "prior-offsets": decode_priors,
+    "anchors": decode_anchors,
+    "tanh": decode_tanh,
+}
 
 
 def decode_boxes(builder: GraphBuilder, reading: FormatReading, size: tuple[int, int]) -> str:
     """float32 [1, A, 4], xyxy in px of the input, whose (width, height) is `size`."""
     boxes = builder.output_slice(reading.boxes)
     coding = reading.coding
-    if coding == "grid":
-        boxes, coding = decode_grid(builder, reading, boxes), "cxcywh"
+    if coding in _TO_CXCYWH:
+        boxes, coding = _TO_CXCYWH[coding](builder, reading, boxes), "cxcywh"
     if coding == "distribution":
         boxes = decode_distribution(builder, reading, boxes)
     elif coding in ("distances", "pixel-distances"):

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.model.adapt.decoding.graph_builder import GraphBuilder
-from scripts.model.adapt.reading import FormatReading
+from scripts.model.adapt.reading import FormatReading, Level
 
 
 def decode_grid(builder: GraphBuilder, reading: FormatReading, boxes: str) -> str:
     """YOLOX's coding to cxcywh: offsets to the cell and logarithms of sizes, both in cells."""
-    cell, stride = _cells(reading)
+    cell, stride = cells_and_strides(reading)
     offset = builder.op("Add", builder.columns(boxes, 0, 2), builder.constant(cell))
     centre = builder.op("Mul", offset, builder.constant(stride))
     extent = builder.op(
@@ -23,7 +23,7 @@ def decode_grid(builder: GraphBuilder, reading: FormatReading, boxes: str) -> st
 def decode_distances(builder: GraphBuilder, reading: FormatReading, distances: str) -> str:
     """FCOS's coding to xyxy: distances from the cell's place to the box's four sides."""
     if reading.coding == "distances":
-        _, stride = _cells(reading)
+        _, stride = cells_and_strides(reading)
         distances = builder.op("Mul", distances, builder.constant(stride))
     return _place_around_cells(builder, reading, distances)
 
@@ -32,7 +32,7 @@ def decode_distribution(builder: GraphBuilder, reading: FormatReading, boxes: st
     """Generalized Focal Loss's coding to xyxy: each side's distance is the mean of a distribution
     over bins, in strides."""
     bins = reading.boxes.column_count // 4
-    _, stride = _cells(reading)
+    _, stride = cells_and_strides(reading)
     probabilities = builder.op("Softmax", builder.reshape(boxes, [1, -1, 4, bins]), axis=3)
     mean = builder.op("MatMul", probabilities, builder.constant(np.arange(bins)[:, None]))
     distances = builder.op("Mul", builder.reshape(mean, [1, -1, 4]), builder.constant(stride))
@@ -41,7 +41,7 @@ def decode_distribution(builder: GraphBuilder, reading: FormatReading, boxes: st
 
 def _place_around_cells(builder: GraphBuilder, reading: FormatReading, distances: str) -> str:
     """Distances in px, left, top, right, bottom, to xyxy."""
-    cell, stride = _cells(reading)
+    cell, stride = cells_and_strides(reading)
     shifts = {"corner": 0.0, "middle": 0.5 * stride, "opencv": 0.5 * (stride - 1)}
     centre = builder.constant(cell * stride + shifts[reading.cell_centre])
     top_left = builder.op("Sub", centre, builder.columns(distances, 0, 2))
@@ -49,15 +49,20 @@ def _place_around_cells(builder: GraphBuilder, reading: FormatReading, distances
     return builder.op("Concat", top_left, bottom_right, axis=2)
 
 
-def _cells(reading: FormatReading) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def cells_and_strides(
+    reading: FormatReading,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The column and row [1, A, 2] of each box's cell, and its stride in px [1, A, 1]; row by row,
     level by level."""
-    cells, strides = [], []
-    for stride, columns, rows in reading.levels:
-        y, x = np.mgrid[0:rows, 0:columns]
-        cells.append(np.stack([x.ravel(), y.ravel()], 1).repeat(reading.boxes_per_cell, 0))
-        strides.append(np.full((len(cells[-1]), 1), stride))
-    return (
-        np.concatenate(cells)[np.newaxis].astype(np.float32),
-        np.concatenate(strides)[np.newaxis].astype(np.float32),
-    )
+    cells = [level_cells(level).repeat(reading.boxes_per_cell, 0) for level in reading.levels]
+    strides = [
+        np.full((len(of_level), 1), level.stride, np.float32)
+        for of_level, level in zip(cells, reading.levels, strict=True)
+    ]
+    return np.concatenate(cells)[np.newaxis], np.concatenate(strides)[np.newaxis]
+
+
+def level_cells(level: Level) -> NDArray[np.float32]:
+    """The column and row [cells, 2] of each cell of a level, row by row."""
+    y, x = np.mgrid[0 : level.rows, 0 : level.columns]
+    return np.stack([x.ravel(), y.ravel()], 1).astype(np.float32)
