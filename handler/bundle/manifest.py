@@ -24,7 +24,7 @@ class Input(NamedTuple):
 class Resize(NamedTuple):
     """How a picture becomes the input: see handler.detection.letterbox. fill: RGB of padding."""
 
-    rule: Literal["antialias", "opencv-linear"]
+    rule: Literal["antialias", "opencv-linear", "opencv-area"]
     fill: tuple[int, int, int]
     fit: Literal["centre", "yolov5", "yolox", "mmdet", "stretch"] = "centre"
 

@@ -138,7 +138,7 @@ class Detector:
         None if pixels must be exact. For `handler.images.decode.decode`.
         """
         resize = self.manifest.resize
-        if resize.rule == "opencv-linear" or resize.fit == "stretch":
+        if resize.rule != "antialias" or resize.fit == "stretch":
             return None
         return self.manifest.input.width, self.manifest.input.height
 

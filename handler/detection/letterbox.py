@@ -1,9 +1,12 @@
 """Letterbox a picture into the model's input, and map boxes back to the picture.
 
-The manifest names one of two rules to resize. `opencv-linear` is bit for bit what IceVision 0.12
-does at inference (albumentations' LongestMaxSize: cv2.resize with INTER_LINEAR on uint8).
-`antialias` is Pillow's bilinear filter, whose support grows with the reduction, for models trained
-on pictures that this very code resized.
+The manifest names one of three rules to resize:
+
+- `antialias` is Pillow's bilinear filter, whose support grows with the reduction, for models
+  trained on pictures that this very code resized;
+- `opencv-linear` is bit for bit what IceVision 0.12 does at inference (albumentations'
+  LongestMaxSize: cv2.resize with INTER_LINEAR on uint8);
+- `opencv-area` is bit for bit cv2.resize with INTER_AREA, which some pipelines shrink with.
 
 It also names one of five ways to fit the picture into the input. They differ by a fraction of an
 input px, which is several px in a large picture:
@@ -27,7 +30,7 @@ from PIL import Image
 
 from handler.images.picture import Pixels, as_image, to_rgb_array
 
-Rule = Literal["antialias", "opencv-linear"]
+Rule = Literal["antialias", "opencv-linear", "opencv-area"]
 Fit = Literal["centre", "yolov5", "yolox", "mmdet", "stretch"]
 Rgb = NDArray[np.uint8]
 Boxes = NDArray[np.float32]
@@ -112,8 +115,11 @@ def apply(
     if rule == "antialias":
         resized = _antialias(pixels, *size, extent)
     else:
+        from handler.detection import opencv_resize  # of these rules alone
+
         rgb = pixels if isinstance(pixels, np.ndarray) else to_rgb_array(pixels)
-        resized = opencv_linear(rgb, *size)
+        resize = opencv_resize.opencv_area if rule == "opencv-area" else opencv_resize.opencv_linear
+        resized = resize(rgb, *size)
     input_width, input_height = letterbox.input_width, letterbox.input_height
     if (letterbox.width, letterbox.height) == (input_width, input_height):
         return resized
@@ -156,55 +162,3 @@ def _antialias(
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR, box=extent)
     return to_rgb_array(image)
-
-
-def opencv_linear(rgb: Rgb, width: int, height: int) -> Rgb:
-    """cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR), bit for bit.
-
-    rgb: uint8 (h, w, 3). OpenCV works in fixed point: 11-bit weights, the horizontal sum kept at
-    >> 4, the vertical products at >> 16, their sum rounded at >> 2. (If both sides are halved it
-    averages areas instead, with the same result.)
-    """
-    source_height, source_width = rgb.shape[:2]
-    if (source_height, source_width) == (height, width):
-        return np.ascontiguousarray(rgb)
-    (x0, x1), x_weights = _taps(source_width, width, one_tap_at_edges=True)
-    (y0, y1), y_weights = _taps(source_height, height, one_tap_at_edges=False)
-    lines = np.ascontiguousarray(rgb).reshape(source_height, -1)
-    channels = np.arange(3)
-    bytes0, bytes1 = ((x[:, np.newaxis] * 3 + channels).ravel() for x in (x0, x1))
-    weights0, weights1 = np.repeat(x_weights, 3, axis=1)
-
-    def resize_rows(rows: NDArray[np.intp]) -> NDArray[np.int32]:
-        source_rows = lines[rows]
-        sums: NDArray[np.int32] = np.take(source_rows, bytes0, axis=1) * weights0
-        sums += np.take(source_rows, bytes1, axis=1) * weights1
-        sums >>= 4
-        return sums
-
-    resized = np.empty((height, width * 3), np.uint8)
-    for top in range(0, height, 64):  # a band of rows fits into the CPU's cache: 4 times as fast
-        band = slice(top, top + 64)
-        upper, lower = resize_rows(y0[band]), resize_rows(y1[band])
-        upper *= y_weights[0, band, np.newaxis]
-        lower *= y_weights[1, band, np.newaxis]
-        resized[band] = ((upper >> 16) + (lower >> 16) + 2) >> 2
-    return resized.reshape(height, width, 3)
-
-
-def _taps(
-    source: int, target: int, *, one_tap_at_edges: bool
-) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-    """Two source positions per target position, (2, target), and their weights out of 2,048.
-
-    Beyond an edge both positions are the edge. OpenCV then gives one of two columns all the weight,
-    but divides it between two rows, which rounds differently.
-    """
-    scale = 1 / (target / source)  # OpenCV's: not always source / target to the last bit
-    position = ((np.arange(target) + 0.5) * scale - 0.5).astype(np.float32)
-    first = np.floor(position).astype(np.intp)
-    fraction = position - first.astype(np.float32)
-    if one_tap_at_edges:
-        fraction[(first < 0) | (first >= source - 1)] = 0
-    weights = np.rint(np.stack([1 - fraction, fraction]) * np.float32(2048)).astype(np.int32)
-    return np.clip([first, first + 1], 0, source - 1), weights

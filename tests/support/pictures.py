@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 from PIL import Image
 
 from tests.support.tiny_bundle import paint
@@ -29,3 +30,9 @@ def jpeg(squares: list[tuple[str, tuple[int, int, int, int]]]) -> bytes:
 
 def png(squares: list[tuple[str, tuple[int, int, int, int]]]) -> bytes:
     return encoded(squares, "PNG")
+
+
+def pattern(width: int, height: int) -> np.ndarray:
+    """A busy picture, uint8 (height, width, 3), that every machine makes alike."""
+    y, x, channel = np.mgrid[0:height, 0:width, 0:3]
+    return ((y * y * 37 + x * 91 + x * y * 11 + channel * 53) % 256).astype(np.uint8)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
+
+from handler.detection import letterbox
 
 MAX_DETECTIONS = 300  # effdet and Faster R-CNN stop at 100, which is too few for counting
-RESIZE_RULES = ("opencv-linear", "antialias")
+RESIZE_RULES = get_args(letterbox.Rule)
 
 
 @dataclass(frozen=True)

@@ -156,9 +156,12 @@ def test_the_content_is_the_picture_without_padding(detector: Detector) -> None:
     assert np.all(output.content == 200)
 
 
-def test_the_rule_says_how_a_jpeg_may_be_decoded(detector: Detector, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rule", ["opencv-linear", "opencv-area"])
+def test_the_rule_says_how_a_jpeg_may_be_decoded(
+    detector: Detector, tmp_path: Path, rule: str
+) -> None:
     assert detector.min_frame == (64, 64)
-    exact = make_tiny_bundle(tmp_path, size=(64, 128), rule="opencv-linear")
+    exact = make_tiny_bundle(tmp_path, size=(64, 128), rule=rule)
     loaded = Detector.load(load_bundle(exact), threads=1)
     assert loaded.min_frame is None
     [box] = loaded.detect(

@@ -12,7 +12,7 @@ from PIL import Image
 
 from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector, Thresholds
-from handler.detection.letterbox import opencv_linear
+from handler.detection.opencv_resize import opencv_linear
 from handler.images.decode import decode
 from scripts.accuracy.matching import box_iou_batch
 from scripts.model.adapt.adapter import adapt
