@@ -85,7 +85,7 @@ def adapt(
         (partial_dir / MANIFEST_FILE).replace(bundle_dir / MANIFEST_FILE)
         if annotated_jpeg is not None:
             (bundle_dir / CHECK_FILE).write_bytes(annotated_jpeg)
-    notes = [*reading.notes, *([classes.note] if classes.note else [])]
+    notes = [*foreign.notes, *reading.notes, *([classes.note] if classes.note else [])]
     notes += [f"input {key} is set to {value}" for key, value in foreign.fixed_inputs.items()]
     warnings = [*recognition.warnings, *list_warnings(foreign, reading, classes.ids)]
     return AdaptResult(manifest, reading, foreign, tuple(notes), tuple(warnings), detections)

@@ -6,7 +6,6 @@ Runtime returns count.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto
 
 from scripts.model import graph
 from scripts.model.adapt.loading import metadata as file_metadata
@@ -24,13 +22,13 @@ from scripts.model.adapt.loading.image_input import (
     fix_other_inputs,
     set_static_shape,
 )
+from scripts.model.adapt.loading.mending import drop_unused_weights, mend
+from scripts.model.adapt.loading.model_file import read_model
 from scripts.model.adapt.loading.trial_pictures import TrialKind, trial_pictures
-from scripts.model.adapt.loading.trial_run import TrialRun, one_line, run_trials
+from scripts.model.adapt.loading.trial_run import TrialRun, run_trials
 from scripts.model.adapt.loading.upgrade import upgrade_model
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
-from scripts.tool import ToolError
 
-MAX_BYTES = 2_000_000_000  # protobuf's limit of one message, and so of a bundle's graph
 UPGRADE_RUNS = 6  # on which the upgraded graph is compared
 
 
@@ -40,7 +38,7 @@ class ForeignModel:
 
     trials: the pictures that it ran on, in the order of the outputs' samples.
     fixed_inputs: the other inputs of the file, and the constants that replace them. class_names:
-    from the file's metadata. sha256: of the file.
+    from the file's metadata. sha256: of the file. notes: sentences about what was mended in it.
     """
 
     model: onnx.ModelProto
@@ -52,6 +50,7 @@ class ForeignModel:
     class_names: tuple[str, ...] | None
     sha256: str
     producer: str
+    notes: tuple[str, ...] = ()
 
 
 def load_foreign_model(
@@ -68,9 +67,10 @@ def load_foreign_model(
     than the picture's that are not known by their names. pictures: RGB [h, w, 3] of the user's, on
     which it is tried as well. Raises ToolError.
     """
-    model, digest = _read(onnx_path)
+    model, digest = read_model(onnx_path)
     metadata = {item.key: item.value for item in model.metadata_props}
-    _drop_initializers_from_inputs(model)
+    producer = f"{model.producer_name} {model.producer_version}".strip()
+    model, notes = mend(model)
     image = find_image_input(
         model, size=size, size_in_file=file_metadata.input_size(metadata), layout=layout
     )
@@ -78,6 +78,7 @@ def load_foreign_model(
     set_static_shape(model, image)
     runs = run_trials(model, image, trial_pictures(image, pictures), str(onnx_path))
     upgraded = upgrade_model(model, image, runs[:UPGRADE_RUNS])
+    drop_unused_weights(upgraded)
     return ForeignModel(
         model=upgraded,
         image=image,
@@ -87,7 +88,8 @@ def load_foreign_model(
         fixed_inputs=fixed_inputs,
         class_names=file_metadata.class_names(metadata),
         sha256=digest,
-        producer=f"{model.producer_name} {model.producer_version}".strip(),
+        producer=producer,
+        notes=notes,
     )
 
 
@@ -99,60 +101,3 @@ def _observe(model: onnx.ModelProto, runs: Sequence[TrialRun]) -> tuple[Observed
         for item, arrays in zip(model.graph.output, columns, strict=True)
         if all(isinstance(array, np.ndarray) and array.dtype.kind in "fiub" for array in arrays)
     )
-
-
-def _read(onnx_path: Path) -> tuple[onnx.ModelProto, str]:
-    """The model with its external weights, and the file's sha256."""
-    if not onnx_path.is_file():
-        raise ToolError(f"{onnx_path} is no file")
-    size_bytes = onnx_path.stat().st_size
-    if size_bytes > MAX_BYTES:
-        raise ToolError(
-            f"{onnx_path} has {size_bytes / 1e9:.1f} GB; at most 2 GB fit into one graph"
-        )
-    content = onnx_path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    try:
-        model = onnx.load_from_string(content)
-    except Exception as error:  # protobuf's own kinds
-        raise ToolError(f"{onnx_path} is not ONNX, or cut short ({one_line(error)})") from None
-    del content
-    if not model.graph.node or not model.opset_import:
-        raise ToolError(f"{onnx_path} is not an ONNX model: it has no nodes; is it the whole file?")
-    _load_external_weights(model, onnx_path)
-    if model.ByteSize() > MAX_BYTES:
-        raise ToolError(f"{onnx_path} has more than 2 GB with its weights; too many for a bundle")
-    return model, digest
-
-
-def _load_external_weights(model: onnx.ModelProto, onnx_path: Path) -> None:
-    """Take the weights that lie in files beside the model into it."""
-    weight_files = {
-        entry.value
-        for tensor in model.graph.initializer
-        if tensor.data_location == TensorProto.EXTERNAL
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
-    if not weight_files:
-        return
-    folder = onnx_path.parent
-    for name in sorted(weight_files):
-        if not (folder / name).is_file():
-            raise ToolError(
-                f"{onnx_path} keeps its weights in {name}, which is not beside it; copy both"
-            )
-    if sum((folder / name).stat().st_size for name in weight_files) > MAX_BYTES:
-        raise ToolError(f"the weights beside {onnx_path} are more than 2 GB; too many for a bundle")
-    try:
-        onnx.load_external_data_for_model(model, str(folder))
-    except Exception as error:
-        raise ToolError(f"{onnx_path}: its weights cannot be read ({one_line(error)})") from None
-
-
-def _drop_initializers_from_inputs(model: onnx.ModelProto) -> None:
-    """Before IR 4 weights were inputs, too."""
-    weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = [item for item in model.graph.input if item.name not in weights]
-    del model.graph.input[:]
-    model.graph.input.extend(inputs)
