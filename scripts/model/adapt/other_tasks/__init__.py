@@ -1,0 +1,1 @@
+"""Networks that look at pictures and do not detect upright boxes: refused by what they are."""
