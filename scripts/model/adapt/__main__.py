@@ -31,7 +31,7 @@ from scripts.model.adapt.reading import (
     Coding,
     Units,
 )
-from scripts.model.adapt.recognition.recognise import list_formats
+from scripts.model.adapt.recognition.explain import list_formats
 from scripts.model.adapt.report import format_detections, format_report, to_json
 from scripts.tool import exit_on_error
 

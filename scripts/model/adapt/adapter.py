@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +14,15 @@ from handler.detection.detections import Detections
 from handler.detection.detector import Detector
 from scripts.model.adapt.bundling import make_bundle
 from scripts.model.adapt.check_picture import check_picture, read_check_picture
-from scripts.model.adapt.class_ids import assign_class_ids
+from scripts.model.adapt.class_ids import ClassAssignment, assign_class_ids
 from scripts.model.adapt.graph_warnings import list_warnings
 from scripts.model.adapt.loading.foreign_model import ForeignModel, load_foreign_model
 from scripts.model.adapt.options import AdaptOptions, apply_options
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.recognise import recognise_format
+from scripts.model.adapt.recognition.explain import describe_reading
+from scripts.model.adapt.recognition.recognise import Recognition, recognise_format
 from scripts.model.classes import read_class_names
+from scripts.tool import ToolError
 
 CHECK_FILE = "check.jpg"
 
@@ -61,10 +64,12 @@ def adapt(
     )
     class_names = class_names or foreign.class_names
     recognition = recognise_format(
-        foreign, options.format, class_count=len(class_names) if class_names else None
+        foreign,
+        options.format,
+        customise=lambda reading: apply_options(reading, options, foreign.image),
     )
-    reading = apply_options(recognition.reading, options, foreign.image)
-    classes = assign_class_ids(class_names, reading, options.class_ids)
+    reading = recognition.reading
+    classes = _assign_classes(class_names, recognition, options)
     onnx_bytes, manifest = make_bundle(
         foreign, reading, classes, name=name, version=version, dataset=options.dataset
     )
@@ -89,3 +94,26 @@ def adapt(
     notes += [f"input {key} is set to {value}" for key, value in foreign.fixed_inputs.items()]
     warnings = [*recognition.warnings, *list_warnings(foreign, reading, classes.ids)]
     return AdaptResult(manifest, reading, foreign, tuple(notes), tuple(warnings), detections)
+
+
+def _assign_classes(
+    class_names: Sequence[str] | None, recognition: Recognition, options: AdaptOptions
+) -> ClassAssignment:
+    """Raises ToolError where the names do not fit the reading; its text names the readings that
+    they would fit."""
+    try:
+        return assign_class_ids(class_names, recognition.reading, options.class_ids)
+    except ToolError as error:
+        fitting = []
+        for rival in recognition.rivals if class_names else ():
+            try:
+                assign_class_ids(class_names, rival, options.class_ids)
+            except ToolError:
+                continue
+            fitting.append(describe_reading(rival))
+        if not fitting:
+            raise
+        raise ToolError(
+            f"{error}. Read as {recognition.reading.format}; the names fit another reading: "
+            f"{'; '.join(fitting)}"
+        ) from None

@@ -119,7 +119,8 @@ class FormatReading:
     nms: what the bundle's graph adds. nms_in_graph: thresholds were applied inside already.
     single_label: a box counts for its best class only.
     plausible: False where only --format picks it. priority: how specific the evidence is; of a
-    layout's readings the highest is tried first.
+    layout's readings the highest is tried first. notes: what the user should know; doubts: what is
+    assumed and nothing in the file confirms, sentences that become warnings.
     """
 
     format: str
@@ -153,6 +154,7 @@ class FormatReading:
     plausible: bool = True
     priority: int = 0
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def boxes_per_row(self) -> int:

@@ -11,6 +11,10 @@ from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.layouts import BoxesAndScores
 
 _KERAS_YOLOV3 = dataclasses.replace(ultralytics.PREPROCESSING, fill=(128, 128, 128))
+_DOUBT = (
+    "no known code writes just such boxes and scores: pixels, placing and the absence of a "
+    "background column are assumed; compare with its own code, or --check with labelled pictures"
+)
 _PYTORCH_YOLOV4 = dataclasses.replace(STRETCHED_UNIT, rule="opencv-linear")
 
 
@@ -25,8 +29,10 @@ def _read_boxes_scores(pair: BoxesAndScores) -> FormatReading:
         units="normalised" if pair.normalised else "px",
         scores=pair.scores_slice,
         activation="none" if pair.probable else "sigmoid",
+        ignored_outputs=_selected_indices(pair) if pair.is_keras_yolov3 else (),
         score_threshold=0.3,
         iou_threshold=0.5,
+        doubts=() if _is_known(pair) else (_DOUBT,),
     )
     if not pair.normalised:
         return reading
@@ -36,6 +42,20 @@ def _read_boxes_scores(pair: BoxesAndScores) -> FormatReading:
         single_label=True,
         score_threshold=0.4,
         iou_threshold=0.6,
+    )
+
+
+def _is_known(pair: BoxesAndScores) -> bool:
+    """Whether the shapes are those of a known code: YOLO-NAS, DAMO-YOLO, YOLOv4, Keras' YOLOv3."""
+    if pair.is_keras_yolov3 or (pair.normalised and len(pair.boxes.shape) == 4):
+        return True
+    return pair.grid is not None and not pair.normalised and pair.probable
+
+
+def _selected_indices(pair: BoxesAndScores) -> tuple[str, ...]:
+    """What Keras' YOLOv3 has of its own NMS: rows of picture, class and box."""
+    return tuple(
+        output.name for output in pair.model.outputs if output.is_integer and output.shape[-1] == 3
     )
 
 

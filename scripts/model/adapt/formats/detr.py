@@ -6,6 +6,8 @@ import dataclasses
 import re
 from dataclasses import dataclass
 
+import numpy as np
+
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import (
     BLACK,
@@ -21,6 +23,8 @@ from scripts.model.adapt.recognition.observed_model import ObservedModel
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
 
 _IMAGENET = Preprocessing("rgb", 1, IMAGENET_MEAN, IMAGENET_STD, "stretch", BLACK, "antialias")
+_FEW_BOXES = 5
+_MAX_QUERIES = 1000
 _ULTRALYTICS = dataclasses.replace(STRETCHED_UNIT, rule="opencv-linear")
 
 
@@ -31,6 +35,7 @@ class QueryOutputs:
     plausible: whether names or values tell them from an SSD's boxes and scores.
     """
 
+    model: ObservedModel
     boxes: ObservedOutput
     logits: ObservedOutput
     query_count: int
@@ -45,9 +50,29 @@ class QueryOutputs:
         )
 
     @property
-    def are_few(self) -> bool:
-        """DETR has 100 queries; 300 and more are of its descendants with sigmoid scores."""
+    def has_no_object(self) -> bool:
+        """Whether the last column is no-object, of a softmax: the highest in most queries, while
+        logits of sigmoids are below 0 in nearly all columns. DETR has 100 queries; 300 and more
+        are usual in its descendants with sigmoids."""
+        rows = np.concatenate(
+            [np.asarray(a, np.float64).reshape(-1, self.column_count) for a in self.logits.samples]
+        )
+        is_last = float((rows.argmax(1) == self.column_count - 1).mean())
+        if is_last > 0.8 or is_last < 0.2:
+            return is_last > 0.8
         return self.query_count <= 200
+
+    @property
+    def ignored_outputs(self) -> tuple[str, ...]:
+        """What Hugging Face's and other exports have besides: hidden states, auxiliary heads."""
+        return tuple(
+            output.name
+            for output in self.model.outputs
+            if re.search(
+                r"hidden_state|reference_point|intermediate|aux|enc_|encoder|attention|mask",
+                output.lower_name,
+            )
+        )
 
 
 def find_query_outputs(model: ObservedModel) -> QueryOutputs | None:
@@ -58,14 +83,18 @@ def find_query_outputs(model: ObservedModel) -> QueryOutputs | None:
     box_table, table = boxes.table_shape, logits.table_shape
     if box_table is None or table is None or box_table[1] != 4 or table[0] != box_table[0]:
         return None
-    if table[1] < 2 or len(logits.shape) < 3 or not boxes.has_normalised_boxes():
+    if table[1] < 2 or len(logits.shape) < 3 or not boxes.is_within_unit_range():
         return None
     is_named = "logits" in logits.lower_name
     if logits.is_within_unit_range() and not is_named:
         return None
-    # cxcywh read as xyxy has its corners out of order
-    plausible = is_named or not boxes.has_ordered_corners()
-    return QueryOutputs(boxes, logits, table[0], table[1], plausible)
+    # cxcywh read as xyxy has its corners out of order; cells of a grid are no queries
+    plausible = is_named or (
+        not boxes.has_ordered_corners()
+        and table[0] <= _MAX_QUERIES
+        and model.match_grid(table[0]) is None
+    )
+    return QueryOutputs(model, boxes, logits, table[0], table[1], plausible)
 
 
 def _read_detr(queries: QueryOutputs) -> FormatReading:
@@ -85,8 +114,9 @@ def _read_detr(queries: QueryOutputs) -> FormatReading:
         nms="none",
         score_threshold=0.5,
         iou_threshold=0.5,
+        ignored_outputs=queries.ignored_outputs,
         plausible=queries.plausible,
-        priority=1 if queries.are_few else 0,
+        priority=1 if queries.has_no_object else 0,
     )
 
 
@@ -107,8 +137,9 @@ def _read_deformable_detr(queries: QueryOutputs) -> FormatReading:
         nms="none",
         score_threshold=0.5,
         iou_threshold=0.5,
+        ignored_outputs=queries.ignored_outputs,
         plausible=queries.plausible,
-        priority=0 if queries.are_few else 1,
+        priority=0 if queries.has_no_object else 1,
         notes=(f"normalised as {normalisation}; --mean and --std say otherwise",),
     )
 
@@ -139,6 +170,11 @@ def _read_rt_detr(vectors: DetectionVectors) -> FormatReading:
 def _read_ultralytics_rows(rows: DetectionRows) -> FormatReading | None:
     if rows.width != 6:
         return None
+    claims, output = rows.model.claims, rows.output
+    normalised, ordered = output.has_normalised_boxes(), output.has_ordered_corners()
+    # A few boxes of cxcywh may pass for corners, many never do.
+    are_corners = ordered is True and len(output.boxes()) >= _FEW_BOXES
+    priority = 1 if normalised and not ordered else 0
     return FormatReading(
         format="rt-detr-ultralytics",
         reasons=(
@@ -154,8 +190,11 @@ def _read_ultralytics_rows(rows: DetectionRows) -> FormatReading | None:
         nms="none",
         score_threshold=0.25,
         iou_threshold=0.5,
-        plausible=rows.output.holds_labels(5) and rows.output.has_normalised_boxes(),
-        priority=1,
+        plausible=output.holds_labels(5)
+        and normalised is not False
+        and not are_corners
+        and (claims.is_rt_detr or not claims.is_ultralytics),
+        priority=3 if claims.is_rt_detr else priority,
     )
 
 

@@ -62,6 +62,9 @@ def _read_mmdeploy(pair: ScoredBoxesAndLabels) -> FormatReading:
         coding="xyxy",
         scores=OutputSlice((dets,), 5, first=4, last=5),
         labels=OutputSlice((pair.labels.name,), 1),
+        ignored_outputs=tuple(  # of Mask R-CNN
+            output.name for output in pair.model.outputs if output.lower_name == "masks"
+        ),
         nms="none",
         nms_in_graph=True,
         score_threshold=0.3,

@@ -9,6 +9,10 @@ from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.detection_vectors import DetectionVectors
 from scripts.model.adapt.recognition.layouts import BoxesAndScores
 
+_DOUBT = (
+    "an SSD's file does not say how pictures are normalised; here as for UltraFace, RGB "
+    "(x - 127) / 128 (others: --order, --scale, --mean, --std)"
+)
 _ULTRAFACE = Preprocessing(
     "rgb", 255, (127.0,) * 3, (128.0,) * 3, "stretch", BLACK, "opencv-linear"
 )
@@ -34,7 +38,8 @@ def _read_ssd(pair: BoxesAndScores) -> FormatReading | None:
         background="first",
         score_threshold=0.5,
         iou_threshold=0.45,
-        priority=1 if pair.has_background else 0,
+        priority={True: 1, None: 0, False: -1}[pair.has_background],
+        doubts=() if pair.softmaxed and pair.normalised and columns == 2 else (_DOUBT,),
     )
 
 
@@ -58,7 +63,7 @@ def _read_onnx_ssd(vectors: DetectionVectors) -> FormatReading:
         nms_in_graph=True,
         score_threshold=0.5,
         iou_threshold=0.5,
-        plausible=boxes.has_normalised_boxes() or boxes.lower_name == "bboxes",
+        plausible=bool(boxes.has_normalised_boxes()) or boxes.lower_name == "bboxes",
     )
 
 

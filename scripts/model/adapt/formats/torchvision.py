@@ -25,6 +25,9 @@ def _read_torchvision(vectors: DetectionVectors) -> FormatReading:
         nms_in_graph=True,
         score_threshold=0.5,
         iou_threshold=0.5,
+        ignored_outputs=tuple(  # of Mask R-CNN
+            output.name for output in vectors.model.outputs if output.lower_name == "masks"
+        ),
         priority=-1,  # any vectors fit: only when no other format does
     )
 

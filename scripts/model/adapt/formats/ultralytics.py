@@ -11,11 +11,16 @@ from scripts.model.adapt.recognition.layouts import DetectionRows, PredictionTab
 
 PREPROCESSING = Preprocessing("rgb", 1, ZERO_MEAN, UNIT_STD, "centre", GREY, "opencv-linear")
 
+_NO_GRID = (
+    "its boxes are not as many as the cells of strides that YOLOv8 has at this size; only the "
+    "layout speaks for it"
+)
+
 
 def _read_yolov8(table: PredictionTable) -> FormatReading | None:
     if table.by_row and table.grid is not None and table.grid.boxes_per_cell != 1:
         return None
-    width, metadata = table.table.width, table.model.foreign.metadata
+    width, claims = table.table.width, table.model.claims
     plausible = table.grid is not None or (not table.by_row and table.box_count > 10 * width)
     reading = FormatReading(
         format="yolov8",
@@ -23,12 +28,15 @@ def _read_yolov8(table: PredictionTable) -> FormatReading | None:
         preprocessing=PREPROCESSING,
         boxes=table.slice(0, 4),
         coding="cxcywh",
+        units="normalised" if table.has_normalised_boxes else "px",
         scores=table.slice(4),
+        ignored_outputs=table.heads(64 + width - 4),  # as some exports have them, 4 × 16 bins
         single_label=True,
         score_threshold=0.25,
         iou_threshold=0.7,
         plausible=plausible,
-        priority=3 if table.model.class_count == width - 4 or metadata.get("stride") else 0,
+        priority=3 if claims.class_count == width - 4 or claims.is_ultralytics else 0,
+        doubts=() if table.grid else (_NO_GRID,),
     )
     if table.by_row or table.grid is None:
         return reading
@@ -37,22 +45,26 @@ def _read_yolov8(table: PredictionTable) -> FormatReading | None:
 
 def _without_masks_and_points(reading: FormatReading, table: PredictionTable) -> FormatReading:
     """Segmentation and pose graphs have columns of masks or points behind the classes."""
-    class_names = table.model.foreign.class_names
-    task = table.model.foreign.metadata.get("task")
-    if task not in ("segment", "pose") or not class_names:
+    claims = table.model.claims
+    if claims.task not in ("segment", "pose") or not claims.class_count:
         return reading
-    if 4 + len(class_names) >= table.table.width:
+    if 4 + claims.class_count >= table.table.width:
         return reading
     return dataclasses.replace(
         reading,
-        scores=table.slice(4, 4 + len(class_names)),
-        notes=(f"the file's task is {task}: only its boxes are taken",),
+        scores=table.slice(4, 4 + claims.class_count),
+        ignored_outputs=tuple(  # the masks' prototypes
+            output.name for output in table.model.outputs if len(output.shape) == 4
+        ),
+        notes=(f"the file's task is {claims.task}: only its boxes are taken",),
     )
 
 
 def _read_end2end(rows: DetectionRows) -> FormatReading | None:
     if rows.width != 6:
         return None
+    claims = rows.model.claims
+    normalised = rows.output.has_normalised_boxes()
     return FormatReading(
         format="end2end",
         reasons=(
@@ -62,13 +74,16 @@ def _read_end2end(rows: DetectionRows) -> FormatReading | None:
         preprocessing=PREPROCESSING,
         boxes=rows.boxes_slice,
         coding="xyxy",
+        units="normalised" if normalised else "px",
         scores=rows.slice(4),
         labels=rows.slice(5),
+        count_output=rows.count_output,
         nms="none",
         nms_in_graph=True,
         score_threshold=0.25,
         iou_threshold=0.5,
         plausible=rows.output.holds_labels(5),
+        priority=3 if claims.is_ultralytics and not claims.is_rt_detr else 0,
     )
 
 

@@ -20,6 +20,7 @@ def _read_yolo_nas(rows: DetectionRows) -> FormatReading | None:
         coding=rows.coding,
         scores=rows.slice(5),
         labels=rows.slice(6),
+        count_output=rows.count_output,
         nms="none",
         nms_in_graph=True,
         score_threshold=0.25,

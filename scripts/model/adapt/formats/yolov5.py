@@ -17,22 +17,23 @@ PREPROCESSING = Preprocessing("rgb", 1, ZERO_MEAN, UNIT_STD, "yolov5", GREY, "op
 def _read_yolov5(table: PredictionTable) -> FormatReading | None:
     if not table.by_row:
         return None
+    width = table.table.width
     return FormatReading(
         format="yolov5",
-        reasons=(
-            f"{table.summary}: {table.boxes_summary} × (4 + 1 + {table.table.width - 5}): "
-            "YOLOv5 or v7",
-        ),
+        reasons=(f"{table.summary}: {table.boxes_summary} × (4 + 1 + {width - 5}): YOLOv5 or v7",),
         preprocessing=PREPROCESSING,
         boxes=table.slice(0, 4),
         coding="cxcywh",
-        units="normalised" if table.output.has_normalised_boxes() else "px",
+        units="normalised" if table.has_normalised_boxes else "px",
         scores=table.slice(5),
         objectness=table.slice(4, 5),
+        ignored_outputs=(*table.heads(width), *table.heads(3 * width)),
         single_label=True,
         score_threshold=0.25,
         iou_threshold=0.45,
-        plausible=table.grid is not None,
+        # Three anchors a cell; with one, the file must name itself.
+        plausible=table.grid is not None
+        and (table.grid.boxes_per_cell != 1 or table.model.claims.has_stride),
     )
 
 
@@ -46,7 +47,8 @@ def _read_yolov6(table: PredictionTable) -> FormatReading | None:
         as_yolov5,
         format="yolov6",
         reasons=(f"{table.summary}: {table.grid.summary}, objectness is 1: YOLOv6",),
-        priority=2 if always_one else 0,
+        plausible=always_one,
+        priority=2,
     )
 
 
@@ -61,6 +63,7 @@ def _read_yolov7_end2end(rows: DetectionRows) -> FormatReading | None:
         coding=rows.coding,
         scores=rows.slice(6),
         labels=rows.slice(5),
+        count_output=rows.count_output,
         nms="none",
         nms_in_graph=True,
         score_threshold=0.25,

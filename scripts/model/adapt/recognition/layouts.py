@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -54,17 +55,23 @@ class BoxesAndScores:
             return "yxyx"
         return "xyxy" if self.boxes.has_ordered_corners() else "cxcywh"
 
-    @property
-    def has_background(self) -> bool:
-        """Whether the first column of the scores is likely background, not a class."""
-        columns, class_count = self.scores_slice.width, self.model.class_count
-        if columns < 2:
+    @cached_property
+    def has_background(self) -> bool | None:
+        """Whether the first column of the scores is background, not a class; None: it may be."""
+        columns, named = self.scores_slice.width, self.model.claims.class_count
+        if columns < 2 or (self.grid is not None and not self.softmaxed):
             return False
-        if class_count is not None and columns in (class_count, class_count + 1):
-            return columns == class_count + 1
-        return self.softmaxed or (
-            self.normalised and not self.grid and (not self.probable or columns == 2)
-        )
+        if named is not None and columns in (named, named + 1):
+            return columns == named + 1
+        if self.softmaxed:
+            return True
+        scores = np.concatenate(self.model.values(self.scores_slice))
+        if self.probable:
+            return False if columns > 2 else None
+        # A softmax puts most boxes into the background; a sigmoid has nearly all logits below 0.
+        if float((scores.max(1) < 0).mean()) > 0.9:
+            return False
+        return True if float((scores.argmax(1) == 0).mean()) > 0.8 else None
 
 
 def find_boxes_and_scores(model: ObservedModel) -> BoxesAndScores | None:
@@ -95,7 +102,7 @@ def find_boxes_and_scores(model: ObservedModel) -> BoxesAndScores | None:
                 scores,
                 scores_slice,
                 grid=model.match_grid(box_count),
-                normalised=boxes.has_normalised_boxes(),
+                normalised=bool(boxes.has_normalised_boxes()),
                 probable=probable,
                 softmaxed=probable and columns > 1 and bool(np.allclose(sums, 1, atol=1e-2)),
             )
@@ -166,6 +173,13 @@ class PredictionTable:
     def by_row(self) -> bool:
         return self.table.layout == "rows"
 
+    @cached_property
+    def has_normalised_boxes(self) -> bool:
+        """Whether boxes are in 0..1 rather than px."""
+        values = np.concatenate(self.model.values(self.slice(0, 4)))
+        values = values[np.isfinite(values)]
+        return bool(values.size) and float(np.quantile(np.abs(values), 0.99)) <= 2.0
+
     @property
     def summary(self) -> str:
         return f"{self.output.name} {list(self.output.shape)}"
@@ -176,6 +190,16 @@ class PredictionTable:
             return self.grid.summary
         unknown = " of no grid that is known at this size" if self.by_row else ""
         return f"{self.box_count} boxes{unknown}"
+
+    def heads(self, channels: int) -> tuple[str, ...]:
+        """The outputs that are heads before decoding, beside the table: of so many channels."""
+        return tuple(
+            output.name
+            for output in self.model.outputs
+            if output is not self.output
+            and len(output.shape) in (4, 5)
+            and channels in (output.shape[1], output.shape[-1])
+        )
 
     def slice(self, first: int, last: int | None = None) -> OutputSlice:
         return dataclasses.replace(self.table, first=first, last=last)

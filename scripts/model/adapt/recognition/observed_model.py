@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scripts.model.adapt.loading.foreign_model import ForeignModel
-from scripts.model.adapt.reading import Level
+from scripts.model.adapt.reading import Level, OutputSlice
+from scripts.model.adapt.recognition.file_claims import FileClaims, read_claims
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
 
 _STRIDES = [(8, 16, 32), (8, 16, 32, 64), (16, 32), (4, 8, 16, 32), (16, 32, 64)]
@@ -24,10 +29,17 @@ class FeatureGrid:
 
 @dataclass(frozen=True, eq=False)
 class ObservedModel:
-    """class_count: how many class names the user or the file gives, None for no names."""
-
     foreign: ForeignModel
-    class_count: int | None
+
+    @property
+    def class_count(self) -> int | None:
+        """How many class names the file gives, None for no names. The user's never count."""
+        return self.claims.class_count
+
+    @cached_property
+    def claims(self) -> FileClaims:
+        names = self.foreign.class_names
+        return read_claims(self.foreign.metadata, len(names) if names else None)
 
     @property
     def outputs(self) -> tuple[ObservedOutput, ...]:
@@ -45,6 +57,15 @@ class ObservedModel:
     def find_output(self, pattern: str) -> ObservedOutput | None:
         """The first output whose lower-case name has a match of `pattern`."""
         return next((o for o in self.outputs if re.search(pattern, o.lower_name)), None)
+
+    def values(self, part: OutputSlice) -> list[NDArray[np.float64]]:
+        """What is in a slice of the outputs, [A, columns], for each trial picture."""
+        samples = {output.name: output.samples for output in self.outputs}
+        pictures = zip(*(samples[name] for name in part.outputs), strict=True)
+        return [
+            np.concatenate([_table(array, part) for array in arrays])[:, part.first : part.last]
+            for arrays in pictures
+        ]
 
     def levels(self, strides: Sequence[int]) -> tuple[Level, ...]:
         image = self.foreign.image
@@ -65,6 +86,13 @@ class ObservedModel:
                 summary = f"{box_count} = {total} cells (strides {join_values(strides)})"
                 return FeatureGrid(levels, boxes_per_cell, summary)
         return None
+
+
+def _table(array: np.ndarray, part: OutputSlice) -> NDArray[np.float64]:
+    values = np.asarray(array, np.float64)
+    if part.layout == "columns":
+        return values.reshape(part.width, -1).T
+    return values.reshape(-1, part.width)
 
 
 def join_values(values: Sequence[object]) -> str:

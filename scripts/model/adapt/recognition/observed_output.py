@@ -1,4 +1,4 @@
-"""One output of a graph on pictures of noise: its shape, and what its values can be."""
+"""One output of a graph on trial pictures: its shape, and what its values can be."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class ObservedOutput:
-    """samples: the output's array on each of several noisy pictures, all of one rank."""
+    """samples: the output's array on each trial picture."""
 
     name: str
     samples: tuple[np.ndarray, ...]
@@ -79,14 +79,27 @@ class ObservedOutput:
         values = self.finite_values(column, column + 1)
         return bool(np.all(values == np.round(values)))
 
-    def has_ordered_corners(self) -> bool:
-        """Whether nearly all boxes have x0 <= x1 and y0 <= y1, as xyxy has."""
-        boxes = np.concatenate([np.asarray(a, np.float64).reshape(-1, 4) for a in self.samples])
-        ordered = (boxes[:, 0] <= boxes[:, 2]) & (boxes[:, 1] <= boxes[:, 3])
-        return bool(np.mean(ordered) > 0.95) if len(boxes) else True
+    def boxes(self) -> NDArray[np.float64]:
+        """The first four columns of all rows that are not padding: all 0, or all -1."""
+        rows = [
+            np.asarray(array, np.float64).reshape(-1, array.shape[-1])[:, :4]
+            for array in self.samples
+            if array.size
+        ]
+        boxes = np.concatenate(rows) if rows else np.zeros((0, 4))
+        is_padding = (boxes == 0).all(1) | (boxes == -1).all(1)
+        return boxes[~is_padding & np.isfinite(boxes).all(1)]
 
-    def has_normalised_boxes(self) -> bool:
-        """Whether the first four columns are in 0..1 rather than px: none reaches beyond the
-        picture by the picture's own size."""
-        values = self.finite_values(0, 4)
-        return bool(values.size) and float(np.quantile(np.abs(values), 0.99)) <= 2.0
+    def has_ordered_corners(self) -> bool | None:
+        """Whether nearly all boxes have x0 <= x1 and y0 <= y1, as xyxy has; None without boxes."""
+        boxes = self.boxes()
+        if not len(boxes):
+            return None
+        ordered = (boxes[:, 0] <= boxes[:, 2]) & (boxes[:, 1] <= boxes[:, 3])
+        return bool(np.mean(ordered) > 0.95)
+
+    def has_normalised_boxes(self) -> bool | None:
+        """Whether boxes are in 0..1 rather than px: none reaches beyond the picture by the
+        picture's own size; None without boxes."""
+        boxes = self.boxes()
+        return bool(np.quantile(np.abs(boxes), 0.99) <= 2.0) if len(boxes) else None

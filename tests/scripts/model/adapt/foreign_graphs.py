@@ -119,12 +119,12 @@ def rows_for_objects(strides: Sequence[int] = STRIDES, anchors: int = 1) -> list
 
 
 def decoded_table(*, objectness: bool, anchors: int = 1) -> np.ndarray:
-    """(A, 4 [+ 1] + C): cxcywh in input px, [objectness], class scores. Rows without an object are
-    their own cell, with faint scores."""
-    cells = np.repeat(grid(), anchors, 0)
+    """(A, 4 [+ 1] + C): cxcywh in input px, [objectness], class scores. Rows without an object lie
+    about their own cell, with faint scores."""
+    cells, rng = np.repeat(grid(), anchors, 0), np.random.default_rng(7)
     table = np.zeros((len(cells), 4 + objectness + len(CLASSES)))
-    table[:, :2] = (cells[:, :2] + 0.5) * cells[:, 2:]
-    table[:, 2:4] = cells[:, 2:]
+    table[:, :2] = (cells[:, :2] + rng.uniform(0.2, 0.8, (len(cells), 2))) * cells[:, 2:]
+    table[:, 2:4] = cells[:, 2:] * rng.uniform(0.6, 2.4, (len(cells), 2))
     table[:, 4:] = 0.01
     for row, (label, score, box) in zip(rows_for_objects(), OBJECTS, strict=True):
         table[row, :4] = cxcywh(box)

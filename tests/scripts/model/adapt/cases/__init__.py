@@ -14,7 +14,7 @@ CASES: dict[str, tuple[str, Callable[[], GoldenCase], dict[str, Any]]] = {
     "yolov5 half": ("yolov5", yolo.yolov5_half, {}),
     "yolov6": ("yolov6", yolo.yolov6, {}),
     "yolov8": ("yolov8", yolo.yolov8, {"classes": None}),
-    "yolov8 transposed": ("yolov8", yolo.yolov8_transposed, {}),
+    "yolov8 transposed": ("yolov8", yolo.yolov8_transposed, {"format": "yolov8"}),
     "end2end": ("end2end", yolo.end2end, {}),
     "yolov7 end2end": ("yolov7-end2end", yolo.yolov7_end2end, {}),
     "torchvision": ("torchvision", nms_inside.torchvision, {}),

@@ -24,8 +24,6 @@ def test_a_forced_format_reads_the_same_shape_another_way(tmp_path: Path) -> Non
     assert as_yolox.reading.format == "yolox"
     as_yolov8 = adapt_model(tmp_path, model, format="yolov8", classes="a,b,c,d")
     assert as_yolov8.reading.format == "yolov8"
-    by_class_count = adapt_model(tmp_path, model, classes="a,b,c,d")
-    assert by_class_count.reading.format == "yolov8"
 
 
 def test_the_reasons_show_the_arithmetic(tmp_path: Path) -> None:

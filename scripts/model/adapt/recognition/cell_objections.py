@@ -1,0 +1,147 @@
+"""Whether the boxes of a dense head lie at the cells of the grid that its rows are.
+
+Every dense head says where a box is relative to its cell, so decoded centres follow the cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scripts.model.adapt.reading import FormatReading
+from scripts.model.adapt.recognition.box_objections import is_dense
+from scripts.model.adapt.recognition.objection import Objection
+from scripts.model.adapt.recognition.observed_model import FeatureGrid, ObservedModel
+from scripts.model.adapt.recognition.trial_decoding import DecodedTrial
+
+_DECODED = ("xyxy", "yxyx", "cxcywh", "xywh")  # codings of boxes that the graph has decoded
+_MIN_CELLS = 16
+_MIN_CORRELATION = 0.6
+_MAX_PICTURES = 3
+_MIN_LARGE_BOXES = 20
+
+
+class _Cells(NamedTuple):
+    """Each row's cell: its middle in px [A, 2], and its stride [A]."""
+
+    middles: NDArray[np.float64]
+    strides: NDArray[np.float64]
+
+
+def list_objections(
+    model: ObservedModel, reading: FormatReading, trials: Sequence[DecodedTrial]
+) -> Iterator[Objection]:
+    if reading.coding == "grid":
+        yield from _offset_objections(model, reading)
+    if reading.coding not in _DECODED or not is_dense(reading):
+        return
+    boxes = np.concatenate([trial.boxes for trial in trials])
+    boxes = boxes[np.isfinite(boxes).all(1)]
+    extents, centres = boxes[:, 2:] - boxes[:, :2], (boxes[:, 2:] + boxes[:, :2]) / 2
+    if (
+        reading.coding == "cxcywh"
+        and len(boxes) >= _MIN_CELLS
+        and (extents >= centres).all(1).mean() > 0.98
+    ):
+        yield Objection(
+            "strong",
+            "of its four columns the last two are always the larger, as of corners: --coding xyxy",
+        )
+        return
+    whole = [trial for trial in trials if trial.is_real.all() and np.isfinite(trial.boxes).all()][
+        :_MAX_PICTURES
+    ]
+    grid = model.match_grid(len(whole[0].boxes)) if whole else None
+    if grid is not None and len(whole[0].boxes) >= _MIN_CELLS:
+        yield from _cell_objections(model, reading, whole, grid)
+
+
+def _cell_objections(
+    model: ObservedModel, reading: FormatReading, trials: list[DecodedTrial], grid: FeatureGrid
+) -> Iterator[Objection]:
+    centres = np.stack([(trial.boxes[:, :2] + trial.boxes[:, 2:]) / 2 for trial in trials])
+    extents = np.stack([trial.boxes[:, 2:] - trial.boxes[:, :2] for trial in trials])
+    orders = _cell_orders(grid)
+    following = [_correlation(centres, cells.middles) for cells in orders]
+    best = int(np.argmax(following))
+    if following[best] >= _MIN_CORRELATION:
+        large = (extents > 2 * orders[best].strides[:, np.newaxis]).all(2)
+        shifts = ((centres - orders[best].middles) / np.maximum(extents, 1e-9))[large]
+        if len(shifts) >= _MIN_LARGE_BOXES:
+            x_shift, y_shift = np.median(shifts, 0)
+            if -0.65 < x_shift < -0.35 and -0.65 < y_shift < -0.35:
+                yield Objection(
+                    "strong",
+                    "the centres of its boxes lie half a box to the upper left of their cells, as "
+                    "top left corners do: --coding xywh",
+                )
+        return
+    swapped = max(_correlation(centres[:, :, ::-1], cells.middles) for cells in orders)
+    if swapped >= _MIN_CORRELATION:
+        yield Objection("strong", "its boxes have y before x: --coding yxyx")
+        return
+    # No head before decoding has its boxes and scores in one table and its numbers all over the
+    # picture's px, so that such a table may be of a network that is out of the ordinary.
+    low, high = np.quantile(centres.reshape(-1, 2), [0.02, 0.98], axis=0)
+    size = np.array([model.foreign.image.width, model.foreign.image.height])
+    is_table = reading.boxes.outputs == reading.scores.outputs and reading.units == "px"
+    yield Objection(
+        "weak" if is_table and ((high - low) > size / 2).all() else "strong",
+        f"its rows are as many as the cells of a grid ({grid.summary}), but the centres of its "
+        f"boxes do not follow them (rank correlation {following[best]:.2f})",
+    )
+
+
+def _offset_objections(model: ObservedModel, reading: FormatReading) -> Iterator[Objection]:
+    """Offsets to cells and logarithms of sizes are of both signs in every network."""
+    values = np.concatenate(model.values(reading.boxes))
+    if len(values) >= _MIN_CELLS and (values >= 0).all() and (values <= 1).all():
+        yield Objection(
+            "strong",
+            "its offsets and logarithms of sizes are all in 0..1, as if they went through a "
+            "sigmoid",
+        )
+
+
+def _cell_orders(grid: FeatureGrid) -> list[_Cells]:
+    """The orders that rows have in the wild: levels from fine to coarse or back; of several boxes
+    in a cell, all of a cell together or all cells of an anchor."""
+    orders = []
+    count = grid.boxes_per_cell
+    for levels in (grid.levels, grid.levels[::-1]):
+        for by_cell in (True, False) if count > 1 else (True,):
+            middles, strides = [], []
+            for stride, columns, rows in levels:
+                y, x = np.mgrid[0:rows, 0:columns]
+                cells = (np.stack([x.ravel(), y.ravel()], 1) + 0.5) * stride
+                middles.append(cells.repeat(count, 0) if by_cell else np.tile(cells, (count, 1)))
+                strides.append(np.full(len(cells) * count, float(stride)))
+            orders.append(_Cells(np.concatenate(middles), np.concatenate(strides)))
+    return orders
+
+
+def _correlation(centres: NDArray[np.float64], middles: NDArray[np.float64]) -> float:
+    """Spearman's rank correlation of centres [pictures, A, 2] with their cells [A, 2]: the mean
+    over the pictures of the lower axis."""
+    expected = [_ranks(middles[:, axis]) for axis in (0, 1)]
+    lower = [
+        min(
+            np.corrcoef(_ranks(picture[:, axis]), expected[axis])[0, 1]
+            for axis in (0, 1)
+            if np.ptp(expected[axis]) > 0 and np.ptp(picture[:, axis]) > 0
+        )
+        if all(np.ptp(picture[:, axis]) > 0 for axis in (0, 1))
+        else 0.0
+        for picture in centres
+    ]
+    return float(np.mean(lower))
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks, equal values sharing the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return ((last - counts + last - 1) / 2)[inverse]
