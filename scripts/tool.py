@@ -1,9 +1,10 @@
-"""How a command line tells its user of an error: one line on stderr, status 1, no traceback."""
+"""How a command line ends where it cannot go on: one line on stderr, status 1, no traceback."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -29,3 +30,10 @@ def exit_on_error(name: str) -> Iterator[None]:
         sys.exit(
             f"{name}: {error.filename}: {error.strerror}" if error.filename else f"{name}: {error}"
         )
+
+
+def exit_on_signals(name: str) -> None:
+    """SIGINT and SIGTERM end this process by way of what it has to clear away, also in the
+    background of a shell, which ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: ended by SIGTERM"))

@@ -6,16 +6,15 @@ It checks the limits of the real service's API reference, and keeps the records 
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
+
+from tests.support.faulty_http import FaultyHandler, served
 
 # What happens to a request. partial: about half of the records are not taken. lost-ack: taken, but
 # the connection ends before the answer.
@@ -60,15 +59,13 @@ class FaultyFirehose:
 def faulty_firehose(choose: Callable[[], Fault] = lambda: "none") -> Iterator[FaultyFirehose]:
     """Serve until the block ends. choose: the fault of each request, asked when it comes."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+    class Handler(FaultyHandler):
+        content_type = "application/x-amz-json-1.1"
 
-        def do_POST(self) -> None:
-            size = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(size)
-            if len(body) < size:  # the function was killed
-                return self._cut()
+        def do_POST(self) -> None:  # noqa: N802
+            body = self.read_body()
+            if body is None:
+                return self.cut()
             if self.headers.get("X-Amz-Target") != TARGET:
                 return self._refuse(400, "UnknownOperationException")
             asked = json.loads(body)
@@ -78,9 +75,9 @@ def faulty_firehose(choose: Callable[[], Fault] = lambda: "none") -> Iterator[Fa
             firehose.requests.append(records)
             if fault == "hang":
                 firehose.released.wait(30)
-                return self._cut()
+                return self.cut()
             if fault == "reset":
-                return self._cut()
+                return self.cut()
             if fault in CODES:
                 return self._refuse(int(fault), CODES[fault])
             encoded = sum(len(each["Data"]) for each in asked["Records"])
@@ -99,41 +96,19 @@ def faulty_firehose(choose: Callable[[], Fault] = lambda: "none") -> Iterator[Fa
                 firehose.records.setdefault(asked["DeliveryStreamName"], []).append(record)
                 told.append({"RecordId": str(index)})
             if fault == "lost-ack":
-                return self._cut()
+                return self.cut()
             failed = sum("ErrorCode" in each for each in told)
-            return self._answer(200, {"FailedPutCount": failed, "RequestResponses": told})
+            return self._tell(200, {"FailedPutCount": failed, "RequestResponses": told})
 
         def _refuse(self, status: int, code: str) -> None:
-            self._answer(status, {"__type": code, "message": "no"})
+            self._tell(status, {"__type": code, "message": "no"})
 
-        def _answer(self, status: int, document: Any) -> None:
-            body = json.dumps(document).encode()
-            with contextlib.suppress(OSError):
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.send_header("Content-Type", "application/x-amz-json-1.1")
-                self.end_headers()
-                self.wfile.write(body)
+        def _tell(self, status: int, document: Any) -> None:
+            self.answer(status, json.dumps(document).encode())
 
-        def _cut(self) -> None:
-            self.close_connection = True
-            with contextlib.suppress(OSError):
-                self.connection.shutdown(socket.SHUT_RDWR)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def handle(self) -> None:
-            with contextlib.suppress(OSError):  # the function was killed
-                super().handle()
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    firehose = FaultyFirehose(server.server_address[1], choose)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield firehose
-    finally:
-        firehose.released.set()
-        server.shutdown()
-        server.server_close()
+    with served(Handler) as port:
+        firehose = FaultyFirehose(port, choose)
+        try:
+            yield firehose
+        finally:
+            firehose.released.set()

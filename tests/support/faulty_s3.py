@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
 import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
+
+from tests.support.faulty_http import FaultyHandler, served
 
 # What happens to a PUT. lost-ack: stored, but the connection ends before the answer.
 Fault = Literal["none", "503", "403", "reset", "hang", "slow", "lost-ack"]
@@ -74,72 +73,43 @@ class RandomFaults:
 def faulty_s3(choose: Callable[[], Fault] = lambda: "none") -> Iterator[FaultyS3]:
     """Serve until the block ends. choose: the fault of each PUT, asked when it comes."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+    class Handler(FaultyHandler):
+        content_type = "application/xml"
 
-        def do_PUT(self) -> None:
-            if self.headers.get("Expect", "").lower() == "100-continue":
-                pass  # BaseHTTPRequestHandler has answered it
-            size = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(size)
-            if len(body) < size:  # the function was killed: S3 stores no part of an object
-                return self._cut()
+        def do_PUT(self) -> None:  # noqa: N802
+            # BaseHTTPRequestHandler has answered an Expect: 100-continue.
+            body = self.read_body()
+            if body is None:  # S3 stores no part of an object
+                return self.cut()
             fault = s3.choose()
             s3.puts[fault] = s3.puts.get(fault, 0) + 1
             key = self.path.partition("?")[0].lstrip("/")
             if fault == "hang":
                 s3.released.wait(30)
-                return self._cut()
+                return self.cut()
             if fault == "reset":
-                return self._cut()
+                return self.cut()
             if fault in CODES:
                 code = CODES[fault]
-                return self._answer(
-                    int(fault), f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
-                )
+                text = f"<Error><Code>{code}</Code><Message>no</Message></Error>"
+                return self.answer(int(fault), text.encode())
             if fault == "slow":
                 time.sleep(SLOW_S)
             s3.objects[key] = body
             if fault == "lost-ack":
-                return self._cut()
-            return self._answer(200)
+                return self.cut()
+            return self.answer(200)
 
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802
             body = s3.objects.get(self.path.partition("?")[0].lstrip("/"))
             missing = b"<Error><Code>NoSuchKey</Code></Error>"
-            self._answer(404, missing) if body is None else self._answer(200, body)
+            self.answer(404, missing) if body is None else self.answer(200, body)
 
         do_HEAD = do_GET  # noqa: N815
 
-        def _answer(self, status: int, body: bytes = b"") -> None:
-            with contextlib.suppress(OSError):
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.send_header("Content-Type", "application/xml")
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(body)
-
-        def _cut(self) -> None:
-            self.close_connection = True
-            with contextlib.suppress(OSError):
-                self.connection.shutdown(socket.SHUT_RDWR)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def handle(self) -> None:
-            with contextlib.suppress(OSError):  # the function was killed
-                super().handle()
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    s3 = FaultyS3(server.server_address[1], choose)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield s3
-    finally:
-        s3.released.set()
-        server.shutdown()
-        server.server_close()
+    with served(Handler) as port:
+        s3 = FaultyS3(port, choose)
+        try:
+            yield s3
+        finally:
+            s3.released.set()

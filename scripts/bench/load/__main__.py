@@ -11,7 +11,6 @@ to --out: load.txt, load.json, load.svg and the environments' logs.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -25,7 +24,7 @@ from scripts.bench.load.report import format_result, to_json
 from scripts.bench.load.result import LoadOptions
 from scripts.bench.load.run import measure_load
 from scripts.paths import ROOT
-from scripts.tool import ToolError, exit_on_error
+from scripts.tool import ToolError, exit_on_error, exit_on_signals
 
 MAX_ENVIRONMENTS, MAX_RATES, MAX_RATE, MAX_SECONDS, MAX_WAIT_S = 16, 20, 500.0, 120.0, 25.0
 MAX_REQUESTS = 20_000  # of all rates
@@ -123,13 +122,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def heed_signals() -> None:
-    """Both signals end this process by way of what it has to clear away, also in the background of
-    a shell, which ignores SIGINT."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("load: ended by SIGTERM"))
-
-
 if __name__ == "__main__":
-    heed_signals()
+    exit_on_signals("load")
     sys.exit(main())

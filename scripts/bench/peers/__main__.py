@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +29,7 @@ from scripts.bench.peers.result import Plan
 from scripts.bench.peers.table import format_text, to_json
 from scripts.model.dataset import read_labelled_pictures
 from scripts.paths import ROOT
-from scripts.tool import ToolError, exit_on_error
+from scripts.tool import ToolError, exit_on_error, exit_on_signals
 
 MAX_ROUNDS, MAX_REQUESTS, MAX_CLIENTS, MAX_SECONDS, MAX_STARTS = 500, 100, 32, 60.0, 20
 
@@ -118,13 +117,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def heed_signals() -> None:
-    """Both signals end this process by way of what it has to clear away, also in the background of
-    a shell, which ignores SIGINT."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("peers: ended by SIGTERM"))
-
-
 if __name__ == "__main__":
-    heed_signals()
+    exit_on_signals("peers")
     sys.exit(main())

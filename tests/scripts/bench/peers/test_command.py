@@ -162,7 +162,7 @@ from pathlib import Path
 from scripts.bench.peers import __main__ as command
 from tests.scripts.bench.peers.tiny_peers import tiny_peer
 command.PEERS = (tiny_peer("tiny", CHILD={str(tmp_path / "pids")!r}),)
-command.heed_signals()
+command.exit_on_signals("peers")
 command.main(["--rounds", "500", "--picture", {str(SAMPLE)!r}, "--out", {str(tmp_path / "out")!r}])
 """
     process = subprocess.Popen(
