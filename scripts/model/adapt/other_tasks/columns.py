@@ -62,7 +62,9 @@ def _find_masks(foreign: ForeignModel) -> OtherTask | None:
 
 
 def _is_mask(shape: tuple[int, ...]) -> bool:
-    return len(shape) >= 3 and min(shape[-2:]) >= _MIN_MASK_SIDE
+    """Whether it is [N, H, W], with or without a batch of 1; [1, A, C] is a table of scores."""
+    without_batch = shape[1:] if shape[:1] == (1,) else shape
+    return len(without_batch) >= 3 and min(shape[-2:]) >= _MIN_MASK_SIDE
 
 
 def _is_for_each_row(output: ObservedOutput, outputs: tuple[ObservedOutput, ...]) -> bool:
