@@ -70,6 +70,14 @@ DETECTORS: dict[str, dict[str, np.ndarray]] = {
     "no row at all": {"output": np.zeros((0, 7), np.float32)},
     "one row": {"output": floats(np.array([[0, 10, 12, 50, 40, 1, 0.9]]))},
     "faces with landmarks": {**detections(), "landmarks": LANDMARKS},
+    "boxes and scores of 80 classes": {
+        "boxes": floats(decoded_table(objectness=False)[None, :, :4]),
+        "scores": floats(np.random.default_rng(0).uniform(0, 1, (1, 252, 80))),
+    },
+    "boxes and scores of 3 classes": {
+        "boxes": floats(decoded_table(objectness=False)[None, :, :4]),
+        "scores": floats(np.random.default_rng(0).uniform(0, 1, (1, 252, 3))),
+    },
     "heads of three strides": {
         f"head{s}": smooth(18, HEIGHT // s, WIDTH // s, -4, 4) for s in STRIDES
     },

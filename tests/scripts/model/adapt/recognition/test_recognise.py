@@ -34,7 +34,7 @@ def test_the_reasons_show_the_arithmetic(tmp_path: Path) -> None:
     assert "756 = 3 × (12×16" in adapt_model(tmp_path, yolo.yolov5().model).reading.reasons[0]
 
 
-def test_a_segmentation_graph_gives_its_boxes(tmp_path: Path) -> None:
+def test_a_segmentation_graph_gives_its_boxes_where_that_is_asked_for(tmp_path: Path) -> None:
     table = decoded_table(objectness=False)
     masks = np.random.default_rng(0).normal(0, 3, (len(table), 32))
     outputs = {
@@ -42,7 +42,7 @@ def test_a_segmentation_graph_gives_its_boxes(tmp_path: Path) -> None:
         "output1": np.zeros((1, 32, 24, 32), np.float32),
     }
     metadata = {"names": "{0: 'ant', 1: 'bee', 2: 'cat'}", "task": "segment"}
-    adapt_model(tmp_path, make_model(outputs, metadata=metadata), classes=None)
+    adapt_model(tmp_path, make_model(outputs, metadata=metadata), classes=None, format="yolov8")
     assert len(detect(tmp_path, WIDTH, HEIGHT)) == len(yolo.yolov8().objects)
 
 
