@@ -79,6 +79,15 @@ def _faceboxes(size: Size) -> NDArray[np.float32]:
     )
 
 
+def count_priors(size: Size) -> dict[str, int]:
+    """How many priors each format has at an input's (width, height)."""
+    return {
+        "retinaface": len(_squares(size, _RETINAFACE)),
+        "ultraface": len(_ultraface(size)),
+        "faceboxes": len(_faceboxes(size)),
+    }
+
+
 def _cell_counts(size: Size, stride: int) -> tuple[int, int]:
     return math.ceil(size[0] / stride), math.ceil(size[1] / stride)
 
@@ -94,6 +103,7 @@ def _read_faces(
     iou_threshold: float = 0.4,
     priority: int = 2,
     notes: tuple[str, ...] = (_FITTED,),
+    doubts: tuple[str, ...] = (),
 ) -> FormatReading | None:
     landmarks = outputs.landmarks
     if outputs.score_columns != 2 or (landmarks is not None) != has_landmarks:
@@ -123,12 +133,13 @@ def _read_faces(
         iou_threshold=iou_threshold,
         priority=priority,
         notes=(*notes, *(["landmarks are left out"] if landmarks else [])),
+        doubts=doubts,
     )
 
 
 def _read_retinaface(outputs: PriorOutputs) -> FormatReading | None:
-    note = (
-        "priors of 16 to 512 px, as Pytorch_Retinaface has; the mobilenet0.25 of "
+    doubt = (
+        "the priors are taken to be Pytorch_Retinaface's, of 16 to 512 px; the mobilenet0.25 of "
         "Face-Detector-1MB has as many of 10 to 256 px: --format face-detector-1mb"
     )
     return _read_faces(
@@ -136,7 +147,7 @@ def _read_retinaface(outputs: PriorOutputs) -> FormatReading | None:
         "retinaface",
         lambda size: _squares(size, _RETINAFACE),
         has_landmarks=True,
-        notes=(_FITTED, note),
+        doubts=(doubt,),
     )
 
 

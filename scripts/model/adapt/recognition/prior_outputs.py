@@ -136,6 +136,12 @@ def _looks_like_boxes(tables: NDArray[np.float64]) -> bool:
     return ordered > 0.95 or centred > 0.98
 
 
+def _looks_like_scores(tables: NDArray[np.float64]) -> bool:
+    """Whether all values are in 0..1, or background, in column 0, is the highest nearly always."""
+    probable = bool(((tables >= -1e-3) & (tables <= 1 + 1e-3)).all())
+    return probable or float(np.mean(tables.argmax(2) == 0)) > 0.8
+
+
 def _name_parts(
     outputs: tuple[ObservedOutput, ...],
     columns: dict[str, int],
@@ -149,8 +155,8 @@ def _name_parts(
         if len(of_landmarks) != 1:
             return None
         landmarks = of_landmarks[0]
-    if len(four) == 2:  # three classes and background: only scores can be in 0..1
-        four = [output for output in four if not output.is_within_unit_range()]
+    if len(four) == 2:  # three classes and background
+        four = [output for output in four if not _looks_like_scores(_tables(output, 4, layout))]
     if len(four) != 1:
         return None
     (scores,) = (output for output in outputs if output not in (four[0], landmarks))

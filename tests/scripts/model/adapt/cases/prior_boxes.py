@@ -55,6 +55,98 @@ def faceboxes(width: int, height: int) -> Boxes:
     return np.array(priors)
 
 
+_RATIOS = {"few": (2,), "many": (2, 3)}
+
+
+def _ssd(
+    side: int,
+    maps: Sequence[int],
+    steps: Sequence[int],
+    sizes: Sequence[float],
+    ratios: Sequence[str],
+    *,
+    by_size: bool = False,
+) -> Boxes:
+    """PriorBox of ssd.pytorch and lufficc's SSD, generate_ssd_priors of pytorch-ssd; by_size as
+    DefaultBoxes of NVIDIA's DeepLearningExamples. All clamp to 0..1."""
+    priors = []
+    for k, cells in enumerate(maps):
+        least, most = sizes[k] / side, math.sqrt(sizes[k] * sizes[k + 1]) / side
+        shapes = [(least, least), (most, most)]
+        for ratio in _RATIOS[ratios[k]]:
+            shapes.append((least * math.sqrt(ratio), least / math.sqrt(ratio)))
+            shapes.append((least / math.sqrt(ratio), least * math.sqrt(ratio)))
+        f_k = side / steps[k]
+        places = [((j + 0.5) / f_k, (i + 0.5) / f_k) for i in range(cells) for j in range(cells)]
+        if by_size:
+            priors += [(*place, *shape) for shape in shapes for place in places]
+        else:
+            priors += [(*place, *shape) for place in places for shape in shapes]
+    return np.clip(np.array(priors), 0, 1)
+
+
+def ssd300(sizes: Sequence[float], *, by_size: bool = False) -> Boxes:
+    """ssd.pytorch's data/config.py; sizes are its min_sizes and the last of max_sizes."""
+    return _ssd(
+        300,
+        (38, 19, 10, 5, 3, 1),
+        (8, 16, 32, 64, 100, 300),
+        sizes,
+        ("few", "many", "many", "many", "few", "few"),
+        by_size=by_size,
+    )
+
+
+def ssd512(sizes: Sequence[float]) -> Boxes:
+    """lufficc's configs/vgg_ssd512_*.yaml."""
+    return _ssd(
+        512,
+        (64, 32, 16, 8, 4, 2, 1),
+        (8, 16, 32, 64, 128, 256, 512),
+        sizes,
+        ("few", "many", "many", "many", "many", "few", "few"),
+    )
+
+
+def ssd_mobilenet() -> Boxes:
+    """pytorch-ssd, vision/ssd/config/mobilenetv1_ssd_config.py."""
+    return _ssd(
+        300,
+        (19, 10, 5, 3, 2, 1),
+        (16, 32, 64, 100, 150, 300),
+        (60, 105, 150, 195, 240, 285, 330),
+        ("many",) * 6,
+    )
+
+
+def tensorflow_ssd(width: int, height: int) -> Boxes:
+    """object_detection/anchor_generators/multiple_grid_anchor_generator.py, create_ssd_anchors with
+    six layers, scales 0.2 to 0.95, and three boxes in the lowest layer."""
+    scales = [0.2 + (0.95 - 0.2) * i / 5 for i in range(6)] + [1.0]
+    maps = [(math.ceil(height / 16), math.ceil(width / 16))]
+    while len(maps) < 6:
+        maps.append((math.ceil(maps[-1][0] / 2), math.ceil(maps[-1][1] / 2)))
+    shorter = min(width, height)
+    priors = []
+    for layer, (rows, columns) in enumerate(maps):
+        specs = [(scales[layer], ratio) for ratio in (1.0, 2.0, 0.5, 3.0, 0.3333)]
+        specs.append((math.sqrt(scales[layer] * scales[layer + 1]), 1.0))
+        if layer == 0:
+            specs = [(0.1, 1.0), (0.2, 2.0), (0.2, 0.5)]
+        for row in range(rows):
+            for column in range(columns):
+                for scale, ratio in specs:
+                    priors.append(
+                        (
+                            (column + 0.5) / columns,
+                            (row + 0.5) / rows,
+                            scale * math.sqrt(ratio) * shorter / width,
+                            scale / math.sqrt(ratio) * shorter / height,
+                        )
+                    )
+    return np.array(priors)
+
+
 def decode(offsets: np.ndarray, priors: Boxes, width: int, height: int) -> Boxes:
     """ssd.pytorch, layers/box_utils.py, decode with the variances 0.1 and 0.2: xyxy in px."""
     centre = priors[:, :2] + offsets[:, :2] * 0.1 * priors[:, 2:]

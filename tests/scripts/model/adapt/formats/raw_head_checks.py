@@ -14,7 +14,7 @@ from scripts.model.adapt.adapter import AdaptResult
 from tests.scripts.model.adapt.bundles import adapt_model, detect
 from tests.scripts.model.adapt.cases.golden import GoldenCase
 
-PICTURE_SIZES = [(499, 666), (1000, 333), (301, 207)]
+PICTURE_SIZES = [(499, 666), (301, 207)]
 
 
 def check_golden_boxes(

@@ -23,7 +23,7 @@ def test_retinaface_at_any_size(size: tuple[int, int], tmp_path: Path) -> None:
     result = check_golden_boxes(tmp_path, case, format_name="retinaface", classes="face")
     thresholds = result.manifest.thresholds
     assert (thresholds.score, thresholds.iou) == (0.6, 0.4)
-    assert any("face-detector-1mb" in note for note in result.notes)
+    assert any("face-detector-1mb" in doubt for doubt in result.reading.doubts)
 
 
 def test_retinaface_with_logits(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_face_detector_1mb(
     check_golden_boxes(tmp_path, case, format_name="face-detector-1mb", classes="face", **options)
 
 
-@pytest.mark.parametrize("size", [(320, 240), (640, 480), (128, 96), (200, 300)])
+@pytest.mark.parametrize("size", [(320, 240), (128, 96), (200, 300)])
 def test_ultraface_before_decoding(size: tuple[int, int], tmp_path: Path) -> None:
     """At 240 px four rows of stride 64 are 60 px apart, and a prior of 256 px has 240."""
     case = face_priors.ultraface(size, logits=size[0] == 128)

@@ -1,0 +1,39 @@
+"""Words for heads before decoding that are seen for what they are, and not read by themselves."""
+
+from __future__ import annotations
+
+from scripts.model.adapt.formats import FORMATS, face_priors, ssd_priors
+from scripts.model.adapt.reading import FormatReading
+from scripts.model.adapt.recognition.observed_model import ObservedModel
+from scripts.model.adapt.recognition.prior_outputs import PriorOutputs, find_prior_outputs
+
+
+def explain_raw_heads(model: ObservedModel) -> list[str]:
+    """Sentences; none where the outputs are no such heads."""
+    outputs = find_prior_outputs(model)
+    return _explain_priors(outputs) if outputs else []
+
+
+def _explain_priors(outputs: PriorOutputs) -> list[str]:
+    width, height = outputs.input_size
+    counts = face_priors.count_priors((width, height)) | ssd_priors.count_priors((width, height))
+    known = ", ".join(f"{name} has {count}" for name, count in counts.items())
+    sentences = [
+        f"{outputs.offsets.name} and {outputs.scores.name} look like an SSD's before decoding, "
+        f"offsets to {outputs.row_count} rows of prior boxes beside class scores. "
+        f"At {width} x {height} px {known}."
+    ]
+    by_option = [reading for reading in _read(outputs) if not reading.plausible]
+    if by_option:
+        options = " or ".join(f"--format {reading.format}" for reading in by_option)
+        sentences.append(
+            f"The file does not say which priors of as many it was trained with: {options}, if you "
+            "know that."
+        )
+    sentences.append("Else export with decoding.")
+    return sentences
+
+
+def _read(layout: object) -> list[FormatReading]:
+    readers = [known.readers.get(type(layout)) for known in FORMATS]
+    return [reading for read in readers if read and (reading := read(layout)) is not None]
