@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import (
     BLACK,
@@ -12,97 +9,48 @@ from scripts.model.adapt.preprocessing import (
     MMDET_BGR_STD,
     Preprocessing,
 )
-from scripts.model.adapt.reading import CellCentre, FormatReading, Level, OutputSlice
+from scripts.model.adapt.reading import CellCentre, FormatReading
 from scripts.model.adapt.recognition.layouts import PredictionTable
-from scripts.model.adapt.recognition.observed_model import ObservedModel, join_values
-from scripts.model.adapt.recognition.observed_output import ObservedOutput
+from scripts.model.adapt.recognition.level_outputs import LevelOutputs
 
 PREPROCESSING = Preprocessing(
     "bgr", 255, MMDET_BGR_MEAN, MMDET_BGR_STD, "stretch", BLACK, "opencv-linear"
 )
 _BINS = 32  # of the joined output: 8 for each of a box's four sides
-_DISTANCE_NAMES = r"dis|reg|box|bbox"
+_CENTRES: dict[tuple[int, ...], CellCentre] = {
+    (8, 16, 32): "middle",
+    (8, 16, 32, 64): "opencv",
+}
 
 
-@dataclass(frozen=True, eq=False)
-class StrideOutputs:
-    """For each level of the pyramid an output of class scores and one of distances in bins."""
-
-    levels: tuple[Level, ...]
-    class_outputs: tuple[ObservedOutput, ...]
-    distance_outputs: tuple[ObservedOutput, ...]
-    class_columns: int
-    distance_columns: int
-
-
-def find_stride_outputs(model: ObservedModel) -> StrideOutputs | None:
-    tables = {o.name: (o, t) for o in model.outputs if (t := o.table_shape) is not None}
-    if len(tables) < 4 or len(tables) % 2:
+def _read_stride_outputs(outputs: LevelOutputs) -> FormatReading | None:
+    """NanoDet puts a cell's place in its middle; OpenCV's zoo, whose NanoDet-Plus has an output a
+    stride, at (stride - 1) / 2."""
+    centre = _CENTRES.get(outputs.strides)
+    pair = next((p for bins in (8, 11) if (p := outputs.find_scores_and_bins(bins))), None)
+    if pair is None or centre is None:
         return None
-    by_cell_count: dict[int, list[ObservedOutput]] = {}
-    for output, (cell_count, _) in tables.values():
-        by_cell_count.setdefault(cell_count, []).append(output)
-    pairs = sorted(by_cell_count.items(), key=lambda item: -item[0])
-    if any(len(outputs) != 2 for _, outputs in pairs):
-        return None
-    ordered = [_classes_before_distances(outputs) for _, outputs in pairs]
-    class_outputs = tuple(classes for classes, _ in ordered)
-    distance_outputs = tuple(distances for _, distances in ordered)
-    column_counts = {name: table[1] for name, (_, table) in tables.items()}
-    distance_columns = column_counts[distance_outputs[0].name]
-    if distance_columns % 4 or any(
-        column_counts[output.name] != distance_columns for output in distance_outputs
-    ):
-        return None
-    pixels = model.foreign.image.width * model.foreign.image.height
-    levels = model.levels([round((pixels / cell_count) ** 0.5) for cell_count, _ in pairs])
-    if any(
-        level.columns * level.rows != cell_count
-        for level, (cell_count, _) in zip(levels, pairs, strict=True)
-    ):
-        return None
-    return StrideOutputs(
-        levels,
-        class_outputs,
-        distance_outputs,
-        column_counts[class_outputs[0].name],
-        distance_columns,
-    )
-
-
-def _classes_before_distances(
-    pair: list[ObservedOutput],
-) -> tuple[ObservedOutput, ObservedOutput]:
-    first, second = sorted(pair, key=lambda o: bool(re.search(_DISTANCE_NAMES, o.name)))
-    if not re.search(_DISTANCE_NAMES, second.lower_name):
-        first, second = sorted(pair, key=lambda o: not o.is_within_unit_range())
-    return first, second
-
-
-def _read_stride_outputs(outputs: StrideOutputs) -> FormatReading:
-    levels, width = outputs.levels, outputs.distance_columns
-    is_official = all("stride" in output.name for output in outputs.class_outputs)
-    probable = all(output.is_within_unit_range() for output in outputs.class_outputs)
-    centre: CellCentre = "middle" if is_official or len(levels) < 4 else "opencv"
+    scores, bins = pair
+    probable = scores.is_probable()
+    order = "stride by stride" if outputs.are_level_by_level else "all scores first"
     return FormatReading(
         format="nanodet",
         reasons=(
-            f"outputs in pairs of {outputs.class_columns} and {width} = 4 × {width // 4} columns "
-            f"at strides {join_values([level.stride for level in levels])}: "
-            "classes and distributions, NanoDet",
+            f"{outputs.summary}: scores {'in 0..1' if probable else 'as logits'} and 4 × "
+            f"{bins.columns // 4} bins, {order}: NanoDet",
         ),
         preprocessing=PREPROCESSING,
-        boxes=OutputSlice(tuple(output.name for output in outputs.distance_outputs), width),
+        boxes=bins.slice(),
         coding="distribution",
-        scores=OutputSlice(
-            tuple(output.name for output in outputs.class_outputs), outputs.class_columns
-        ),
+        scores=scores.slice(),
         activation="none" if probable else "sigmoid",
-        levels=levels,
-        clips_boxes=True,
+        levels=outputs.levels,
         cell_centre=centre,
+        clips_boxes=True,
         score_threshold=0.35,
         iou_threshold=0.6,
+        plausible=outputs.form in ("rows", "columns"),
+        priority=1,
         notes=(f"cell centres: {centre} (--cell-centre)",),
     )
 
@@ -129,12 +77,12 @@ def _read_joined_table(table: PredictionTable) -> FormatReading | None:
         cell_centre="corner" if len(grid.levels) == 4 else "middle",
         score_threshold=0.35,
         iou_threshold=0.6,
-        priority=1 if (probable and are_bins) or table.model.class_count == class_columns else 0,
+        priority=1 if probable and are_bins else 0,
     )
 
 
 NANODET = Format(
     "nanodet",
     "class scores and distributions over bins, joined or an output a stride",
-    {StrideOutputs: _read_stride_outputs, PredictionTable: _read_joined_table},
+    {LevelOutputs: _read_stride_outputs, PredictionTable: _read_joined_table},
 )

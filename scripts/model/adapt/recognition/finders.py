@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scripts.model.adapt.formats import detr, mmdeploy, nanodet
-from scripts.model.adapt.recognition import detection_vectors, layouts
+from scripts.model.adapt.formats import detr, mmdeploy
+from scripts.model.adapt.recognition import (
+    detection_vectors,
+    layouts,
+    level_outputs,
+    prior_outputs,
+)
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 
 # From the most specific layout to the most general.
 LAYOUT_FINDERS: tuple[Callable[[ObservedModel], object | None], ...] = (
-    nanodet.find_stride_outputs,
+    level_outputs.find_level_outputs,
+    prior_outputs.find_prior_outputs,
     detr.find_query_outputs,
     detection_vectors.find_detection_vectors,
     mmdeploy.find_scored_boxes_and_labels,

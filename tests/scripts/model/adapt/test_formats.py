@@ -31,7 +31,8 @@ def test_a_format_is_recognised_and_its_boxes_are_its_own_codes(case: str, tmp_p
     model, objects, map_back = make_case()
     result = adapt_model(tmp_path, model, **options)
     assert result.reading.format == format_name
-    assert result.manifest.classes == CLASSES
+    classes = options.get("classes") or ",".join(CLASSES)
+    assert result.manifest.classes == tuple(classes.split(","))
     assert len(objects) >= 2
     expected = sorted(objects, key=lambda o: -o[1])
     tolerance = 0.51 if case == "yolov5 half" else 0.01
@@ -59,6 +60,14 @@ def test_a_format_is_recognised_and_its_boxes_are_its_own_codes(case: str, tmp_p
         ("tf-ssd", "rgb", 255, 0, 1),
         ("torchvision", "rgb", 1, 0, 1),
         ("yolov5 half", "rgb", 1, 0, 1),
+        ("scrfd", "rgb", 255, 127.5, 128),
+        ("yunet", "bgr", 255, 0, 1),
+        ("picodet", "rgb", 1, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ("damo-yolo", "rgb", 255, 0, 1),
+        ("rtmdet heads", "bgr", 255, (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)),
+        ("yolov8 heads", "rgb", 1, 0, 1),
+        ("yolov6 heads", "rgb", 1, 0, 1),
+        ("yolox heads", "bgr", 255, 0, 1),
     ],
 )
 def test_the_network_gets_what_its_own_code_gives_it(

@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.scripts.model.adapt.cases import boxes_and_scores, detr, nanodet, nms_inside, yolo
+from tests.scripts.model.adapt.cases import (
+    boxes_and_scores,
+    detr,
+    level_heads,
+    nanodet,
+    nms_inside,
+    yolo,
+)
 from tests.scripts.model.adapt.cases.golden import GoldenCase
 from tests.scripts.model.adapt.foreign_graphs import HEIGHT, WIDTH
 
@@ -37,5 +44,13 @@ CASES: dict[str, tuple[str, Callable[[], GoldenCase], dict[str, Any]]] = {
     "pinto": ("yolov7-end2end", yolo.pinto, {}),
     "onnx-ssd": ("onnx-ssd", nms_inside.onnx_ssd, {}),
     "tf-efficientdet": ("tf-efficientdet", nms_inside.tf_efficientdet, {}),
+    "scrfd": ("scrfd", level_heads.scrfd, {"classes": "face"}),
+    "yunet": ("yunet", level_heads.yunet, {"classes": "face"}),
+    "picodet": ("picodet", level_heads.picodet, {}),
+    "damo-yolo": ("damo-yolo", level_heads.damo_yolo, {}),
+    "rtmdet heads": ("rtmdet-heads", level_heads.rtmdet_heads, {}),
+    "yolov8 heads": ("yolov8-heads", level_heads.yolov8_heads, {}),
+    "yolov6 heads": ("yolov6-heads", level_heads.yolov6_rockchip, {}),
+    "yolox heads": ("yolox-heads", level_heads.yolox_heads, {}),
     "rf-detr": ("deformable-detr", detr.rf_detr, {}),
 }

@@ -1,0 +1,67 @@
+"""RTMDet (mmdetection, MMYOLO) before decoding: class logits and distances of each stride."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from scripts.model.adapt.formats import mmdeploy
+from scripts.model.adapt.formats.format import Format
+from scripts.model.adapt.preprocessing import MMDET_BGR_MEAN, MMDET_BGR_STD
+from scripts.model.adapt.reading import Coding, FormatReading
+from scripts.model.adapt.recognition.level_outputs import LevelOutputs, LevelPart
+
+PREPROCESSING = dataclasses.replace(mmdeploy.PREPROCESSING, mean=MMDET_BGR_MEAN, std=MMDET_BGR_STD)
+# Median distances at stride 32: a side is rarely more than 10 cells away, or less than a quarter.
+_SMALLEST_IN_PX, _LARGEST_IN_STRIDES = 8.0, 8.0
+
+
+def _read_rtmdet_heads(outputs: LevelOutputs) -> FormatReading | None:
+    """mmdetection's dense_heads/rtmdet_head.py: distances are in px, through an exponential or not,
+    and a cell's place is its corner."""
+    head = outputs.with_boxes_per_cell(1)
+    pair = head.find_scores_and_distances() if head else None
+    if head is None or pair is None or outputs.strides != (8, 16, 32):
+        return None
+    logits, distances = pair
+    if logits.is_probable():
+        return None
+    coding = measure_distances(distances)
+    units = {"pixel-distances": "px", "distances": "strides", None: "px or strides"}[coding]
+    return FormatReading(
+        format="rtmdet-heads",
+        reasons=(f"{head.summary}: class logits and distances in {units}: RTMDet before decoding",),
+        preprocessing=PREPROCESSING,
+        boxes=distances.slice(),
+        coding=coding or "pixel-distances",
+        scores=logits.slice(),
+        activation="sigmoid",
+        levels=head.levels,
+        score_threshold=0.3,
+        iou_threshold=0.65,
+        plausible=coding is not None,
+        notes=(
+            f"distances are taken as {units}; --coding pixel-distances (px) or distances (strides) "
+            "says otherwise",
+        ),
+    )
+
+
+def measure_distances(distances: LevelPart) -> Coding | None:
+    """Distances in px grow with the stride, those in strides stay below about ten; None where the
+    two kinds of evidence do not agree."""
+    medians = [float(np.median(np.abs(values))) for values in distances.level_values()]
+    grows = medians[-1] > 2 * medians[0]  # a coarse level's strides are four times the fine one's
+    if grows and medians[-1] >= _SMALLEST_IN_PX:
+        return "pixel-distances"
+    if not grows and 0 < medians[-1] <= _LARGEST_IN_STRIDES:
+        return "distances"
+    return None
+
+
+RTMDET_HEADS = Format(
+    "rtmdet-heads",
+    "RTMDet before decoding: class logits and 4 distances of strides 8, 16, 32",
+    {LevelOutputs: _read_rtmdet_heads},
+)
