@@ -15,8 +15,11 @@ from handler.detection.detector import Detector
 from scripts.model.adapt.bundling import make_bundle
 from scripts.model.adapt.check_picture import check_picture, read_check_picture
 from scripts.model.adapt.class_ids import ClassAssignment, assign_class_ids
+from scripts.model.adapt.class_refusals import FileNames
 from scripts.model.adapt.graph_warnings import list_warnings
+from scripts.model.adapt.label_evidence import find_real_labels
 from scripts.model.adapt.loading.foreign_model import ForeignModel, load_foreign_model
+from scripts.model.adapt.loading.metadata import named_classes, unnamed_classes
 from scripts.model.adapt.options import AdaptOptions, apply_options
 from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.explain import describe_reading
@@ -69,7 +72,7 @@ def adapt(
         customise=lambda reading: apply_options(reading, options, foreign.image),
     )
     reading = recognition.reading
-    classes = _assign_classes(class_names, recognition, options)
+    classes = _assign_classes(class_names, foreign, recognition, options)
     onnx_bytes, manifest = make_bundle(
         foreign, reading, classes, name=name, version=version, dataset=options.dataset
     )
@@ -92,28 +95,45 @@ def adapt(
             (bundle_dir / CHECK_FILE).write_bytes(annotated_jpeg)
     notes = [*foreign.notes, *reading.notes, *([classes.note] if classes.note else [])]
     notes += [f"input {key} is set to {value}" for key, value in foreign.fixed_inputs.items()]
-    warnings = [*recognition.warnings, *list_warnings(foreign, reading, classes.ids)]
+    warnings = [
+        *recognition.warnings,
+        *classes.warnings,
+        *list_warnings(foreign, reading, classes.ids),
+    ]
     return AdaptResult(manifest, reading, foreign, tuple(notes), tuple(warnings), detections)
 
 
 def _assign_classes(
-    class_names: Sequence[str] | None, recognition: Recognition, options: AdaptOptions
+    class_names: Sequence[str] | None,
+    foreign: ForeignModel,
+    recognition: Recognition,
+    options: AdaptOptions,
 ) -> ClassAssignment:
     """Raises ToolError where the names do not fit the reading; its text names the readings that
     they would fit."""
+
+    def assign(reading: FormatReading) -> ClassAssignment:
+        return assign_class_ids(
+            class_names,
+            reading,
+            options.class_ids,
+            file_names=FileNames(
+                named_classes(foreign.metadata), unnamed_classes(foreign.metadata)
+            ),
+            seen_labels=find_real_labels(foreign, reading),
+            is_offset_given=options.class_offset is not None,
+        )
+
     try:
-        return assign_class_ids(class_names, recognition.reading, options.class_ids)
+        return assign(recognition.reading)
     except ToolError as error:
         fitting = []
         for rival in recognition.rivals if class_names else ():
             try:
-                assign_class_ids(class_names, rival, options.class_ids)
+                assign(rival)
             except ToolError:
                 continue
             fitting.append(describe_reading(rival))
         if not fitting:
             raise
-        raise ToolError(
-            f"{error}. Read as {recognition.reading.format}; the names fit another reading: "
-            f"{'; '.join(fitting)}"
-        ) from None
+        raise ToolError(f"{error}. The names fit another reading: {'; '.join(fitting)}") from None

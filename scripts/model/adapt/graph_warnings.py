@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from scripts.model.adapt.label_evidence import find_real_labels
 from scripts.model.adapt.loading.foreign_model import ForeignModel
-from scripts.model.adapt.reading import FormatReading, OutputSlice
+from scripts.model.adapt.reading import FormatReading
 
 
 def list_warnings(
@@ -21,11 +20,19 @@ def list_warnings(
     if reading.nms_in_graph:
         warnings += _threshold_warnings(foreign.model.graph, reading.score_threshold)
     if reading.labels is not None:
-        unnamed = sorted(_likely_labels(foreign, reading, reading.labels) - set(class_ids))
+        seen = find_real_labels(foreign, reading)
+        unnamed = sorted(seen - set(class_ids))
         if unnamed:
+            lowest, highest = min(class_ids), max(class_ids)
+            starts_at_1 = lowest == 0 not in seen and max(seen) == highest + 1
+            doubt = (
+                "do labels start at 1 (--class-offset 1), or is a name missing?"
+                if starts_at_1
+                else "is a name missing, or --class-offset wrong? Such boxes are left out"
+            )
             warnings.append(
-                f"the graph gave the label {unnamed[0]}, which has no name (named are "
-                f"{min(class_ids)} to {max(class_ids)}): is --class-offset right?"
+                f"the graph gave the label {unnamed[0]}, which has no name (named are {lowest} to "
+                f"{highest}): {doubt}"
             )
     return warnings
 
@@ -61,19 +68,3 @@ def _score_threshold_inside(graph: onnx.GraphProto) -> float | None:
             if tensor is not None:
                 return float(numpy_helper.to_array(tensor).reshape(-1)[0])
     return None
-
-
-def _likely_labels(foreign: ForeignModel, reading: FormatReading, labels: OutputSlice) -> set[int]:
-    """Labels that the graph gave on noise with a score above the default threshold."""
-    samples = {output.name: output.samples for output in foreign.outputs}
-    likely: set[int] = set()
-    for scores, numbers in zip(
-        samples[reading.scores.outputs[0]], samples[labels.outputs[0]], strict=True
-    ):
-        is_likely = _first_column(scores, reading.scores) > reading.score_threshold
-        likely |= {round(float(number)) for number in _first_column(numbers, labels)[is_likely]}
-    return likely
-
-
-def _first_column(table: np.ndarray, part: OutputSlice) -> NDArray[np.float64]:
-    return np.asarray(table, np.float64).reshape(-1, part.width)[:, part.first]

@@ -106,7 +106,8 @@ class FormatReading:
     scores: a column a class, or, with `labels`, the one column beside a column of labels.
     score_threshold, iou_threshold: the defaults of requests.
     count_output: the output that says how many rows are detections; the others are padding.
-    class_offset: the label, or column, of the first class.
+    class_offset: the label, or column, of the first class. is_class_offset_assumed: nothing but
+    convention says so, and labels that were seen may say otherwise.
     coco_gaps: the format's models number COCO's 80 classes 1 to 90.
     levels: of the grid of cells, for the codings of cells. boxes_per_cell: in the order of the
     rows, all of a cell together. priors: for the coding `prior-offsets`. anchors: for `anchors`;
@@ -140,6 +141,7 @@ class FormatReading:
     labels: OutputSlice | None = None
     count_output: str | None = None
     class_offset: int = 0
+    is_class_offset_assumed: bool = False
     coco_gaps: bool = False
     levels: tuple[Level, ...] = ()
     boxes_per_cell: int = 1

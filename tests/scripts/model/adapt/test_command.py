@@ -171,7 +171,7 @@ def missing_weights(folder: Path) -> Path:
         (unknown_input, [], "--set temperature=VALUE"),
         (missing_weights, [], "keeps its weights in split.data, which is not beside it"),
         (tiny, ["--size", "64x64"], "the graph takes 128 x 96 px, --size says 64 x 64"),
-        (tiny, ["--classes", "a,b"], "the graph has 3 classes, 2 names are given"),
+        (tiny, ["--classes", "a,b"], "read as yolox with 3 classes (the file names none); 2 names"),
         (tiny, ["--classes", "a,b,a"], "the class 'a' is named more than once"),
         (tiny, ["--classes", "a,,b"], "has an empty name"),
         (tiny, ["--classes", "gone.txt"], "gone.txt is no file"),
