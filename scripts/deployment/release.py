@@ -196,8 +196,9 @@ def _find_live(
     return stage, live
 
 
-def _compare(options: ReleaseOptions, checked: CheckedBundle, live: LiveModel) -> Comparison:
-    """The comparison, printed. Raises ToolError where the bundle is refused."""
+def _compare(options: ReleaseOptions, checked: CheckedBundle, live: LiveModel) -> Comparison | None:
+    """The comparison, printed; None of detectors of other things, which no labelled picture
+    compares. Raises ToolError where the bundle is refused."""
     reason = options.allow_worse or options.expect_change
     change = describe_class_change(live.manifest, checked.manifest)
     if change and not reason:
@@ -210,6 +211,9 @@ def _compare(options: ReleaseOptions, checked: CheckedBundle, live: LiveModel) -
             f"note: the name changes from {live.manifest.name} to {checked.manifest.name}; records "
             "and reports begin anew under it"
         )
+    if not set(live.manifest.classes) & set(checked.manifest.classes):
+        print("note: it has no class in common with the live model; nothing can be compared")
+        return None
     print()
     comparison = compare(live.bundle_dir, options.bundle, options.pictures)
     print(format_comparison(comparison))

@@ -211,6 +211,21 @@ def test_other_classes_need_a_reason(stage: Stage, new_bundle: Path) -> None:
     assert stage.calls[0]["comparison"]["classes_changed"] == "gone: green; new: emerald"
 
 
+def test_a_detector_of_other_things_is_compared_with_nothing(
+    stage: Stage, new_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One's own model after the default one: the pictures of that have no label of this one."""
+    manifest = read_json(new_bundle) | {"name": "nuts", "classes": ["nut", "bolt"]}
+    write_json(new_bundle, manifest)
+    with pytest.raises(ToolError, match=r"gone: red, green; new: nut, bolt.*--expect-change"):
+        release(stage, new_bundle)
+    release(stage, new_bundle, expect_change="our own detector")
+    (call,) = stage.calls
+    assert (call["comparison"], call["expected_change"]) == (None, "our own detector")
+    assert "no class in common" in capsys.readouterr().out
+    assert in_place(stage) == ("1.0.0", sha256(new_bundle))  # of another name
+
+
 def test_what_is_live_already_is_left_alone(
     stage: Stage, live_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
