@@ -12,14 +12,12 @@ from handler.bundle.manifest import Manifest
 from handler.bundle.reader import MANIFEST_FILE
 from handler.detection.detections import Detections
 from handler.detection.detector import Detector
+from scripts.model.adapt.assign_classes import assign_classes
 from scripts.model.adapt.bundling import make_bundle
 from scripts.model.adapt.check_picture import check_picture, read_check_picture
-from scripts.model.adapt.class_ids import ClassAssignment, assign_class_ids
-from scripts.model.adapt.class_refusals import FileNames
+from scripts.model.adapt.class_ids import ClassAssignment
 from scripts.model.adapt.graph_warnings import list_warnings
-from scripts.model.adapt.label_evidence import find_real_labels
 from scripts.model.adapt.loading.foreign_model import ForeignModel, load_foreign_model
-from scripts.model.adapt.loading.metadata import named_classes, unnamed_classes
 from scripts.model.adapt.options import AdaptOptions, apply_options
 from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.explain import describe_reading
@@ -113,16 +111,7 @@ def _assign_classes(
     they would fit."""
 
     def assign(reading: FormatReading) -> ClassAssignment:
-        return assign_class_ids(
-            class_names,
-            reading,
-            options.class_ids,
-            file_names=FileNames(
-                named_classes(foreign.metadata), unnamed_classes(foreign.metadata)
-            ),
-            seen_labels=find_real_labels(foreign, reading),
-            is_offset_given=options.class_offset is not None,
-        )
+        return assign_classes(class_names, foreign, reading, options)
 
     try:
         return assign(recognition.reading)
