@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from scripts.model.classes import find_alike
+from scripts.model.plurals import counted
 from scripts.tool import ToolError
 
 
@@ -38,3 +41,14 @@ class LabelledDataset:
 
     pictures: tuple[LabelledPicture, ...]
     corrections: Mapping[str, int]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence for each two class names that may mean one class."""
+        boxes = Counter(label for picture in self.pictures for label in picture.labels)
+        return tuple(
+            f"the class names {one!r} ({counted(boxes[one], 'box')}) and {other!r} "
+            f"({counted(boxes[other], 'box')}) are nearly the same; if they mean one class, give "
+            "both one name"
+            for one, other in find_alike(boxes)
+        )

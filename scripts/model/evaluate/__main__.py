@@ -7,6 +7,12 @@ small under 32 x 32, large from 96 x 96) and by class. Precision, recall and the
 the bundle's own score threshold. A detection is right when it overlaps, by IoU >= 0.5, a labelled
 box of its class that no better detection has.
 
+The threshold that counts best is the one with the smallest mean absolute error of a picture's
+count. Figures of counts that no one should rely on are said to be so: where found and labelled
+counts don't go together, or one number for all pictures would count as well, or a fifth too many or
+too few are found. Detections that score above 0.8 where nothing is labelled are listed as labels
+that look missing.
+
 Each option writes its own part of model.json: the figures (--write); the score threshold that
 counts best (--write-threshold); how far a count may be off, which the API then answers as
 count_interval (--calibrate FOLDER); of which pictures the monitor's reference is, and how large
@@ -23,6 +29,8 @@ import json
 import sys
 from pathlib import Path
 
+from scripts.model.evaluate.counting import MEASURE, BestThreshold
+from scripts.model.evaluate.findings import format_findings
 from scripts.model.evaluate.report.page import REPORT_FILE, write_report
 from scripts.model.evaluate.run import EvaluateOptions, EvaluateResult, run_evaluation
 from scripts.model.evaluate.table import format_table
@@ -69,9 +77,7 @@ def main(argv: list[str] | None = None) -> None:
     with exit_on_error("evaluate"):
         result = run_evaluation(options, _print_best_threshold, _print_warning)
         if arguments.out:
-            write_report(
-                arguments.out, result.manifest, result.datasets, result.figures, options.command
-            )
+            write_report(arguments.out, result, options.command)
     if arguments.json:
         _print_json(result)
         return
@@ -79,12 +85,23 @@ def main(argv: list[str] | None = None) -> None:
         _print_counts(result)
     print(format_table(result.figures))
     _print_interval_coverage(result)
+    for name, findings in result.findings.items():
+        if lines := format_findings(name, findings, result.manifest.classes):
+            print(lines)
     if arguments.out:
         print(f"report: {arguments.out / REPORT_FILE}")
 
 
-def _print_best_threshold(dataset: str, score_threshold: float) -> None:
-    print(f"{dataset}: counts best at score_threshold {score_threshold:.2f}", file=sys.stderr)
+def _print_best_threshold(dataset: str, best: BestThreshold) -> None:
+    counts = best.counts
+    of_mean = ""
+    if counts.mae_by_mean is not None and counts.bias is not None:
+        of_mean = f", {counts.mae_by_mean:.1%} of the mean count, bias {counts.bias:+.1%}"
+    print(
+        f"{dataset}: counts best at score_threshold {best.score_threshold:.2f}, by {MEASURE}: "
+        f"{counts.mae:.2f}{of_mean}",
+        file=sys.stderr,
+    )
 
 
 def _print_warning(sentence: str) -> None:
@@ -92,10 +109,27 @@ def _print_warning(sentence: str) -> None:
 
 
 def _print_json(result: EvaluateResult) -> None:
-    rows = [
-        {**dataclasses.asdict(row), "interval_held": result.interval_coverage.get(row.dataset)}
-        for row in result.figures
-    ]
+    rows = []
+    for row in result.figures:
+        findings = result.findings[row.dataset]
+        rows.append(
+            {
+                **dataclasses.asdict(row),
+                "interval_held": result.interval_coverage.get(row.dataset),
+                "count_doubts": findings.count_doubts,
+                "confusions": [
+                    {"labelled": labelled, "found": found, "boxes": boxes}
+                    for labelled, found, boxes in findings.confusions
+                ],
+                "labels_that_look_missing": [
+                    {
+                        "picture": str(each.picture.ground_truth.path),
+                        "boxes": each.detections.to_json(result.manifest.classes),
+                    }
+                    for each in findings.missing_labels.pictures
+                ],
+            }
+        )
     print(json.dumps(rows, indent=2))
 
 

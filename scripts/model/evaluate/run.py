@@ -14,11 +14,13 @@ from handler.bundle.files import ONNX_FILE, Bundle, load_bundle, write_manifest
 from handler.bundle.manifest import Manifest
 from handler.detection.detector import Detector
 from scripts.model.baseline.build import MIN_PICTURES, build_baseline, count_predictions
-from scripts.model.dataset import read_labelled_pictures
+from scripts.model.dataset import LabelledPicture, read_dataset
 from scripts.model.evaluate import manifest_entries
-from scripts.model.evaluate.accuracy import Figures, compute_figures, find_best_count_threshold
+from scripts.model.evaluate.accuracy import Figures, compute_figures
+from scripts.model.evaluate.counting import BestThreshold, find_best_count_threshold
 from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
 from scripts.model.evaluate.evaluation import evaluate_pictures, name_dataset
+from scripts.model.evaluate.findings import Findings, find_findings
 from scripts.records.reference import MIN_RECORDS, REFERENCE_FILE, write_reference
 from scripts.tool import ToolError
 
@@ -62,27 +64,30 @@ class EvaluateOptions:
 class EvaluateResult:
     """A run's outcome.
 
-    datasets: the evaluated pictures by dataset, in the order of `figures`. interval_coverage: how
-    often the bundle's count interval held, by dataset; empty where it is not of this threshold.
+    datasets: the evaluated pictures by dataset, in the order of `figures`; findings: by dataset.
+    interval_coverage: how often the bundle's count interval held, by dataset; empty where it is not
+    of this threshold.
     """
 
     manifest: Manifest
     datasets: dict[str, list[EvaluatedPicture]]
     score_threshold: float
     figures: list[Figures]
+    findings: dict[str, Findings]
     interval_coverage: dict[str, float]
 
 
 def run_evaluation(
     options: EvaluateOptions,
-    on_best_threshold: Callable[[str, float], None],
+    on_best_threshold: Callable[[str, BestThreshold], None],
     on_warning: Callable[[str], None],
 ) -> EvaluateResult:
     """Evaluate a bundle on every folder, and write model.json where the options say so.
 
-    on_best_threshold: called with each dataset's name and best threshold where one is looked for.
-    on_warning: called with a sentence about what was written. Raises ToolError, BundleError and
-    OSError.
+    on_best_threshold: called with each dataset's name and best threshold where one is looked for;
+    of several datasets, with that of all their pictures, which is the one that is written, last.
+    on_warning: called with a sentence about what was read or written. Raises ToolError, BundleError
+    and OSError.
     """
     options.check()
     bundle = load_bundle(options.bundle_dir)
@@ -91,15 +96,18 @@ def run_evaluation(
     if len(folders) < len(options.folders):
         raise ToolError("two of the folders have one name; rename one, or evaluate them in turn")
     datasets = {
-        name: evaluate_pictures(detector, read_labelled_pictures(folder))
+        name: evaluate_pictures(detector, _read_pictures(folder, on_warning))
         for name, folder in folders.items()
     }
     if options.find_threshold or options.write_threshold:
-        for name, pictures in datasets.items():
+        sets = dict(datasets)
+        if len(sets) > 1:
+            sets["all of them"] = [each for pictures in datasets.values() for each in pictures]
+        for name, pictures in sets.items():
             best = find_best_count_threshold(pictures)
             on_best_threshold(name, best)
-            if options.write_threshold:
-                manifest = manifest_entries.with_score_threshold(manifest, best)
+        if options.write_threshold:
+            manifest = manifest_entries.with_score_threshold(manifest, best.score_threshold)
     threshold = options.score_threshold
     if threshold is None:
         threshold = manifest.thresholds.score
@@ -107,8 +115,12 @@ def run_evaluation(
         compute_figures(pictures, manifest.classes, name, threshold)
         for name, pictures in datasets.items()
     ]
+    findings = {
+        name: find_findings(pictures, manifest.classes, threshold)
+        for name, pictures in datasets.items()
+    }
     if options.calibration_folder:
-        manifest = _calibrate(options, manifest, detector, datasets)
+        manifest = _calibrate(options, manifest, detector, datasets, on_warning)
     if options.write_baseline:
         manifest = _write_baseline(options, manifest, datasets, on_warning)
     if options.write_figures or options.write_threshold:
@@ -119,7 +131,17 @@ def run_evaluation(
     coverage: dict[str, float] = {}
     if calibration and threshold == calibration.score_threshold:
         coverage = manifest_entries.measure_interval_coverage(datasets, calibration)
-    return EvaluateResult(manifest, datasets, threshold, figures, coverage)
+    return EvaluateResult(manifest, datasets, threshold, figures, findings, coverage)
+
+
+def _read_pictures(folder: Path, on_warning: Callable[[str], None]) -> list[LabelledPicture]:
+    """The labelled pictures of a folder; what was corrected or looks wrong is told."""
+    dataset = read_dataset(folder)
+    for reason, count in dataset.corrections.items():
+        on_warning(f"{folder}: {count} {reason}")
+    for sentence in dataset.warnings:
+        on_warning(f"{folder}: {sentence}")
+    return list(dataset.pictures)
 
 
 def _write_baseline(
@@ -162,6 +184,7 @@ def _calibrate(
     manifest: Manifest,
     detector: Detector,
     datasets: Mapping[str, list[EvaluatedPicture]],
+    on_warning: Callable[[str], None],
 ) -> Manifest:
     """The manifest with the count interval of the calibration folder."""
     folder = options.calibration_folder
@@ -170,7 +193,7 @@ def _calibrate(
     if any(each.resolve() == folder.resolve() for each in namesakes):
         pictures = datasets[name]
     else:
-        pictures = evaluate_pictures(detector, read_labelled_pictures(folder))
+        pictures = evaluate_pictures(detector, _read_pictures(folder, on_warning))
     return manifest_entries.with_count_calibration(
         manifest,
         pictures,

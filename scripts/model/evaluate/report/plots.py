@@ -27,13 +27,13 @@ class PlotData:
 
 
 def plot_threshold_curves(axes: Any, data: PlotData) -> None:
-    """Precision, recall, F1 and count error over the score threshold."""
+    """Precision, recall, F1 and the count's mean absolute error over the score threshold."""
     curves = compute_threshold_curves(data.pictures, data.manifest.classes)
     for name, label, style in (
         ("precision", "precision", "-"),
         ("recall", "recall", "--"),
         ("f1", "F1", "-."),
-        ("count_error", "count error", ":"),
+        ("count_mae_by_mean", "MAE / mean count", ":"),
     ):
         axes.plot(curves.thresholds, getattr(curves, name).clip(0, 1), style, label=label)
     threshold = data.figures.score_threshold

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scripts.model.dataset import DatasetError, read_labelled_pictures
+from scripts.model.dataset import DatasetError, read_dataset, read_labelled_pictures
 from tests.support.labelled_picture import VOC, write_labelled_picture
 
 
@@ -70,3 +70,11 @@ def test_what_is_wrong_is_named(tmp_path: Path, make, says: str) -> None:
 def test_a_folder_that_is_not_there() -> None:
     with pytest.raises(DatasetError, match="no such folder"):
         read_labelled_pictures(Path("nowhere"))
+
+
+def test_class_names_that_are_nearly_the_same_are_warned_of(tmp_path: Path) -> None:
+    objects = [("Cell", (1.0, 2.0, 11.5, 22.0)), ("cell", (3.0, 4.0, 30.0, 20.0))]
+    write_labelled_picture(tmp_path, "a.png", objects)
+    write_labelled_picture(tmp_path, "b.png", [*objects[:1], ("grain", (3.0, 4.0, 30.0, 20.0))])
+    (warning,) = read_dataset(tmp_path).warnings
+    assert "'Cell' (2 boxes) and 'cell' (1 box) are nearly the same" in warning

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scripts.model.dataset import DatasetError
 from scripts.model.evaluate.accuracy import (
     compute_figures,
     compute_threshold_curves,
-    find_best_count_threshold,
 )
 from tests.scripts.model.evaluate.evaluated_pictures import CLASSES, evaluated_picture
 
@@ -45,10 +45,11 @@ def test_by_hand() -> None:
     )  # COCO takes 101 recalls; 51 of them lie at or below one half
 
 
-def test_the_threshold_that_counts_best() -> None:
-    boxes = [[10 * i, 0, 10 * i + 5, 5] for i in range(8)]
-    picture = evaluated_picture(boxes[:4], boxes, [0.9, 0.85, 0.8, 0.75, 0.45, 0.4, 0.35, 0.3])
-    assert 0.45 <= find_best_count_threshold([picture]) < 0.75
+def test_a_label_that_is_nearly_a_class_of_the_models_is_told() -> None:
+    box = [[10.0, 10.0, 30.0, 40.0]]
+    picture = evaluated_picture(box, box, [0.9], labels=["Cells"])
+    with pytest.raises(DatasetError, match=r"none of the model's.*'Cells' looks like 'cell'"):
+        compute_figures([picture], CLASSES, "cells", 0.5)
 
 
 def test_the_curve_agrees_with_the_figures_at_each_threshold() -> None:
@@ -62,6 +63,6 @@ def test_the_curve_agrees_with_the_figures_at_each_threshold() -> None:
         figures = compute_figures([picture], CLASSES, "hand", float(curves.thresholds[at]))
         assert curves.recall[at] == pytest.approx(figures.recall)
         assert curves.f1[at] == pytest.approx(figures.f1)
-        assert curves.count_error[at] == pytest.approx(figures.count_error)
+        assert curves.count_mae_by_mean[at] == pytest.approx(figures.count_mae_by_mean)
         if picture.predicted_count(float(curves.thresholds[at])):
             assert curves.precision[at] == pytest.approx(figures.precision)

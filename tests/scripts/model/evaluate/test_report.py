@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from PIL import Image
+
 from scripts.model.evaluate.__main__ import main
-from tests.support.tiny_bundle import make_tiny_bundle
+from tests.support.labelled_picture import write_labelled_picture
+from tests.support.tiny_bundle import make_tiny_bundle, paint
 
 
 def test_the_report_is_one_file_that_loads_nothing(squares: Path, tmp_path: Path) -> None:
@@ -14,7 +17,45 @@ def test_the_report_is_one_file_that_loads_nothing(squares: Path, tmp_path: Path
     main([str(folder), str(squares), "--out", str(out)])
     assert [path.name for path in out.iterdir()] == ["report.html"]
     page = (out / "report.html").read_text()
-    assert page.count("<svg") == 2
+    assert page.count('<div class="plot"><svg') == 2
     assert page.count('src="data:image/jpeg;base64,') == 1  # the one picture with a miss
     assert "19.png: 2 found, 3 labelled; 2 right, 0 wrong, 1 missed" in page
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
+
+
+def test_the_worst_pictures_tell_the_classes(squares: Path, tmp_path: Path) -> None:
+    """Found as another class, found where nothing is labelled, and missed, each with its class."""
+    folder, out = make_tiny_bundle(tmp_path / "bundle"), tmp_path / "report"
+    shown = [("red", (0, 80, 80, 160)), ("red", (320, 80, 400, 160)), ("green", (160, 0, 240, 80))]
+    labels = [("green", shown[0][1]), shown[2], ("green", (480, 480, 560, 560))]
+    write_labelled_picture(squares, "20 'b'.png", labels)
+    Image.fromarray(paint(640, 640, shown)).save(squares / "20 'b'.png")
+    main([str(folder), str(squares), "--out", str(out)])
+    page = (out / "report.html").read_text()
+    _, worst = page.split("<h3>The worst pictures</h3>")
+    worst, missing = worst.split("<h3>Labels that look missing</h3>")
+    first = worst[: worst.index("</figure>")]
+    drawn = re.findall(
+        r'<g class="(\w+)">.*?<title>(.*?)</title></rect><text.*?>(.*?)</text>', first
+    )
+    kinds = {kind: (re.sub(r", score 0\.\d\d", "", title), text) for kind, title, text in drawn}
+    assert kinds == {
+        "right": ("green", "green"),
+        "confused": ("labelled green, found red", "labelled green, found red"),
+        "wrong": ("found red, not labelled", "found red"),
+        "missed": ("labelled green, missed", "missed green"),
+    }
+    caption = "3 found, 3 labelled; 1 right, 2 wrong, 2 missed; green found as red (1 box)"
+    assert f"20 &#x27;b&#x27;.png: {caption}</figcaption>" in first
+    assert "20 &#x27;b&#x27;.png: 1 found where nothing is labelled" in missing
+    assert "<tr><td>green<td>red<td>1</table>" in page.split("<h3>Classes confused</h3>")[1]
+    # a picture of 640 px is not reduced; the box is where the square is
+    assert '<rect x="320.0" y="80.0" width="80.0" height="80.0"' in missing
+
+
+def test_the_report_says_that_a_model_does_not_count(squares: Path, tmp_path: Path) -> None:
+    folder, out = make_tiny_bundle(tmp_path / "bundle"), tmp_path / "report"
+    main([str(folder), str(squares), "--out", str(out), "--score-threshold", "0.999"])
+    page = (out / "report.html").read_text()
+    assert '<p class="doubt">found and labelled counts hardly go together' in page
+    assert '<p class="doubt">it finds 100% fewer objects than are labelled' in page
