@@ -51,7 +51,14 @@ def _read_stride_outputs(outputs: LevelOutputs) -> FormatReading | None:
         iou_threshold=0.6,
         plausible=outputs.form in ("rows", "columns"),
         priority=1,
-        notes=(f"cell centres: {centre} (--cell-centre)",),
+        notes=(
+            f"cell centres: {centre} (--cell-centre)",
+            *(
+                ("PicoDet has the same outputs: --format picodet",)
+                if len(outputs.levels) > 3
+                else ()
+            ),
+        ),
     )
 
 

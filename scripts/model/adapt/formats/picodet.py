@@ -38,6 +38,9 @@ def _read_picodet(outputs: LevelOutputs) -> FormatReading | None:
         score_threshold=0.4,
         iou_threshold=0.5,
         priority=0 if is_nanodet_like else 2,
+        notes=(
+            "NanoDet-Plus may have the same outputs, mostly stride by stride: --format nanodet",
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scripts.model.adapt.formats import FORMATS, face_priors, ssd_priors
 from scripts.model.adapt.reading import FormatReading
+from scripts.model.adapt.recognition.explain_level_heads import explain_level_heads
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 from scripts.model.adapt.recognition.prior_outputs import PriorOutputs, find_prior_outputs
 
@@ -11,7 +12,7 @@ from scripts.model.adapt.recognition.prior_outputs import PriorOutputs, find_pri
 def explain_raw_heads(model: ObservedModel) -> list[str]:
     """Sentences; none where the outputs are no such heads."""
     outputs = find_prior_outputs(model)
-    return _explain_priors(outputs) if outputs else []
+    return _explain_priors(outputs) if outputs else explain_level_heads(model)
 
 
 def _explain_priors(outputs: PriorOutputs) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scripts.model.adapt.formats import detr, mmdeploy
+from scripts.model.adapt.formats import detr, mmdeploy, yunet
 from scripts.model.adapt.recognition import (
     detection_vectors,
     layouts,
@@ -16,6 +16,7 @@ from scripts.model.adapt.recognition.observed_model import ObservedModel
 # From the most specific layout to the most general.
 LAYOUT_FINDERS: tuple[Callable[[ObservedModel], object | None], ...] = (
     level_outputs.find_level_outputs,
+    yunet.find_offsets_classes_overlaps,
     prior_outputs.find_prior_outputs,
     detr.find_query_outputs,
     detection_vectors.find_detection_vectors,

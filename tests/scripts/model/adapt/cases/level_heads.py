@@ -201,6 +201,33 @@ def yunet(size: Size = INPUT_SIZE) -> GoldenCase:
     return head_case(outputs, size, objects, map_back_mmdet)
 
 
+def yunet_of_2022(size: Size = (160, 120)) -> GoldenCase:
+    """OpenCV 4.7's objdetect/src/face_detect.cpp: priors of two or three sides a cell, variances
+    0.1 and 0.2, √(probability of face · overlap)."""
+    width, height = size
+    columns, rows = (width + 1) // 2 // 2, (height + 1) // 2 // 2
+    priors = []
+    for stride, sides in ((8, (10, 16, 24)), (16, (32, 48)), (32, (64, 96)), (64, (128, 192, 256))):
+        columns, rows = columns // 2, rows // 2
+        for y in range(rows):
+            for x in range(columns):
+                priors += [((x + 0.5) * stride, (y + 0.5) * stride, side) for side in sides]
+    rng = np.random.default_rng(4)
+    loc = rng.normal(0, 1, (len(priors), 14))
+    face, iou = rng.uniform(0.001, 0.05, len(priors)), rng.uniform(-0.1, 0.3, len(priors))
+    objects = []
+    for rank, row in enumerate((40, 333, len(priors) // 2, len(priors) * 7 // 8)):
+        face[row], iou[row] = 0.99 - 0.01 * rank, 0.97
+        (centre_x, centre_y, side), (dx, dy, w, h) = priors[row], loc[row, :4]
+        x, y = centre_x + dx * 0.1 * side, centre_y + dy * 0.1 * side
+        half_w, half_h = side * np.exp(w * 0.2) / 2, side * np.exp(h * 0.2) / 2
+        box = (x - half_w, y - half_h, x + half_w, y + half_h)
+        objects.append((0, float(np.sqrt(face[row] * iou[row])), box))
+    outputs = {"loc": loc, "conf": np.stack([1 - face, face], 1), "iou": iou[:, np.newaxis]}
+    named = {name: array.astype(np.float32) for name, array in outputs.items()}
+    return head_case(named, size, nms(objects, 0.3), map_back_mmdet)
+
+
 def _bins_case(
     size: Size,
     strides: Sequence[int],

@@ -14,10 +14,15 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
+from scripts.tool import ToolError
 from tests.scripts.model.adapt.bundles import adapt_model, detect
 from tests.scripts.model.adapt.cases import level_heads
 from tests.scripts.model.adapt.cases.golden import GoldenCase
+from tests.scripts.model.adapt.cases.references import nms
+from tests.scripts.model.adapt.foreign_graphs import make_model
+from tests.support.paths import SHARED_DATA
 
 HEADS: dict[str, tuple[str, Callable[..., GoldenCase], str]] = {
     "scrfd": ("scrfd", level_heads.scrfd, "face"),
@@ -35,6 +40,7 @@ HEADS: dict[str, tuple[str, Callable[..., GoldenCase], str]] = {
     ),
     "scrfd as maps": ("scrfd", functools.partial(level_heads.scrfd, maps=True), "face"),
     "yunet": ("yunet", level_heads.yunet, "face"),
+    "yunet of 2022": ("yunet", level_heads.yunet_of_2022, "face"),
     "picodet": ("picodet", level_heads.picodet, "ant,bee,cat"),
     "damo-yolo": ("damo-yolo", level_heads.damo_yolo, "ant,bee,cat"),
     "damo-yolo nano": (
@@ -114,3 +120,97 @@ def test_names_play_no_part(head: str, tmp_path: Path) -> None:
     assert adapt_model(
         tmp_path, rename((128, 96)).model, classes=classes
     ).reading.format == format_name  # fmt: skip
+
+
+def test_picodet_and_nanodet_are_told_by_the_order_of_their_outputs(tmp_path: Path) -> None:
+    by_level = functools.partial(level_heads.picodet, level_by_level=True)
+    result = adapt_model(tmp_path, by_level((128, 96)).model)
+    assert (result.reading.format, result.reading.cell_centre) == ("nanodet", "opencv")
+    assert any("--format picodet" in note for note in result.notes)
+    assert_boxes(tmp_path, by_level, (128, 96), format="picodet")
+
+
+@pytest.mark.needs_shared_data
+def test_a_foreign_scrfd(tmp_path: Path) -> None:
+    """Its outputs are random numbers of a plausible size, in the order of InsightFace's exports."""
+    path = SHARED_DATA / "onnx" / "odd" / "scrfd_like.onnx"
+    result = adapt_model(tmp_path, onnx.load(path), classes="face")
+    values = {o.name: np.asarray(o.samples[0], np.float64) for o in result.foreign.outputs}
+    found = []
+    for level, stride in enumerate((8, 16, 32)):
+        scores, boxes = values[f"score_{level}"][0, :, 0], values[f"bbox_{level}"][0]
+        for row in np.flatnonzero(scores > 0.5):
+            y, x = divmod(row // 2, 64 // stride)
+            box = level_heads.around(x * stride, y * stride, boxes[row] * stride)
+            found.append((0, scores[row], box))
+    expected = nms(found, 0.4)
+    detections = detect(tmp_path, 64, 64)
+    assert len(detections) == len(expected) > 10
+    for (_, score, box), (_, expected_score, expected_box) in zip(
+        detections, expected, strict=True
+    ):
+        assert score == pytest.approx(expected_score, abs=1e-5)
+        assert np.abs(box - np.clip(expected_box, 0, 64)).max() <= 1e-3
+
+
+Tables = dict[str, np.ndarray]
+_FIVE = (8, 16, 32, 64, 128)
+
+
+def maps(strides: tuple[int, ...], **columns: int) -> Tables:
+    """Random maps of these columns at 128 x 96 px, all of a kind together."""
+    rng = np.random.default_rng(0)
+    return {
+        f"{kind}_{stride}": rng.normal(
+            0, 1, (1, count, *level_heads.level_shape((128, 96), stride))
+        ).astype(np.float32)
+        for kind, count in columns.items()
+        for stride in strides
+    }
+
+
+def without(outputs: Tables, name: str) -> Tables:
+    return {key: array for key, array in outputs.items() if key != name}
+
+
+def outputs_of(case: GoldenCase) -> Tables:
+    """The constant outputs of a golden case."""
+    constants = {tensor.name: tensor for tensor in case.model.graph.initializer}
+    return {
+        output.name: numpy_helper.to_array(constants[f"{output.name}_value"])
+        for output in case.model.graph.output
+    }
+
+
+@pytest.mark.parametrize(
+    ("make_outputs", "message_part"),
+    [
+        (lambda: maps(_FIVE, cls=80, bbox=4, centre=1), "FCOS's or ATSS's"),
+        (lambda: maps(_FIVE, cls=9 * 3, bbox=36), "RetinaNet's or EfficientDet's"),
+        (lambda: maps(_FIVE, cls=3, bbox=68), "Generalized Focal Loss's"),
+        (lambda: maps((4,), heat=3, size=2, offset=2), "CenterNet's"),
+        (lambda: maps((8, 16, 32), out=64 + 191), "no known format"),
+        (lambda: maps((8, 16, 32), out=8), "--format yolox-heads"),
+        (lambda: without(outputs_of(level_heads.scrfd()), "score_1"), "no known format"),
+        (lambda: without(outputs_of(level_heads.yunet()), "obj_2"), "no known format"),
+        (lambda: outputs_of(level_heads.scrfd((160, 96))), "no known format"),
+        (lambda: outputs_of(level_heads.scrfd()) | maps((8,), more=3), "no known format"),
+    ],
+)  # fmt: skip
+def test_other_heads_are_refused(
+    make_outputs: Callable[[], Tables], message_part: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ToolError, match=message_part):
+        adapt_model(tmp_path, make_model(make_outputs()))
+
+
+def test_distances_of_unclear_units_are_refused_with_the_option(tmp_path: Path) -> None:
+    """As large in each level, and too large for strides."""
+    outputs = outputs_of(level_heads.rtmdet_heads(in_strides=True))
+    outputs |= {name: array * 8 for name, array in outputs.items() if name.startswith("bbox")}
+    with pytest.raises(ToolError, match="--format rtmdet-heads"):
+        adapt_model(tmp_path, make_model(outputs))
+    result = adapt_model(
+        tmp_path, make_model(outputs), format="rtmdet-heads", coding="pixel-distances"
+    )
+    assert any("--coding" in note for note in result.notes)

@@ -1,0 +1,85 @@
+"""Words for heads with outputs for each level that no format reads by itself, each by its name."""
+
+from __future__ import annotations
+
+from scripts.model.adapt.formats import FORMATS
+from scripts.model.adapt.recognition.level_outputs import LevelOutputs, find_level_outputs
+from scripts.model.adapt.recognition.observed_model import ObservedModel
+
+_FIVE_STRIDES = (8, 16, 32, 64, 128)
+_GFL_BINS = 17
+_RETINANET_ANCHORS = 9
+
+
+def explain_level_heads(model: ObservedModel) -> list[str]:
+    """Sentences; none where the outputs are no such heads."""
+    if _is_centernet(model):
+        return [
+            "They look like CenterNet's: a heat map for each class, sizes and offsets at one "
+            "stride. Peaks stand for NMS there, which is not read here: export with decoding."
+        ]
+    outputs = find_level_outputs(model)
+    if outputs is None:
+        return []
+    name = _name_head(outputs)
+    if name is not None:
+        return [f"{outputs.summary}: they look like {name}. Export with decoding."]
+    readings = [
+        reading
+        for known in FORMATS
+        if (read := known.readers.get(LevelOutputs)) and (reading := read(outputs)) is not None
+    ]
+    return [
+        f"They may be read by --format {reading.format}: {'; '.join(reading.reasons)}."
+        for reading in readings
+        if not reading.plausible
+    ]
+
+
+def _name_head(outputs: LevelOutputs) -> str | None:
+    """A head that is known, and why it is not read."""
+    anchors = outputs.with_boxes_per_cell(_RETINANET_ANCHORS)
+    if anchors is not None and _has_columns(anchors, 4, others=1):
+        return "RetinaNet's or EfficientDet's, whose anchors the file does not say"
+    head = outputs.with_boxes_per_cell(1)
+    if head is None or outputs.strides != _FIVE_STRIDES:
+        return None
+    if _has_columns(head, 4, others=2):
+        return (
+            "FCOS's or ATSS's with centerness: class scores, boxes and centerness of five levels; "
+            "whether distances or offsets to anchors, and the product or its root, the file does "
+            "not say"
+        )
+    if _has_columns(head, 4 * _GFL_BINS, others=1):
+        return (
+            "Generalized Focal Loss's: scores and 4 × 17 bins of five levels, whose preprocessing "
+            "the file does not say"
+        )
+    return None
+
+
+def _has_columns(head: LevelOutputs, columns: int, *, others: int) -> bool:
+    """Whether one part has `columns` columns, and `others` have not; of two others, one has one."""
+    counts = sorted(part.columns for part in head.parts)
+    if columns not in counts:
+        return False
+    counts.remove(columns)
+    return len(counts) == others and (others == 1 or counts[0] == 1)
+
+
+def _is_centernet(model: ObservedModel) -> bool:
+    """Two columns of sizes, and often two of offsets, beside classes, at a single stride."""
+    shapes = [output.shape for output in model.outputs]
+    if len(shapes) not in (2, 3) or any(len(shape) != 4 or shape[0] != 1 for shape in shapes):
+        return False
+    image = model.foreign.image
+    for first_of_cells, columns_at in ((2, 1), (1, 3)):
+        cells = {shape[first_of_cells : first_of_cells + 2] for shape in shapes}
+        columns = sorted(shape[columns_at] for shape in shapes)
+        if len(cells) == 1 and columns.count(2) >= len(shapes) - 1:
+            rows, column_count = next(iter(cells))
+            return any(
+                (rows, column_count) == (image.height // stride, image.width // stride)
+                for stride in (2, 4, 8)
+            )
+    return False
