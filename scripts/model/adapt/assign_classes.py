@@ -19,7 +19,7 @@ def assign_classes(
     reading: FormatReading,
     options: AdaptOptions,
 ) -> ClassAssignment:
-    """class_names: the user's, or the file's. Raises ToolError where they do not fit the reading."""
+    """class_names: of the user or the file. Raises ToolError where they do not fit the reading."""
     file_names = FileNames(named_classes(foreign.metadata), unnamed_classes(foreign.metadata))
     return assign_class_ids(
         class_names,

@@ -13,6 +13,10 @@ _DOUBT = (
     "an SSD's file does not say how pictures are normalised; here as for UltraFace, RGB "
     "(x - 127) / 128 (others: --order, --scale, --mean, --std)"
 )
+_NMS_DOUBT = (
+    "the file does not say whose NMS this is; pixels and placing are taken as by the ONNX zoo's "
+    "SSD, normalised as ImageNet and stretched (others: --scale, --mean, --std, --fit)"
+)
 _ULTRAFACE = Preprocessing(
     "rgb", 255, (127.0,) * 3, (128.0,) * 3, "stretch", BLACK, "opencv-linear"
 )
@@ -44,13 +48,10 @@ def _read_ssd(pair: BoxesAndScores) -> FormatReading | None:
 
 
 def _read_onnx_ssd(vectors: DetectionVectors) -> FormatReading:
-    boxes = vectors.boxes
+    normalised, is_named = vectors.has_normalised_boxes, vectors.boxes.lower_name == "bboxes"
     return FormatReading(
         format="onnx-ssd",
-        reasons=(
-            f"{boxes.name} in 0..1, {vectors.labels.name}, {vectors.scores.name}: "
-            "the ONNX zoo's SSD, labels from 1",
-        ),
+        reasons=(f"{vectors.names}, boxes in 0..1: NMS inside, as in the ONNX zoo's SSD",),
         preprocessing=paddle.PREPROCESSING,
         boxes=vectors.boxes_slice,
         coding="xyxy",
@@ -59,11 +60,13 @@ def _read_onnx_ssd(vectors: DetectionVectors) -> FormatReading:
         labels=vectors.labels_slice,
         count_output=vectors.count_output,
         class_offset=1,
+        is_class_offset_assumed=True,
         nms="none",
         nms_in_graph=True,
         score_threshold=0.5,
         iou_threshold=0.5,
-        plausible=bool(boxes.has_normalised_boxes()) or boxes.lower_name == "bboxes",
+        plausible=normalised or (normalised is None and is_named),
+        doubts=() if is_named else (_NMS_DOUBT,),
     )
 
 

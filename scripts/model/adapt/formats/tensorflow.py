@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import STRETCHED_BYTES
 from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.detection_vectors import DetectionVectors
 from scripts.model.adapt.recognition.layouts import DetectionRows
 
+# What a SavedModel of TensorFlow 2's API has besides: the same before NMS, in other words.
+_IGNORED = r"^raw_detection_|detection_multiclass_scores|detection_anchor_indices"
+
 
 def _read_tf_ssd(vectors: DetectionVectors) -> FormatReading:
-    boxes, scores, labels = vectors.boxes, vectors.scores, vectors.labels
+    is_named = "detection_" in f"{vectors.boxes.lower_name} {vectors.scores.lower_name}"
+    normalised = vectors.has_normalised_boxes
+    is_alike = (
+        bool(normalised)
+        and vectors.count_output is not None
+        and vectors.model.foreign.image.layout == "nhwc"
+    )
     return FormatReading(
         format="tf-ssd",
-        reasons=(
-            f"{boxes.name}, {scores.name}, {labels.name}: TensorFlow's object detection, "
-            "yxyx in 0..1, labels from 1",
-        ),
+        reasons=(f"{vectors.names}: TensorFlow's object detection, yxyx in 0..1",),
         preprocessing=STRETCHED_BYTES,
         boxes=vectors.boxes_slice,
         coding="yxyx",
@@ -30,8 +38,14 @@ def _read_tf_ssd(vectors: DetectionVectors) -> FormatReading:
         nms_in_graph=True,
         score_threshold=0.5,
         iou_threshold=0.5,
-        plausible="detection_" in boxes.lower_name or "detection_" in scores.lower_name,
-        priority=2,
+        ignored_outputs=tuple(
+            output.name
+            for output in vectors.model.outputs
+            if re.search(_IGNORED, output.lower_name)
+        ),
+        # TensorRT's exporters name EfficientNMS's outputs alike, but its boxes are in px.
+        plausible=(is_named and normalised is not False) or is_alike,
+        priority=2 if is_named else 1,
     )
 
 

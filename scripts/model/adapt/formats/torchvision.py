@@ -7,12 +7,22 @@ from scripts.model.adapt.preprocessing import STRETCHED_UNIT
 from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.detection_vectors import DetectionVectors
 
+# What Mask R-CNN and Keypoint R-CNN have besides.
+_IGNORED = {"masks", "keypoints", "keypoints_scores"}
+_DOUBT = (
+    "only the outputs speak for torchvision; its code takes pixels in 0..1 and stretches pictures "
+    "to the input (others: --scale, --mean, --std, --fit)"
+)
+
 
 def _read_torchvision(vectors: DetectionVectors) -> FormatReading:
-    names = f"{vectors.boxes.name}, {vectors.labels.name} and {vectors.scores.name}"
+    is_certain = vectors.is_torchvision
     return FormatReading(
         format="torchvision",
-        reasons=(f"{names} have a row a detection: NMS inside, torchvision style, labels from 1",),
+        reasons=(
+            f"{vectors.names} have a row a detection: NMS inside, torchvision style"
+            + (", whose own preprocessing the graph has" if is_certain else ""),
+        ),
         preprocessing=STRETCHED_UNIT,
         boxes=vectors.boxes_slice,
         coding="xyxy",
@@ -20,15 +30,17 @@ def _read_torchvision(vectors: DetectionVectors) -> FormatReading:
         labels=vectors.labels_slice,
         count_output=vectors.count_output,
         class_offset=1,
+        is_class_offset_assumed=not is_certain,
         coco_gaps=True,
         nms="none",
         nms_in_graph=True,
         score_threshold=0.5,
         iou_threshold=0.5,
-        ignored_outputs=tuple(  # of Mask R-CNN
-            output.name for output in vectors.model.outputs if output.lower_name == "masks"
+        ignored_outputs=tuple(
+            output.name for output in vectors.model.outputs if output.lower_name in _IGNORED
         ),
-        priority=-1,  # any vectors fit: only when no other format does
+        priority=1 if is_certain else -1,  # any vectors fit: only when no other format does
+        doubts=() if is_certain else (_DOUBT,),
     )
 
 

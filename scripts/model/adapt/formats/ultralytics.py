@@ -78,6 +78,7 @@ def _read_end2end(rows: DetectionRows) -> FormatReading | None:
         scores=rows.slice(4),
         labels=rows.slice(5),
         count_output=rows.count_output,
+        is_class_offset_assumed=not (claims.is_ultralytics or claims.has_stride),
         nms="none",
         nms_in_graph=True,
         score_threshold=0.25,
