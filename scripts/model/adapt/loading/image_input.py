@@ -11,6 +11,16 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from scripts.model import graph
+from scripts.model.adapt.loading.other_inputs import (
+    describe_input,
+    dims_text,
+    dtype_name,
+    explain_text_beside_picture,
+    input_dims,
+    is_text,
+    refuse_without_picture,
+)
+from scripts.model.plurals import counted
 from scripts.tool import ToolError
 
 _DTYPES: dict[int, graph.Dtype] = {
@@ -57,41 +67,39 @@ def find_image_input(
     what the input's shape leaves open. layout: by the user, else read off the shape. Raises
     ToolError.
     """
-    candidates = [item for item in model.graph.input if len(_dims(item)) in (3, 4)]
+    refuse_without_picture(model)
+    candidates = [item for item in model.graph.input if len(input_dims(item)) in (3, 4)]
     named = [
         item
         for item in candidates
         if re.search(r"image|pixel_values|input|data|^x$", item.name.lower())
         and "mask" not in item.name.lower()
     ]
-    candidates = [item for item in candidates if 3 in _dims(item)] or named or candidates
+    candidates = [item for item in candidates if 3 in input_dims(item)] or named or candidates
     candidates = [item for item in candidates if "mask" not in item.name.lower()]
     if not candidates:
-        inputs = ", ".join(_describe(item) for item in model.graph.input)
+        inputs = ", ".join(describe_input(item) for item in model.graph.input)
         raise ToolError(
             f"no input looks like a picture ([1, 3, H, W] or [1, H, W, 3]); inputs: {inputs}"
         )
     item = candidates[0]
-    dims, element = _dims(item), item.type.tensor_type.elem_type
+    dims, element = input_dims(item), item.type.tensor_type.elem_type
     if element not in _DTYPES:
         raise ToolError(
-            f"the input {item.name} is {_dtype_name(item)}; float32, float16 and uint8 are known"
+            f"the input {item.name} is {dtype_name(item)}; float32, float16 and uint8 are known"
         )
     if len(dims) == 4 and dims[0] not in (None, 1):
         raise ToolError(
-            f"the input {item.name} takes {dims[0]} pictures at once; export it for one"
+            f"the input {item.name} takes {dims[0]} pictures at once; export it for one (batch 1)"
         )
     layout = layout or _layout(dims[-3:], element)
     channels, height, width = dims[-3:] if layout == "nchw" else (dims[-1], *dims[-3:-1])
     if channels not in (None, 3):
-        raise ToolError(
-            f"the input {item.name} {_dims_text(item)} has {channels} channels read as {layout}; "
-            "3 are known (--layout nchw|nhwc tells where they are)"
-        )
+        raise ToolError(_explain_channels(item, channels, layout))
     default_size = size or size_in_file
     if (width is None or height is None) and default_size is None:
         raise ToolError(
-            f"the graph leaves the size of {item.name} {_dims_text(item)} open; "
+            f"the graph leaves the size of {item.name} {dims_text(item)} open; "
             "say it with --size WxH, as it was trained (640x640, 800x800…)"
         )
     if size is not None and ((width or size[0]), (height or size[1])) != size:
@@ -107,6 +115,15 @@ def find_image_input(
         rank=len(dims),
         width=width or default_width,
         height=height or default_height,
+    )
+
+
+def _explain_channels(item: onnx.ValueInfoProto, channels: int, layout: graph.Layout) -> str:
+    of = {1: "grey pictures are not served", 4: "pictures with alpha are not served"}
+    why = of.get(channels, "that may be another network's features, or no picture")
+    return (
+        f"the input {item.name} {dims_text(item)} has {counted(channels, 'channel')} read as "
+        f"{layout}, and 3 are wanted: {why}; --layout nchw|nhwc tells where the channels are"
     )
 
 
@@ -141,7 +158,7 @@ def fix_other_inputs(
 def _constant_for(
     item: onnx.ValueInfoProto, image: ImageInput, values: Mapping[str, tuple[float, ...]]
 ) -> np.ndarray:
-    name, dims = item.name.lower(), _dims(item)
+    name, dims = item.name.lower(), input_dims(item)
     if item.name in values:
         value = np.asarray(values[item.name])
         shape = [dim or 1 for dim in dims]
@@ -160,8 +177,10 @@ def _constant_for(
         return np.array([image.height, image.width]).reshape(pair_shape)
     if re.search(r"target_size|orig_size|ori_shape|orig_im_size", name):  # width first
         return np.array([image.width, image.height]).reshape(pair_shape)
+    if is_text(item):
+        raise ToolError(explain_text_beside_picture(item))
     raise ToolError(
-        f"the input {_describe(item)} is not known; "
+        f"the input {describe_input(item)} is not known; "
         f"say what it is to be with --set {item.name}=VALUE[,VALUE…]"
     )
 
@@ -176,24 +195,3 @@ def set_static_shape(model: onnx.ModelProto, image: ImageInput) -> None:
     for output in model.graph.output:
         if output.type.HasField("tensor_type"):
             output.type.tensor_type.ClearField("shape")
-
-
-def _dims(item: onnx.ValueInfoProto) -> list[int | None]:
-    return [
-        dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None
-        for dim in item.type.tensor_type.shape.dim
-    ]
-
-
-def _describe(item: onnx.ValueInfoProto) -> str:
-    return f"{item.name} {_dtype_name(item)} {_dims_text(item)}"
-
-
-def _dtype_name(item: onnx.ValueInfoProto) -> str:
-    element = item.type.tensor_type.elem_type
-    return TensorProto.DataType.Name(element).lower() if element else "no tensor"
-
-
-def _dims_text(item: onnx.ValueInfoProto) -> str:
-    dims = [dim.dim_value or dim.dim_param or "?" for dim in item.type.tensor_type.shape.dim]
-    return f"[{', '.join(map(str, dims))}]"

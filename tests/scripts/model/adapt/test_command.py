@@ -166,7 +166,7 @@ def missing_weights(folder: Path) -> Path:
         (anchor_heads, [], "export with decoding"),
         (batch_of_eight, [], "takes 8 pictures at once"),
         (open_size, [], "say it with --size WxH"),
-        (one_channel, [], "has 1 channels"),
+        (one_channel, [], "has 1 channel read as nchw"),
         (int32_input, [], "is int32; float32, float16 and uint8"),
         (unknown_input, [], "--set temperature=VALUE"),
         (missing_weights, [], "keeps its weights in split.data, which is not beside it"),
