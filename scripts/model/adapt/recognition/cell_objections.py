@@ -20,6 +20,7 @@ from scripts.model.adapt.recognition.trial_decoding import DecodedTrial
 _DECODED = ("xyxy", "yxyx", "cxcywh", "xywh")  # codings of boxes that the graph has decoded
 _MIN_CELLS = 16
 _MIN_CORRELATION = 0.6
+_MIN_CELL_SIZE = 0.5  # of the stride, for the median box of each level
 _MAX_PICTURES = 3
 _MIN_LARGE_BOXES = 20
 
@@ -68,6 +69,16 @@ def _cell_objections(
     following = [_correlation(centres, cells.middles) for cells in orders]
     best = int(np.argmax(following))
     if following[best] >= _MIN_CORRELATION:
+        sizes = np.median(extents.max(2), 0) / orders[best].strides
+        if all(
+            np.median(sizes[orders[best].strides == s]) < _MIN_CELL_SIZE for s, *_ in grid.levels
+        ):
+            yield Objection(
+                "strong",
+                "the centres of its boxes follow their cells, but its boxes are far smaller than "
+                "cells: logarithms of sizes, or sizes in cells",
+            )
+            return
         large = (extents > 2 * orders[best].strides[:, np.newaxis]).all(2)
         shifts = ((centres - orders[best].middles) / np.maximum(extents, 1e-9))[large]
         if len(shifts) >= _MIN_LARGE_BOXES:

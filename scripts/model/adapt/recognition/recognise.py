@@ -25,6 +25,8 @@ from scripts.model.adapt.recognition.objection import Objection
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 from scripts.tool import ToolError
 
+_UNCONFIRMED = "nothing speaks against it, and nothing for it: only with --format"
+
 
 @dataclass(frozen=True, eq=False)
 class Recognition:
@@ -68,17 +70,16 @@ def recognise_format(
     if format_name is not None:
         return _recognise_as(model, format_name, customise)
     candidates = [
-        Candidate(reading, changed, layout, examine(model, changed))
+        _try(model, reading, changed, layout)
         for layout, reading in _readings(model)
-        if reading.plausible
         for changed in [_customised(reading, customise)]
     ]
     accepted = sorted(
-        (candidate for candidate in candidates if not candidate.examination.is_refused),
-        key=lambda candidate: len(candidate.examination.objections),
+        (each for each in candidates if each.reading.plausible and not each.examination.is_refused),
+        key=lambda each: (not each.examination.row_count, len(each.examination.objections)),
     )
     if not accepted:
-        tried = [(each.reading, each.examination.text) for each in candidates]
+        tried = [(each.reading, each.examination.text or _UNCONFIRMED) for each in candidates]
         raise ToolError(explain_failure(model, tried))
     best = accepted[0]
     customise(best.original)  # raises where options do not fit it
@@ -108,7 +109,7 @@ def _recognise_as(
 ) -> Recognition:
     """The reading that the user names. What speaks against it is a warning."""
     candidates = [
-        Candidate(reading, changed, layout, examine(model, changed))
+        _try(model, reading, changed, layout)
         for layout, reading in _readings(model)
         if reading.format == format_name
         for changed in [customise(reading)]
@@ -127,6 +128,14 @@ def _recognise_as(
         *best.reading.doubts,
     ]
     return Recognition(_with_claims(model, best.reading), (), tuple(warnings))
+
+
+def _try(
+    model: ObservedModel, original: FormatReading, reading: FormatReading, layout: int
+) -> Candidate:
+    # Which rows the graph has does not hang on the NMS that the user wants.
+    examination = examine(model, replace(reading, nms=original.nms))
+    return Candidate(original, reading, layout, examination)
 
 
 def _readings(model: ObservedModel) -> Iterator[tuple[int, FormatReading]]:

@@ -13,6 +13,7 @@ from scripts.model.adapt.recognition.trial_decoding import DecodedTrial
 _TOLERANCE = 2e-3  # float16, and int8's steps
 _MIN_ROWS = 10  # fewer may all be objects
 _ALWAYS = 0.9
+_MAX_OF_TWO_SIGMOIDS = 0.732  # the sigmoid of 1
 
 
 def list_objections(reading: FormatReading, trials: Sequence[DecodedTrial]) -> Iterator[Objection]:
@@ -33,7 +34,8 @@ def list_objections(reading: FormatReading, trials: Sequence[DecodedTrial]) -> I
     if reading.labels is not None or len(scores) < _MIN_ROWS:
         return
     best = scores.max(1)
-    if best.min() >= 0.5 - _TOLERANCE:
+    sure = best.min() >= 0.5 - _TOLERANCE
+    if sure and (scores.shape[1] == 1 or best.max() < _MAX_OF_TWO_SIGMOIDS):
         yield Objection(
             "strong",
             f"none of its {len(best)} scores is below 0.5, as if they went through a sigmoid twice",
