@@ -46,7 +46,7 @@ def find_findings(
 
 def format_findings(dataset_name: str, findings: Findings, classes: Sequence[str]) -> str:
     """Lines for a terminal; empty where there is nothing to say."""
-    lines = [f"{dataset_name}: {sentence}" for sentence in findings.count_doubts]
+    lines = [f"warning: {dataset_name}: {sentence}" for sentence in findings.count_doubts]
     if findings.confusions:
         shown = [
             f"{labelled} found as {found} {count}"

@@ -61,15 +61,19 @@ def test_what_to_look_at_is_told_and_part_of_the_json(
     assert row["counts_by_class"]["green"]["labelled"] == 2 and row["count_doubts"] == []
 
 
-def test_one_threshold_is_written_for_all_datasets(squares: Path, tmp_path: Path) -> None:
+def test_one_threshold_is_written_for_all_datasets(
+    squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Not that of the folder that is named last, which here has no objects at all."""
     folder, empty = make_tiny_bundle(tmp_path / "bundle"), tmp_path / "empty"
     for number in range(30):
         write_labelled_picture(empty, f"{number}.png", [])
     main([str(folder), str(squares), str(empty), "--write-threshold"])
-    written = load_bundle(folder).manifest.thresholds.score
-    main([str(folder), str(squares), "--write-threshold"])
-    assert load_bundle(folder).manifest.thresholds.score == written
+    *each, of_all = re.findall(r"(.*): counts best at .* (0\.\d\d), by", capsys.readouterr().err)
+    assert [name for name, _ in each] == ["squares", "empty"] and of_all[0] == "all of them"
+    assert load_bundle(folder).manifest.thresholds.score == float(of_all[1])
+    main([str(folder), str(squares), "--find-threshold"])
+    assert "all of them" not in capsys.readouterr().err
 
 
 def test_folders_of_one_name_are_not_taken_for_each_other(squares: Path, tmp_path: Path) -> None:

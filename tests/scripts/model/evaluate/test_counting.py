@@ -44,7 +44,7 @@ def bias_at(pictures: Sequence[EvaluatedPicture], threshold: float) -> float:
 @pytest.mark.parametrize(("few", "unlabelled"), [(0.0, 0.0), (0.5, 0.0), (0.2, 0.03), (0.0, 0.1)])
 def test_pictures_with_few_labels_do_not_rule_the_threshold(few: float, unlabelled: float) -> None:
     """Whatever their share, the threshold finds as many as there are. Had the mean of relative
-    errors chosen, worked out here, a twelfth to four fifths of them would be missed."""
+    errors chosen, worked out here, a tenth to seven tenths of them would be missed."""
     rng, chosen, by_relative_errors = np.random.default_rng(3), [], []
     for _ in range(8):
         pictures = drawn_pictures(rng, few=few, unlabelled=unlabelled)

@@ -73,3 +73,9 @@ def test_pictures_with_most_missing_labels_come_first_and_long_lists_are_cut() -
 def test_nothing_to_find_is_nothing_to_say() -> None:
     picture = evaluated_picture([LEFT], [LEFT], [0.9])
     assert format_findings("cells", find_findings([picture], ("cell",), 0.5), ("cell",)) == ""
+
+
+def test_a_reason_not_to_count_is_a_warning() -> None:
+    pictures = [evaluated_picture([LEFT] * 3, [LEFT], [0.9]) for _ in range(2)]
+    text = format_findings("cells", find_findings(pictures, ("cell",), 0.5), ("cell",))
+    assert text.startswith("warning: cells: it finds 67% fewer objects than are labelled")
