@@ -267,6 +267,8 @@ class Lab:
         """Freeze the process, let the world change, and go on."""
         assert environment.process
         environment.process.send_signal(signal.SIGSTOP)
+        # It stops some time after the signal; until then it could ask again what is cut below.
+        os.waitid(os.P_PID, environment.process.pid, os.WSTOPPED | os.WNOWAIT)
         with self._changed:
             if restore.cuts:
                 environment.extension_fault = "cut"
