@@ -46,8 +46,8 @@ def main(argv: list[str] | None = None) -> None:
     add = parser.add_argument
     add("bundle", type=Path, help="folder with model.onnx and model.json")
     add("folders", type=Path, nargs="+", help="labelled pictures, Pascal VOC or COCO")
-    add("--out", type=Path, help="folder for report.html: curves, the worst pictures and labels that "
-        "look missing, drawn")  # fmt: skip
+    add("--out", type=Path, help="folder for report.html: curves, the worst pictures and labels "
+        "that look missing, drawn")  # fmt: skip
     add("--score-threshold", type=float, help="instead of the bundle's")
     add("--find-threshold", action="store_true", help="also print the threshold that counts best, "
         "by the mean absolute error of a picture's count")  # fmt: skip

@@ -13,7 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
+
+from handler.images.decode import decode
+from handler.images.picture import as_image
+from scripts.model.evaluate.evaluation import MAX_PIXELS
 
 MAX_SIDE_PX = 900
 KINDS = {  # of boxes: colour, and what the key calls them
@@ -63,12 +67,15 @@ def format_key(kinds: Sequence[str]) -> str:
 
 
 def format_drawn_picture(image_path: Path, boxes: Sequence[DrawnBox], caption: str) -> str:
-    """HTML of the upright picture with its boxes, those in front last. caption: text, not HTML."""
-    with Image.open(image_path) as opened:
-        image = ImageOps.exif_transpose(opened).convert("RGB")
-    scale = min(1.0, MAX_SIDE_PX / max(image.size))
-    if scale < 1:
-        image = image.resize([max(1, round(side * scale)) for side in image.size])
+    """HTML of the picture, as the handler decodes it, with its boxes, those in front last. caption:
+    text, not HTML."""
+    frame = (MAX_SIDE_PX, MAX_SIDE_PX)
+    picture = decode(image_path.read_bytes(), max_pixels=MAX_PIXELS, min_frame=frame)
+    scale = min(1.0, MAX_SIDE_PX / max(picture.width, picture.height))
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    image = as_image(picture.pixels).convert("RGB")
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BILINEAR, box=picture.extent)
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=80)
     jpeg, caption = base64.b64encode(stream.getvalue()).decode(), html.escape(caption)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from pathlib import Path
 
+import numpy as np
+import pytest
 from PIL import Image
 
 from scripts.model.evaluate.__main__ import main
+from scripts.model.evaluate.report.drawn_picture import DrawnBox, format_drawn_picture
 from tests.support.labelled_picture import write_labelled_picture
 from tests.support.tiny_bundle import make_tiny_bundle, paint
 
@@ -59,3 +64,31 @@ def test_the_report_says_that_a_model_does_not_count(squares: Path, tmp_path: Pa
     page = (out / "report.html").read_text()
     assert '<p class="doubt">found and labelled counts hardly go together' in page
     assert '<p class="doubt">it finds 100% fewer objects than are labelled' in page
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_picture_is_drawn_as_the_handler_decodes_it(tmp_path: Path, orientation: int) -> None:
+    """Upright, a large JPEG reduced, and boxes in px of what is drawn."""
+    upright = Image.fromarray(paint(2000, 1000, [("red", (1600, 200, 2000, 400))]))
+    stored = upright if orientation == 1 else upright.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "large.jpg", exif=exif, quality=95)
+    box = DrawnBox((1600.0, 200.0, 2000.0, 400.0), "wrong", "", "")
+    drawn = format_drawn_picture(tmp_path / "large.jpg", [box], "large.jpg")
+    embedded = re.search(r"base64,([^\"]+)", drawn)
+    assert embedded
+    image = Image.open(io.BytesIO(base64.b64decode(embedded[1])))
+    assert image.size == (900, 450) and 'viewBox="0 0 900 450"' in drawn
+    assert '<rect x="720.0" y="90.0" width="180.0" height="90.0"' in drawn
+    assert np.abs(np.array(image.getpixel((810, 135))) - (255, 0, 0)).max() < 12
+    assert np.ptp(image.getpixel((700, 135))) < 12  # grey beside it
+
+
+def test_sixteen_bits_are_not_drawn_white(tmp_path: Path) -> None:
+    Image.fromarray(np.full((40, 60), 0x4000, np.uint16)).save(tmp_path / "deep.png")
+    drawn = format_drawn_picture(tmp_path / "deep.png", [], "deep.png")
+    embedded = re.search(r"base64,([^\"]+)", drawn)
+    assert embedded
+    image = Image.open(io.BytesIO(base64.b64decode(embedded[1])))
+    assert np.abs(np.asarray(image).astype(int) - 64).max() <= 2
