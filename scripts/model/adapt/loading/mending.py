@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import onnx
 from onnx import inliner
 
+from scripts.model.adapt.loading.tensorrt_plugins import replace_plugins
 from scripts.model.plurals import counted
 
 
@@ -20,11 +21,12 @@ def mend(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:
 
     Nodes are put into an order in which each comes after those it needs, in subgraphs, too; weights
     that nothing uses are left out; functions become nodes; weights are no inputs (before IR 4 they
-    had to be); shapes that the file notes of values inside are forgotten.
+    had to be); shapes that the file notes of values inside are forgotten; TensorRT's NMS becomes
+    ONNX's. Raises ToolError.
     """
-    notes = []
     if model.functions:
         model = inliner.inline_local_functions(model)
+    notes = [*replace_plugins(model)]
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [item for item in model.graph.input if item.name not in weights]
     del model.graph.input[:]
