@@ -66,6 +66,7 @@ FORMATS: tuple[Format, ...] = (
     face_priors.FACEBOXES,
     ssd_priors.SSD_VGG_VOC,
     ssd_priors.SSD_VGG_COCO,
+    ssd_priors.SSD_TORCHVISION,
     ssd_priors.SSD_NVIDIA,
     ssd_priors.SSD_MOBILENET,
     ssd_priors.TF_SSD_RAW,

@@ -27,12 +27,13 @@ def prior_boxes(
     levels: Sequence[PriorLevel],
     largest: tuple[int, int] | None = None,
     *,
+    cuts_centres: bool = True,
     by_size: bool = False,
 ) -> NDArray[np.float32]:
     """float32 [A, 4], cxcywh in px: level by level and row by row, all priors of a cell together.
 
-    largest: the (width, height) that cuts sizes. by_size: within a level, all cells of a prior come
-    together instead.
+    largest: the (width, height) that cuts sizes, and centres unless cuts_centres is False. by_size:
+    within a level, all cells of a prior come together instead.
     """
     tables = []
     for level in levels:
@@ -43,6 +44,8 @@ def prior_boxes(
         y, x = np.mgrid[0 : level.rows, 0 : level.columns]
         cells = np.stack([x, y], 2).reshape(-1, 1, 2)
         centres = (cells + places) * level.step
+        if largest is not None and cuts_centres:
+            centres = np.minimum(centres, largest)
         boxes = np.concatenate([centres, np.broadcast_to(sizes, centres.shape)], 2)
         tables.append((boxes.transpose(1, 0, 2) if by_size else boxes).reshape(-1, 4))
     return np.concatenate(tables).astype(np.float32)

@@ -38,8 +38,8 @@ _TENSORFLOW = Preprocessing(
 )
 _NVIDIA = Preprocessing("rgb", 1, IMAGENET_MEAN, IMAGENET_STD, "stretch", BLACK, "antialias")
 
-_COCO_COLUMNS = (81, 91, 201)  # 80 classes, 90 with COCO's gaps, and ssd.pytorch's 200
-_VOC_COLUMNS = (21,)
+# Background and 80 classes, or ssd.pytorch's 200; torchvision's have COCO's gaps.
+_VOC_COLUMNS, _COCO_COLUMNS, _TORCHVISION_COLUMNS = (21,), (81, 201), 91
 
 # Cells and steps of the levels, by the input's side, and how many priors a level's cell has.
 _VGG_GRIDS = {
@@ -70,8 +70,13 @@ def _sizes(side: float, next_side: float, ratios: Sequence[int]) -> Sizes:
 
 
 def _vgg_priors(
-    side: int, data_set: Literal["voc", "coco"], *, by_size: bool = False
+    side: int,
+    data_set: Literal["voc", "coco"],
+    *,
+    cuts_centres: bool = True,
+    by_size: bool = False,
 ) -> NDArray[np.float32]:
+    """The last cells of stride 32 have their middle beyond 300 px, where it is cut."""
     cells, steps, ratio_counts = _VGG_GRIDS[side]
     levels = [
         PriorLevel(count, count, (step, step), _sizes(*sides, (2, 3)[:ratio_count]))
@@ -79,7 +84,7 @@ def _vgg_priors(
             cells, steps, ratio_counts, pairwise(_VGG_SIDES[side, data_set]), strict=True
         )
     ]
-    return prior_boxes(levels, largest=(side, side), by_size=by_size)
+    return prior_boxes(levels, largest=(side, side), cuts_centres=cuts_centres, by_size=by_size)
 
 
 def _mobilenet_priors() -> NDArray[np.float32]:
@@ -179,6 +184,19 @@ def _read_vgg_coco(outputs: PriorOutputs) -> FormatReading | None:
     return _read_vgg(outputs, "coco")
 
 
+def _read_torchvision(outputs: PriorOutputs) -> FormatReading | None:
+    """ssd300_vgg16: DefaultBoxGenerator cuts sizes, but no centres."""
+    if outputs.input_size != (300, 300) or outputs.layout != "rows":
+        return None
+    return _read_softmaxed(
+        outputs,
+        "ssd-torchvision",
+        _vgg_priors(300, "coco", cuts_centres=False),
+        _VGG,
+        plausible=outputs.score_columns == _TORCHVISION_COLUMNS,
+    )
+
+
 def _read_nvidia(outputs: PriorOutputs) -> FormatReading | None:
     """DeepLearningExamples' and MLPerf's SSD300: a column a prior, all cells of a prior together,
     whose sizes are as COCO's above."""
@@ -239,12 +257,17 @@ SSD_VGG_VOC = Format(
 )
 SSD_VGG_COCO = Format(
     "ssd-vgg-coco",
-    "the same with COCO's sizes (torchvision's SSD300, too)",
+    "the same with COCO's sizes",
     {PriorOutputs: _read_vgg_coco},
+)
+SSD_TORCHVISION = Format(
+    "ssd-torchvision",
+    "the same as torchvision's ssd300_vgg16 has it before its post-processing",
+    {PriorOutputs: _read_torchvision},
 )
 SSD_NVIDIA = Format(
     "ssd-nvidia",
-    "the same as [1, 4, 8732] and [1, C, 8732]; ImageNet (NVIDIA's SSD300)",
+    "SSD300's priors as [1, 4, 8732] and [1, C, 8732]; ImageNet (NVIDIA's)",
     {PriorOutputs: _read_nvidia},
 )
 SSD_MOBILENET = Format(

@@ -66,9 +66,10 @@ def _ssd(
     ratios: Sequence[str],
     *,
     by_size: bool = False,
+    clamped: slice = slice(0, 4),
 ) -> Boxes:
     """PriorBox of ssd.pytorch and lufficc's SSD, generate_ssd_priors of pytorch-ssd; by_size as
-    DefaultBoxes of NVIDIA's DeepLearningExamples. All clamp to 0..1."""
+    DefaultBoxes of NVIDIA's DeepLearningExamples. All clamp to 0..1, torchvision sizes only."""
     priors = []
     for k, cells in enumerate(maps):
         least, most = sizes[k] / side, math.sqrt(sizes[k] * sizes[k + 1]) / side
@@ -82,11 +83,14 @@ def _ssd(
             priors += [(*place, *shape) for shape in shapes for place in places]
         else:
             priors += [(*place, *shape) for place in places for shape in shapes]
-    return np.clip(np.array(priors), 0, 1)
+    table = np.array(priors)
+    table[:, clamped] = np.clip(table[:, clamped], 0, 1)
+    return table
 
 
-def ssd300(sizes: Sequence[float], *, by_size: bool = False) -> Boxes:
-    """ssd.pytorch's data/config.py; sizes are its min_sizes and the last of max_sizes."""
+def ssd300(sizes: Sequence[float], *, by_size: bool = False, clamped: slice = slice(0, 4)) -> Boxes:
+    """ssd.pytorch's data/config.py, of which sizes are min_sizes and the last of max_sizes;
+    torchvision's ssd300_vgg16 has COCO's / 300 as its scales."""
     return _ssd(
         300,
         (38, 19, 10, 5, 3, 1),
@@ -94,6 +98,7 @@ def ssd300(sizes: Sequence[float], *, by_size: bool = False) -> Boxes:
         sizes,
         ("few", "many", "many", "many", "few", "few"),
         by_size=by_size,
+        clamped=clamped,
     )
 
 

@@ -40,6 +40,14 @@ def check_golden_boxes(
     return result
 
 
+def check_priors(result: AdaptResult, priors: np.ndarray) -> None:
+    """Every prior box, cx, cy, w, h in 0..1, within 0.001 px."""
+    image, known = result.foreign.image, result.reading.priors
+    assert known is not None
+    expected = priors * np.array([image.width, image.height] * 2)
+    assert np.abs(known.boxes - expected).max() <= 1e-3
+
+
 def network_input(result: AdaptResult, folder: Path, rgb: np.ndarray) -> np.ndarray:
     """What the foreign graph gets for a picture uint8 [height, width, 3] of the input's size, as
     [height, width, 3]."""

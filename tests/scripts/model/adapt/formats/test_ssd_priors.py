@@ -13,6 +13,7 @@ from tests.scripts.model.adapt.cases import prior_boxes, ssd_priors
 from tests.scripts.model.adapt.formats.raw_head_checks import (
     check_golden_boxes,
     check_network_input,
+    check_priors,
 )
 
 
@@ -28,26 +29,45 @@ def class_names(count: int) -> str:
     ],
 )
 def test_ssd300(sizes: Any, columns: int, given: Any, format_name: str, tmp_path: Path) -> None:
-    case = ssd_priors.ssd(prior_boxes.ssd300(sizes), (300, 300), columns, given=given)
+    priors = prior_boxes.ssd300(sizes)
+    case = ssd_priors.ssd(priors, (300, 300), columns, given=given)
     names = class_names(columns - 1)
     result = check_golden_boxes(tmp_path, case, format_name=format_name, classes=names)
+    check_priors(result, priors)
     check_network_input(
         result, tmp_path, order="rgb", scale=255, mean=(123, 117, 104), std=(1, 1, 1)
     )
 
 
+@pytest.mark.parametrize(("columns", "options"), [(91, {}), (3, {"format": "ssd-torchvision"})])
+def test_torchvisions_ssd300_cuts_no_centres(
+    columns: int, options: dict[str, str], tmp_path: Path
+) -> None:
+    priors = prior_boxes.ssd300(ssd_priors.COCO_300, clamped=slice(2, 4))
+    case = ssd_priors.ssd(priors, (300, 300), columns)
+    names = class_names(columns - 1)
+    result = check_golden_boxes(
+        tmp_path, case, format_name="ssd-torchvision", classes=names, **options
+    )
+    check_priors(result, priors)
+
+
 @pytest.mark.parametrize("data_set", ["voc", "coco"])
 def test_ssd512(data_set: str, tmp_path: Path) -> None:
     sizes = {"voc": ssd_priors.VOC_512, "coco": ssd_priors.COCO_512}[data_set]
-    case = ssd_priors.ssd(prior_boxes.ssd512(sizes), (512, 512), 3)
+    priors = prior_boxes.ssd512(sizes)
+    case = ssd_priors.ssd(priors, (512, 512), 3)
     name = f"ssd-vgg-{data_set}"
-    check_golden_boxes(tmp_path, case, format_name=name, format=name, classes="ant,bee")
+    result = check_golden_boxes(tmp_path, case, format_name=name, format=name, classes="ant,bee")
+    check_priors(result, priors)
 
 
 def test_other_class_counts_leave_the_sizes_open(tmp_path: Path) -> None:
     """VOC's and COCO's sizes have as many priors; only the user knows which were trained."""
     case = ssd_priors.ssd(prior_boxes.ssd300(ssd_priors.COCO_300), (300, 300), 4)
-    with pytest.raises(ToolError, match=r"--format ssd-vgg-voc or --format ssd-vgg-coco"):
+    with pytest.raises(
+        ToolError, match=r"--format ssd-vgg-voc or --format ssd-vgg-coco or --format ssd-t"
+    ):
         adapt_model(tmp_path, case.model)
     check_golden_boxes(tmp_path, case, format_name="ssd-vgg-coco", format="ssd-vgg-coco")
 
@@ -56,6 +76,7 @@ def test_nvidias_ssd_has_its_columns_by_size_of_prior(tmp_path: Path) -> None:
     priors = prior_boxes.ssd300(ssd_priors.COCO_300, by_size=True)
     case = ssd_priors.ssd(priors, (300, 300), 81, iou=0.5, transposed=True)
     result = check_golden_boxes(tmp_path, case, format_name="ssd-nvidia", classes=class_names(80))
+    check_priors(result, priors)
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     check_network_input(result, tmp_path, order="rgb", scale=1, mean=mean, std=std)
 
@@ -66,6 +87,7 @@ def test_mobilenet_ssd_of_pytorch_ssd(columns: int, given: Any, tmp_path: Path) 
     case = ssd_priors.ssd(priors, (300, 300), columns, threshold=0.4, given=given)
     names = class_names(columns - 1)
     result = check_golden_boxes(tmp_path, case, format_name="ssd-mobilenet", classes=names)
+    check_priors(result, priors)
     check_network_input(result, tmp_path, order="rgb", scale=255, mean=(127,) * 3, std=(128,) * 3)
 
 
@@ -78,8 +100,9 @@ def test_mobilenet_ssd_of_pytorch_ssd(columns: int, given: Any, tmp_path: Path) 
     ],
 )
 def test_tensorflows_ssd(size: tuple[int, int], columns: int, given: Any, tmp_path: Path) -> None:
+    priors = prior_boxes.tensorflow_ssd(*size)
     case = ssd_priors.ssd(
-        prior_boxes.tensorflow_ssd(*size),
+        priors,
         size,
         columns,
         iou=0.6,
@@ -89,6 +112,7 @@ def test_tensorflows_ssd(size: tuple[int, int], columns: int, given: Any, tmp_pa
     )
     names = class_names(columns - 1)
     result = check_golden_boxes(tmp_path, case, format_name="tf-ssd-raw", classes=names)
+    check_priors(result, priors)
     check_network_input(
         result, tmp_path, order="rgb", scale=255, mean=(127.5,) * 3, std=(127.5,) * 3
     )
