@@ -21,6 +21,7 @@ from scripts.model.adapt.recognition.detection_vectors import DetectionVectors
 from scripts.model.adapt.recognition.layouts import DetectionRows, QueryTable
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
+from scripts.model.plurals import counted
 
 _IMAGENET = Preprocessing("rgb", 1, IMAGENET_MEAN, IMAGENET_STD, "stretch", BLACK, "antialias")
 _FEW_BOXES = 5
@@ -101,7 +102,9 @@ def _read_detr(queries: QueryOutputs) -> FormatReading:
     columns = queries.column_count
     return FormatReading(
         format="detr",
-        reasons=(f"{queries.summary}: DETR, softmax over {columns - 1} classes and no-object",),
+        reasons=(
+            f"{queries.summary}: DETR, softmax over {counted(columns - 1, 'class')} and no-object",
+        ),
         preprocessing=_IMAGENET,
         boxes=OutputSlice((queries.boxes.name,), 4),
         coding="cxcywh",
@@ -126,7 +129,9 @@ def _read_deformable_detr(queries: QueryOutputs) -> FormatReading:
     normalisation = "RT-DETR (0..1)" if is_rt_detr else "ImageNet"
     return FormatReading(
         format="deformable-detr",
-        reasons=(f"{queries.summary}: a DETR with sigmoid scores over {columns} classes",),
+        reasons=(
+            f"{queries.summary}: a DETR with sigmoid scores over {counted(columns, 'class')}",
+        ),
         preprocessing=STRETCHED_UNIT if is_rt_detr else _IMAGENET,
         boxes=OutputSlice((queries.boxes.name,), 4),
         coding="cxcywh",

@@ -12,6 +12,7 @@ from scripts.model.adapt.preprocessing import (
 from scripts.model.adapt.reading import CellCentre, FormatReading
 from scripts.model.adapt.recognition.layouts import PredictionTable
 from scripts.model.adapt.recognition.level_outputs import LevelOutputs
+from scripts.model.plurals import counted
 
 PREPROCESSING = Preprocessing(
     "bgr", 255, MMDET_BGR_MEAN, MMDET_BGR_STD, "stretch", BLACK, "opencv-linear"
@@ -72,7 +73,8 @@ def _read_joined_table(table: PredictionTable) -> FormatReading | None:
     return FormatReading(
         format="nanodet",
         reasons=(
-            f"{table.summary}: {grid.summary} × ({class_columns} classes + 4 × 8 bins): NanoDet",
+            f"{table.summary}: {grid.summary} × ({counted(class_columns, 'class')} + 4 × 8 bins): "
+            "NanoDet",
         ),
         preprocessing=PREPROCESSING,
         boxes=table.slice(class_columns, table.table.width),

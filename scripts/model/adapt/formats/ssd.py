@@ -8,6 +8,7 @@ from scripts.model.adapt.preprocessing import BLACK, Preprocessing
 from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.detection_vectors import DetectionVectors
 from scripts.model.adapt.recognition.layouts import BoxesAndScores
+from scripts.model.plurals import counted
 
 _DOUBT = (
     "an SSD's file does not say how pictures are normalised; here as for UltraFace, RGB "
@@ -31,7 +32,7 @@ def _read_ssd(pair: BoxesAndScores) -> FormatReading | None:
         format="ssd",
         reasons=(
             f"{pair.summary}, {score_kind}: SSD style, column 0 is background, "
-            f"{columns - 1} classes",
+            f"{counted(columns - 1, 'class')}",
         ),
         preprocessing=_ULTRAFACE,
         boxes=pair.boxes_slice,

@@ -11,6 +11,7 @@ from scripts.model.adapt.formats import mmdeploy, rtmdet_heads, ultralytics, yol
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.level_outputs import LevelOutputs, LevelPart
+from scripts.model.plurals import counted
 
 _V8_BINS, _V6_BINS = 16, 17
 _V8_BOX_COLUMNS = 4 * _V8_BINS
@@ -66,8 +67,8 @@ def _read_joined_yolov8(head: LevelOutputs) -> FormatReading | None:
     return FormatReading(
         format="yolov8-heads",
         reasons=(
-            f"{head.summary}: 4 × {_V8_BINS} bins and the logits of {class_count} classes: YOLOv8 "
-            "to 11 before decoding",
+            f"{head.summary}: 4 × {_V8_BINS} bins and the logits of "
+            f"{counted(class_count, 'class')}: YOLOv8 to 11 before decoding",
         ),
         preprocessing=ultralytics.PREPROCESSING,
         boxes=part.slice(0, _V8_BOX_COLUMNS),
@@ -194,8 +195,8 @@ def _read_mmdet_yolox(head: LevelOutputs) -> FormatReading | None:
     return FormatReading(
         format="yolox-heads",
         reasons=(
-            f"{head.summary}: boxes, and the logits of {scores.columns} classes and of objectness: "
-            "YOLOX of mmdetection before decoding",
+            f"{head.summary}: boxes, and the logits of {counted(scores.columns, 'class')} and of "
+            "objectness: YOLOX of mmdetection before decoding",
         ),
         preprocessing=mmdeploy.PREPROCESSING,
         boxes=boxes[0].slice(),

@@ -21,6 +21,7 @@ from scripts.model.adapt.recognition.trial_decoding import (
     decode_trials,
     seen_labels,
 )
+from scripts.model.plurals import counted
 
 _MAX_LABEL = 20_000  # more than any data set of boxes has
 
@@ -115,7 +116,7 @@ def _general_objections(model: ObservedModel, reading: FormatReading) -> Iterato
     if reading.labels is None and named is not None:
         columns = reading.scores.column_count
         if named not in (columns, columns - (reading.background != "none")):
-            yield Objection("strong", f"the file names {named} classes, it has {columns}")
+            yield Objection("strong", f"the file names {counted(named, 'class')}, it has {columns}")
     if reading.labels is not None:
         labels = seen_labels(model, reading)
         if (labels != labels.round()).any():

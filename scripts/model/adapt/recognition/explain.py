@@ -9,6 +9,7 @@ from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.explain_raw_heads import explain_raw_heads
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
+from scripts.model.plurals import counted
 
 _STRIDES = (4, 8, 16, 32, 64, 128)
 
@@ -24,7 +25,7 @@ def describe_reading(reading: FormatReading) -> str:
     if reading.labels is not None:
         return f"{reading.format}: {reading.coding} in {reading.units}, {option}"
     count = reading.scores.column_count - (reading.background != "none")
-    return f"{reading.format}: {count} class{'es' if count != 1 else ''}, {option}"
+    return f"{reading.format}: {counted(count, 'class')}, {option}"
 
 
 def explain_failure(model: ObservedModel, tried: Sequence[tuple[FormatReading, str]]) -> str:

@@ -10,6 +10,8 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scripts.model.plurals import counted
+
 _SHOWN = ("task", "stride", "imgsz")
 
 
@@ -38,7 +40,7 @@ def read_claims(metadata: Mapping[str, str], class_count: int | None) -> FileCla
     parts += [f"{key} {values[key][:40]}" for key in _SHOWN if values.get(key)]
     has_nms = any(_is_true(values, key) for key in ("nms", "end2end"))
     parts += ["NMS inside"] if has_nms else []
-    parts += [f"{class_count} names"] if class_count else []
+    parts += [counted(class_count, "name")] if class_count else []
     return FileClaims(
         is_ultralytics="ultralytics" in about.lower(),
         is_rt_detr="rtdetr" in about.lower().replace("-", ""),
