@@ -6,6 +6,7 @@ one layout, the one with the highest priority is tried first; ties go by the ord
 """
 
 from scripts.model.adapt.formats import (
+    blazeface,
     boxes_scores,
     damo_yolo,
     detr,
@@ -70,5 +71,6 @@ FORMATS: tuple[Format, ...] = (
     ssd_priors.SSD_NVIDIA,
     ssd_priors.SSD_MOBILENET,
     ssd_priors.TF_SSD_RAW,
+    blazeface.BLAZEFACE,
     paddle.PADDLE,
 )
