@@ -38,7 +38,11 @@ def _find_masks(foreign: ForeignModel) -> OtherTask | None:
     for output in outputs:
         prototypes = find_pixel_map(output, foreign.image)
         tables = [o.table_shape for o in outputs if o is not output]
-        if prototypes is not None and prototypes.channels >= _MIN_PROTOTYPES:
+        if (
+            prototypes is not None
+            and prototypes.channels >= _MIN_PROTOTYPES
+            and not _has_another_level(output, outputs)
+        ):
             count = prototypes.channels
             if any(
                 columns == count or columns >= count + 5
@@ -59,6 +63,17 @@ def _find_masks(foreign: ForeignModel) -> OtherTask | None:
                 _format_of_boxes(outputs),
             )
     return None
+
+
+def _has_another_level(output: ObservedOutput, outputs: tuple[ObservedOutput, ...]) -> bool:
+    """Whether a map of as many channels has another size: heads before decoding, as ultralytics'
+    graphs may have them beside what is decoded of them."""
+    return any(
+        len(other.shape) == len(output.shape) == 4
+        and other.shape[1] == output.shape[1]
+        and other.shape[2:] != output.shape[2:]
+        for other in outputs
+    )
 
 
 def _is_mask(shape: tuple[int, ...]) -> bool:

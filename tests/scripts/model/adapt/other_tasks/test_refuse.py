@@ -54,6 +54,16 @@ def test_a_detector_is_not_refused(case: str, tmp_path: Path) -> None:
     assert refusal(tmp_path, CASES[case][1]().model) == ""
 
 
+def test_heads_beside_decoded_boxes_are_no_prototypes(tmp_path: Path) -> None:
+    """YOLOv8's forward returns its decoded table and the maps of three strides."""
+    table = decoded_table(objectness=False)
+    outputs = {"output0": table.T[np.newaxis]}
+    for stride in STRIDES:
+        shape = (1, 64 + 3, HEIGHT // stride, WIDTH // stride)
+        outputs[f"head_{stride}"] = np.random.default_rng(stride).normal(-3, 1, shape)
+    assert refusal(tmp_path, make_model({n: a.astype("f4") for n, a in outputs.items()})) == ""
+
+
 def many_classes(count: int) -> np.ndarray:
     """YOLOv8 with so many classes: [1, 4 + count, A]."""
     table = decoded_table(objectness=False)
