@@ -8,7 +8,11 @@ from scripts.model.adapt.class_ids import ClassAssignment, assign_class_ids
 from scripts.model.adapt.class_refusals import FileNames
 from scripts.model.adapt.label_evidence import find_real_labels
 from scripts.model.adapt.loading.foreign_model import ForeignModel
-from scripts.model.adapt.loading.metadata import named_classes, unnamed_classes
+from scripts.model.adapt.loading.metadata import (
+    has_numbered_names,
+    named_classes,
+    unnamed_classes,
+)
 from scripts.model.adapt.options import AdaptOptions
 from scripts.model.adapt.reading import FormatReading
 
@@ -20,7 +24,10 @@ def assign_classes(
     options: AdaptOptions,
 ) -> ClassAssignment:
     """class_names: of the user or the file. Raises ToolError where they do not fit the reading."""
-    file_names = FileNames(named_classes(foreign.metadata), unnamed_classes(foreign.metadata))
+    metadata = foreign.metadata
+    file_names = FileNames(
+        named_classes(metadata), unnamed_classes(metadata), has_numbered_names(metadata)
+    )
     return assign_class_ids(
         class_names,
         reading,

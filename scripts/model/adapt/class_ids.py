@@ -15,6 +15,7 @@ from scripts.model.adapt.class_refusals import (
     refuse_repeated_names,
     tell_given,
     warn_of_case,
+    warn_of_count,
 )
 from scripts.model.adapt.label_evidence import find_base
 from scripts.model.adapt.reading import FormatReading
@@ -75,7 +76,7 @@ def assign_class_ids(
         first = _first_id(names, reading, columns, class_count, file_names)
         is_certain = is_offset_given or names[0].lower() in _BACKGROUND_NAMES
         if reading.labels is not None and not is_certain:
-            base = find_base(len(names), reading, seen_labels)
+            base = find_base(len(names), reading, seen_labels, file_names.start_at_0)
             first, note, warnings = base.first, base.note, list(base.warnings)
         numbered = list(enumerate(names, first))
     numbered = [
@@ -94,6 +95,8 @@ def assign_class_ids(
         )
     used_names = tuple(name for _, name in numbered)
     warnings += warn_of_case(used_names)
+    if columns is None and not _numbered_in_text(names):
+        warnings += warn_of_count(len(names), file_names)
     return ClassAssignment(
         used_names, tuple(class_id for class_id, _ in numbered), note, tuple(warnings)
     )

@@ -16,11 +16,17 @@ _SHOWN_NAMES = 3
 class FileNames:
     """The class names in a file's metadata, by their numbers.
 
-    unnamed: the numbers that they leave out.
+    unnamed: the numbers that they leave out. are_numbered: whether the file has the numbers itself
+    ({0: 'person', …}), rather than a list.
     """
 
     by_number: Mapping[int, str]
     unnamed: tuple[int, ...] = ()
+    are_numbered: bool = False
+
+    @property
+    def start_at_0(self) -> bool:
+        return self.are_numbered and 0 in self.by_number
 
     @property
     def summary(self) -> str:
@@ -93,4 +99,14 @@ def warn_of_case(names: Sequence[str]) -> list[str]:
         "are they one class?"
         for group in alike.values()
         if len(group) > 1
+    ]
+
+
+def warn_of_count(name_count: int, file_names: FileNames) -> list[str]:
+    """Where no column shows how many classes there are, the file's own names may."""
+    own = len(file_names.by_number)
+    if not own or own == name_count:
+        return []
+    return [
+        f"the file has {counted(own, 'name')} ({file_names.summary}), and {tell_given(name_count)}"
     ]

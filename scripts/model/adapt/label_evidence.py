@@ -59,11 +59,17 @@ class LabelBase:
     warnings: tuple[str, ...] = ()
 
 
-def find_base(name_count: int, reading: FormatReading, seen_labels: Collection[int]) -> LabelBase:
+def find_base(
+    name_count: int,
+    reading: FormatReading,
+    seen_labels: Collection[int],
+    file_starts_at_0: bool = False,
+) -> LabelBase:
     """The first label by what was seen, else by the format's convention.
 
     A label 0 is nobody's background: networks with NMS inside leave background out. Where the
-    convention is a mere assumption, a last label that is the number of names shows a first of 1.
+    convention is a mere assumption, the numbers in the file's own names count, and a last label
+    that is the number of names shows a first of 1. file_starts_at_0: whether those are from 0.
     """
     first = reading.class_offset
     if first not in (0, 1):
@@ -73,6 +79,8 @@ def find_base(name_count: int, reading: FormatReading, seen_labels: Collection[i
         return LabelBase(0, f"labels from 0: the graph gave the label 0{usual}")
     if not reading.is_class_offset_assumed:
         return LabelBase(first, f"labels from {first}, as {reading.format} numbers them")
+    if file_starts_at_0:
+        return LabelBase(0, "labels from 0, as the file numbers its names")
     if seen_labels and max(seen_labels) == name_count:
         names = counted(name_count, "name")
         return LabelBase(1, f"labels from 1: the graph gave the label {name_count}, of {names}")

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Mapping
 
+_KEYS = ("names", "classes", "class_names", "labels")
 _MAX_CHARACTERS = 1_000_000
 _MAX_CLASSES = 100_000
 
@@ -49,8 +50,15 @@ def named_classes(metadata: Mapping[str, str]) -> Mapping[int, str]:
     return _numbered_names(metadata) or {}
 
 
+def has_numbered_names(metadata: Mapping[str, str]) -> bool:
+    """Whether the file has the names' numbers itself, and not only their order."""
+    return any(
+        metadata.get(key, "").strip().startswith("{") for key in _KEYS if metadata.get(key)
+    ) and bool(_numbered_names(metadata))
+
+
 def _numbered_names(metadata: Mapping[str, str]) -> dict[int, str] | None:
-    for key in ("names", "classes", "class_names", "labels"):
+    for key in _KEYS:
         text = metadata.get(key, "").strip()
         if not text or len(text) > _MAX_CHARACTERS:
             continue

@@ -157,3 +157,19 @@ def test_names_that_the_file_numbers_from_1_keep_their_numbers(tmp_path: Path) -
     assert sorted({label for label, _, _ in detect(tmp_path, WIDTH, HEIGHT)}) == [0, 1, 2]
     with pytest.raises(ToolError, match="there is no class 3"):  # columns count from 0
         adapt_model(tmp_path, with_names("{1: 'ant', 2: 'bee', 3: 'cat'}"), classes=None)
+
+
+def test_the_files_own_numbers_say_where_labels_start(torchvision: FormatReading) -> None:
+    reading = dataclasses.replace(torchvision, is_class_offset_assumed=True)
+    numbered = FileNames({0: "a", 1: "b", 2: "c"}, are_numbered=True)
+    assigned = assign_class_ids(["a", "b", "c"], reading, "auto", file_names=numbered)
+    assert assigned.ids == (0, 1, 2) and not assigned.warnings
+    assert assigned.note == "labels from 0, as the file numbers its names"
+    listed = FileNames({0: "a", 1: "b", 2: "c"})
+    assert assign_class_ids(["a", "b", "c"], reading, "auto", file_names=listed).warnings
+
+
+def test_more_names_than_the_file_has_are_told(torchvision: FormatReading) -> None:
+    own = FileNames({0: "a", 1: "b"})
+    warnings = assign_class_ids(["a", "b", "c"], torchvision, "auto", file_names=own).warnings
+    assert warnings == ("the file has 2 names (the file's own names: a, b), and 3 names are given",)
