@@ -4,7 +4,7 @@
 
 The format is recognised from the graph's inputs and outputs, and printed with the reasons. What the
 file does not say (colour order, scaling, letterbox, class names) has the format's default and an
-option. --check runs the finished bundle through the handler's own code and draws the boxes.
+option. --check tries them on pictures by the handler's own code, and takes what is decisively better.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from handler.bundle.files import ONNX_FILE
 from handler.detection import letterbox
 from scripts.model import graph
 from scripts.model.adapt.adapter import CHECK_FILE, adapt
+from scripts.model.adapt.check.words import format_check
 from scripts.model.adapt.class_ids import Numbering
 from scripts.model.adapt.formats import FORMATS
 from scripts.model.adapt.options import AdaptOptions
@@ -32,7 +33,7 @@ from scripts.model.adapt.reading import (
     Units,
 )
 from scripts.model.adapt.recognition.explain import list_formats
-from scripts.model.adapt.report import format_detections, format_report, to_json
+from scripts.model.adapt.report import format_finds, format_report, to_json
 from scripts.tool import exit_on_error
 
 
@@ -97,7 +98,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, required=True, help="folder for model.onnx and model.json")
     add("--name", required=True, help="the model's name, in every answer and record")
     add("--version", required=True, help="the model's version, in every answer and record")
-    add("--check", type=Path, metavar="PICTURE", help="print and draw (check.jpg) what is found")
+    add(
+        "--check",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="PICTURE",
+        help="pictures, a folder of them, or a labelled folder (VOC, COCO): try what the options "
+        "leave open on them, take what is decisively better, and draw it (check.jpg)",
+    )
     add("--json", action="store_true", help="print one JSON object instead of text")
     add("--format", choices=[known.name for known in FORMATS], metavar="FORMAT", help="see below")
     add("--dataset", default="not said", help="what it was trained on, for the record")
@@ -196,7 +206,7 @@ def main(argv: list[str] | None = None) -> None:
             name=arguments.name,
             version=arguments.version,
             options=options,
-            check_path=arguments.check,
+            check_paths=arguments.check,
         )
     if arguments.json:
         print(to_json(result))
@@ -204,9 +214,8 @@ def main(argv: list[str] | None = None) -> None:
     print(format_report(result))
     size_mb = (arguments.out / ONNX_FILE).stat().st_size / 1e6
     print(f"written    {arguments.out}: {arguments.name} {arguments.version}, {size_mb:.1f} MB")
-    if result.detections is not None:
-        print(f"\n{arguments.check}: {len(result.detections)} found")
-        print(format_detections(result.detections, result.manifest.classes))
+    if result.check is not None:
+        print(f"\n{format_check(result.check)}\n\n{format_finds(result.check)}")
         print(f"drawn      {arguments.out / CHECK_FILE}")
 
 

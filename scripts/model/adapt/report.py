@@ -8,6 +8,9 @@ from collections.abc import Sequence
 
 from handler.detection.detections import Detections
 from scripts.model.adapt.adapter import AdaptResult
+from scripts.model.adapt.check.result import CheckResult
+from scripts.model.adapt.check.to_json import check_to_json
+from scripts.model.adapt.check.words import explain_decision
 
 
 def format_report(result: AdaptResult) -> str:
@@ -31,6 +34,7 @@ def format_report(result: AdaptResult) -> str:
         ("nms", "inside the graph" if reading.nms_in_graph else f"{reading.nms}{single_label}"),
         ("thresholds", f"score {reading.score_threshold:g}, iou {reading.iou_threshold:g}"),
         *(("note", note) for note in result.notes),
+        *(("checked", sentence) for sentence in _explain_check(result)),
         *(("warning", warning) for warning in result.warnings),
     ]
     return "\n".join(f"{key:11}{value}" for key, value in rows)
@@ -57,13 +61,41 @@ def format_detections(
     return "\n".join(lines)
 
 
+def format_finds(check: CheckResult) -> str:
+    """What the chosen reading finds on each picture, and a table of the first that has any."""
+    chosen = check.decision.chosen
+    lines = [
+        f"{picture.path}: {len(trial.detections)} found"
+        for picture, trial in zip(check.pictures, chosen.pictures, strict=True)
+    ]
+    shown = next((each for each in chosen.pictures if len(each.detections)), chosen.pictures[0])
+    index = chosen.pictures.index(shown)
+    lines.insert(index + 1, format_detections(shown.detections, chosen.class_names))
+    return "\n".join(lines)
+
+
+def _explain_check(result: AdaptResult) -> list[str]:
+    """What --check decided; without it, that order and scale are what is usual."""
+    if result.check is not None:
+        return [explain_decision(result.check)]
+    assumed = ["--order"] if result.options.order is None else []
+    if result.options.scale is None and result.foreign.image.dtype != "uint8":
+        assumed.append("--scale")
+    if not assumed:
+        return []
+    return [
+        f"{' and '.join(assumed)} as the format has it: assumed, not tried on a picture; give "
+        "--check photo.jpg"
+    ]
+
+
 def _numbers(values: Sequence[float]) -> str:
     return " ".join(f"{value:g}" for value in values)
 
 
 def to_json(result: AdaptResult) -> str:
-    """One JSON object; `detections` is null without a picture."""
-    reading, manifest, detections = result.reading, result.manifest, result.detections
+    """One JSON object; `check` is null without pictures."""
+    reading, manifest = result.reading, result.manifest
     report: dict[str, object] = {
         "format": reading.format,
         "reasons": reading.reasons,
@@ -73,17 +105,6 @@ def to_json(result: AdaptResult) -> str:
         "thresholds": manifest.thresholds._asdict(),
         "notes": result.notes,
         "warnings": result.warnings,
-        "detections": None,
+        "check": None if result.check is None else check_to_json(result.check),
     }
-    if detections is not None:
-        report["detections"] = [
-            {
-                "label": manifest.classes[class_id],
-                "score": float(score),
-                "box": [float(value) for value in box],
-            }
-            for box, score, class_id in zip(
-                detections.boxes, detections.scores, detections.class_ids, strict=True
-            )
-        ]
     return json.dumps(report, indent=2, ensure_ascii=False)

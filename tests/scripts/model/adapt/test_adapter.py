@@ -76,15 +76,16 @@ def test_the_same_weights_with_nms_inside_give_the_same_boxes(tmp_path: Path) ->
     onnx_path = SHARED / "onnx" / "mmdeploy_style" / "mmdeploy_style.onnx"
     options = AdaptOptions(classes=str(SHARED / "onnx" / "coco_names.txt"))
     result = adapt(
-        onnx_path, tmp_path / "out", name="m", version="1", options=options, check_path=PHOTOS[-1]
+        onnx_path, tmp_path / "out", name="m", version="1", options=options, check_paths=PHOTOS[-1:]
     )
-    assert result.reading.format == "mmdeploy" and result.detections is not None
+    assert result.reading.format == "mmdeploy" and result.check is not None
+    detections = result.check.decision.chosen.pictures[0].detections
     picture = decode(PHOTOS[-1].read_bytes(), max_pixels=10**8)
     reference = SHARED / "onnx" / "yolox_nano_416" / "model.onnx"
     expected = yolox_reference(reference, picture.rgb, 0.3, 0.45)
-    assert len(result.detections) == len(expected) >= 2
-    for box, (_, _, expected_box) in zip(result.detections.boxes, expected, strict=True):
+    assert len(detections) == len(expected) >= 2
+    for box, (_, _, expected_box) in zip(detections.boxes, expected, strict=True):
         assert np.abs(box - expected_box).max() < 0.1
-    with Image.open(tmp_path / "out" / "check.jpg") as annotated:
-        assert annotated.size == (picture.width, picture.height)
+    with Image.open(tmp_path / "out" / "check.jpg") as sheet:
+        assert sheet.width == 2000
     assert any("score 0.05" in text for text in result.warnings)

@@ -70,8 +70,9 @@ def test_the_command_as_json(tmp_path: Path, capsys: Any) -> None:
         "--classes", ",".join(CLASSES), "--check", photo(tmp_path), "--json",
     )  # fmt: skip
     report = json.loads(printed)
-    assert report["format"] == "yolox" and len(report["detections"]) == 2
-    assert report["detections"][0]["label"] == "ant"
+    assert report["format"] == "yolox"
+    [picture] = report["check"]["pictures"]
+    assert len(picture["detections"]) == 2 and picture["detections"][0]["label"] == "ant"
 
 
 def test_a_picture_without_detections_is_reported(tmp_path: Path, capsys: Any) -> None:
@@ -79,7 +80,7 @@ def test_a_picture_without_detections_is_reported(tmp_path: Path, capsys: Any) -
         capsys, tiny(tmp_path), "--out", tmp_path / "out", "--name", "t", "--version", "1",
         "--classes", ",".join(CLASSES), "--check", photo(tmp_path), "--score-threshold", "0.99",
     )  # fmt: skip
-    assert "nothing found on the picture" in printed
+    assert "nothing is found in any reading" in printed
 
 
 def truncated(folder: Path) -> Path:

@@ -1,0 +1,1 @@
+"""Tries the plausible readings of a model on the user's pictures, and says which is right."""

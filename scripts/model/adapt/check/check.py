@@ -1,0 +1,63 @@
+"""Tries the readings of a model on the pictures of --check, and decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scripts.model.adapt.check.decision import decide
+from scripts.model.adapt.check.findings import list_findings
+from scripts.model.adapt.check.labels import CheckLabels, collect_labels
+from scripts.model.adapt.check.pictures import CheckPictures
+from scripts.model.adapt.check.result import CheckResult
+from scripts.model.adapt.check.run import VariantRunner
+from scripts.model.adapt.check.search import try_readings
+from scripts.model.adapt.check.sheet import draw_sheet
+from scripts.model.adapt.loading.foreign_model import ForeignModel
+from scripts.model.adapt.options import AdaptOptions
+from scripts.model.adapt.recognition.recognise import Recognition
+from scripts.model.plurals import counted
+from scripts.tool import ToolError
+
+
+def check_readings(
+    foreign: ForeignModel,
+    recognition: Recognition,
+    class_names: Sequence[str] | None,
+    options: AdaptOptions,
+    pictures: CheckPictures,
+) -> CheckResult:
+    """Try the plausible readings on the pictures; what the options say is not varied.
+
+    recognition: with the options applied. class_names: of the user or the file.
+    Raises ToolError where no reading can be run.
+    """
+    labels = collect_labels(pictures.pictures, class_names)
+    runner = VariantRunner(foreign, class_names, pictures.pictures, labels)
+    trials, is_cut_short = try_readings(runner, recognition, options)
+    decision = decide(trials, labels.objects if labels else 0)
+    if decision.chosen.failure:
+        raise ToolError(f"--check: {decision.chosen.failure}")
+    notes = [*pictures.notes, *(_describe_labels(labels) if labels else [])]
+    if is_cut_short:
+        notes.append(
+            f"--check ended after {counted(len(trials), 'reading')}; fewer pictures take less time"
+        )
+    return CheckResult(
+        pictures=pictures.pictures,
+        trials=tuple(trials),
+        decision=decision,
+        notes=tuple(notes),
+        warnings=tuple(list_findings(decision.chosen, runner)),
+        sheet_jpeg=draw_sheet(pictures.pictures, trials, decision),
+    )
+
+
+def _describe_labels(labels: CheckLabels) -> list[str]:
+    unknown = ", ".join(labels.unknown[:6]) + ("…" if len(labels.unknown) > 6 else "")
+    if labels.of_boxes_alone:
+        return [
+            f"the labels ({unknown}) are none of the model's classes, so AP50 is of the boxes alone"
+        ]
+    if labels.unknown:
+        return [f"labels that are none of the model's classes are left out of AP50: {unknown}"]
+    return []
