@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scripts.model import graph
 from scripts.model.adapt.preprocessing import Preprocessing
 
-# The last six are of heads before decoding:
+# The last eight are of heads before decoding:
 # - grid: offsets to a cell and logarithms of sizes, both in cells (YOLOX);
 # - distribution: of distances from a cell to the four sides, over bins (Generalized Focal Loss);
 # - distances: from a cell to the four sides, in strides (SCRFD);
-# - pixel-distances: the same in px (RTMDet);
+# - pixel-distances: the same in px (RTMDet); log-distances: logarithms of those in strides;
 # - prior-offsets: to prior boxes, with variances (SSD);
 # - anchors: to anchors of a cell, through sigmoids (YOLOv5) or exponentials (YOLOv3);
 # - tanh: to a cell by a tanh, with a sigmoid as the size in 0..1 of the input (FastestDet).
@@ -28,6 +28,7 @@ Coding = Literal[
     "distribution",
     "distances",
     "pixel-distances",
+    "log-distances",
     "prior-offsets",
     "anchors",
     "tanh",

@@ -28,7 +28,7 @@ def decode_boxes(builder: GraphBuilder, reading: FormatReading, size: tuple[int,
         boxes, coding = _TO_CXCYWH[coding](builder, reading, boxes), "cxcywh"
     if coding == "distribution":
         boxes = decode_distribution(builder, reading, boxes)
-    elif coding in ("distances", "pixel-distances"):
+    elif coding in ("distances", "pixel-distances", "log-distances"):
         boxes = decode_distances(builder, reading, boxes)
     elif coding == "yxyx":
         boxes = builder.op("Gather", boxes, builder.constant([1, 0, 3, 2], np.int64), axis=2)

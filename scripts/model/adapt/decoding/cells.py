@@ -22,7 +22,9 @@ def decode_grid(builder: GraphBuilder, reading: FormatReading, boxes: str) -> st
 
 def decode_distances(builder: GraphBuilder, reading: FormatReading, distances: str) -> str:
     """FCOS's coding to xyxy: distances from the cell's place to the box's four sides."""
-    if reading.coding == "distances":
+    if reading.coding == "log-distances":
+        distances = builder.op("Exp", distances)
+    if reading.coding != "pixel-distances":
         _, stride = cells_and_strides(reading)
         distances = builder.op("Mul", distances, builder.constant(stride))
     return _place_around_cells(builder, reading, distances)

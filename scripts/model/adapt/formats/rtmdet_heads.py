@@ -13,25 +13,31 @@ from scripts.model.adapt.reading import Coding, FormatReading
 from scripts.model.adapt.recognition.level_outputs import LevelOutputs, LevelPart
 
 PREPROCESSING = dataclasses.replace(mmdeploy.PREPROCESSING, mean=MMDET_BGR_MEAN, std=MMDET_BGR_STD)
-# Median distances at stride 32: a side is rarely more than 10 cells away, or less than a quarter.
+# Median distances at stride 32: a side is rarely more than 8 cells away, or less than a quarter.
 _SMALLEST_IN_PX, _LARGEST_IN_STRIDES = 8.0, 8.0
+_PX_ABOVE_0, _STRIDES_ABOVE_0 = 0.8, 0.95  # without an exponential, some are not
+_UNITS = {
+    "pixel-distances": "distances in px",
+    "distances": "distances in strides",
+    None: "distances of unclear units (--coding pixel-distances, distances or log-distances)",
+}
 
 
 def _read_rtmdet_heads(outputs: LevelOutputs) -> FormatReading | None:
     """mmdetection's dense_heads/rtmdet_head.py: distances are in px, through an exponential or not,
-    and a cell's place is its corner."""
+    and a cell's place is its corner. Exports that end at its convolutions leave out the factor, or
+    the exponential, too."""
     head = outputs.with_boxes_per_cell(1)
-    pair = head.find_scores_and_distances() if head else None
+    pair = head.find_scores_and_boxes() if head else None
     if head is None or pair is None or outputs.strides != (8, 16, 32):
         return None
     logits, distances = pair
     if logits.is_probable():
         return None
     coding = measure_distances(distances)
-    units = {"pixel-distances": "px", "distances": "strides", None: "px or strides"}[coding]
     return FormatReading(
         format="rtmdet-heads",
-        reasons=(f"{head.summary}: class logits and distances in {units}: RTMDet before decoding",),
+        reasons=(f"{head.summary}: class logits and {_UNITS[coding]}: RTMDet before decoding",),
         preprocessing=PREPROCESSING,
         boxes=distances.slice(),
         coding=coding or "pixel-distances",
@@ -42,20 +48,21 @@ def _read_rtmdet_heads(outputs: LevelOutputs) -> FormatReading | None:
         iou_threshold=0.65,
         plausible=coding is not None,
         notes=(
-            f"distances are taken as {units}; --coding pixel-distances (px) or distances (strides) "
-            "says otherwise",
+            "in what its distances are is told by their values; --coding pixel-distances (px), "
+            "distances (strides) or log-distances says otherwise",
         ),
     )
 
 
 def measure_distances(distances: LevelPart) -> Coding | None:
     """Distances in px grow with the stride, those in strides stay below about ten; None where the
-    two kinds of evidence do not agree."""
-    medians = [float(np.median(np.abs(values))) for values in distances.level_values()]
+    two kinds of evidence do not agree, or too many are below 0."""
+    medians = [float(np.median(values)) for values in distances.level_values()]
+    above_0 = distances.share_above(0)
     grows = medians[-1] > 2 * medians[0]  # a coarse level's strides are four times the fine one's
-    if grows and medians[-1] >= _SMALLEST_IN_PX:
+    if grows and medians[-1] >= _SMALLEST_IN_PX and above_0 > _PX_ABOVE_0:
         return "pixel-distances"
-    if not grows and 0 < medians[-1] <= _LARGEST_IN_STRIDES:
+    if not grows and 0 < medians[-1] <= _LARGEST_IN_STRIDES and above_0 > _STRIDES_ABOVE_0:
         return "distances"
     return None
 

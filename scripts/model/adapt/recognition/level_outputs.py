@@ -21,7 +21,7 @@ from scripts.model.adapt.recognition.observed_model import ObservedModel, join_v
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
 
 _FINEST_STRIDES = (8, 4, 16)
-_DISTANCES_ABOVE_0 = 0.8
+_LOGITS_ABOVE_0 = 0.3
 # How a level's numbers lie: [1, c, H, W], [1, H, W, c], [1, A, c] or [A, c], the same but [1, A]
 # for one column, and [1, c, A].
 Form = Literal["maps", "channels-last", "rows", "vectors", "columns"]
@@ -131,20 +131,22 @@ class LevelOutputs:
             found.append(part)
         return tuple(found)
 
-    def find_scores_and_distances(self) -> tuple[LevelPart, LevelPart] | None:
-        """The two parts where one has 4 columns, nearly all above 0, and the other has not, that
-        one first."""
-        found = (
-            [
-                (scores, distances)
-                for scores, distances in (self.parts, self.parts[::-1])
-                if distances.columns == 4 and distances.share_above(0) > _DISTANCES_ABOVE_0
+    def find_scores_and_boxes(self) -> tuple[LevelPart, LevelPart] | None:
+        """The two parts where one has 4 columns and the other has not, that one first. Of two with
+        4, scores are those that are mostly below 0."""
+        if len(self.parts) != 2:
+            return None
+        found = [
+            (scores, boxes)
+            for scores, boxes in (self.parts, self.parts[::-1])
+            if boxes.columns == 4
+        ]
+        if len(found) == 2:
+            found = [
+                (scores, boxes)
+                for scores, boxes in found
+                if scores.share_above(0) < _LOGITS_ABOVE_0 < boxes.share_above(0)
             ]
-            if len(self.parts) == 2
-            else []
-        )
-        if len(found) == 2:  # four classes: only scores can be in 0..1
-            found = [pair for pair in found if not pair[1].is_probable()]
         return found[0] if len(found) == 1 else None
 
     def find_scores_and_bins(self, bins: int) -> tuple[LevelPart, LevelPart] | None:

@@ -214,3 +214,19 @@ def test_distances_of_unclear_units_are_refused_with_the_option(tmp_path: Path) 
         tmp_path, make_model(outputs), format="rtmdet-heads", coding="pixel-distances"
     )
     assert any("--coding" in note for note in result.notes)
+
+
+def test_logarithms_of_distances_are_refused_with_the_option(tmp_path: Path) -> None:
+    """Exports that end at RTMDet's last convolution; YOLOX's offsets look alike."""
+    in_strides = functools.partial(level_heads.rtmdet_heads, in_strides=True)
+
+    def logarithms(size: tuple[int, int]) -> GoldenCase:
+        case = in_strides(size)
+        outputs = outputs_of(case)
+        outputs |= {n: np.log(array) for n, array in outputs.items() if n.startswith("bbox")}
+        return level_heads.head_case(outputs, size, case.objects, case.map_back)
+
+    with pytest.raises(ToolError, match="--coding pixel-distances, distances or log-distances"):
+        adapt_model(tmp_path, logarithms((128, 96)).model)
+    options = {"format": "rtmdet-heads", "coding": "log-distances"}
+    assert_boxes(tmp_path, logarithms, (128, 96), **options)
