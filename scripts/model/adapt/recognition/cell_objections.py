@@ -109,11 +109,11 @@ def _cell_objections(
 def _offset_objections(model: ObservedModel, reading: FormatReading) -> Iterator[Objection]:
     """Offsets to cells and logarithms of sizes are of both signs in every network."""
     values = np.concatenate(model.values(reading.boxes))
-    if len(values) >= _MIN_CELLS and (values >= 0).all() and (values <= 1).all():
+    if len(values) >= _MIN_CELLS and (values >= 0).all():
         yield Objection(
             "strong",
-            "its offsets and logarithms of sizes are all in 0..1, as if they went through a "
-            "sigmoid",
+            "its offsets and logarithms of sizes are all positive, as distances are, or what went "
+            "through a sigmoid",
         )
 
 

@@ -79,6 +79,7 @@ def recognise_format(
         key=lambda each: (not each.examination.row_count, len(each.examination.objections)),
     )
     if not accepted:
+        candidates.sort(key=lambda each: not each.reading.plausible)
         tried = [(each.reading, each.examination.text or _UNCONFIRMED) for each in candidates]
         raise ToolError(explain_failure(model, tried))
     best = accepted[0]
