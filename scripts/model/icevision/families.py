@@ -1,6 +1,7 @@
 """IceVision's model families: their modules, their backbones, and untrained models of them.
 
-No model is built with weights from the network. Besides IceVision's own EfficientDets there are
+No model is built with weights from the network: scripts.model.icevision.published_weights has them
+where a training asks for them. Besides IceVision's own EfficientDets there are
 small ones for counting on one Lambda core: rows added to effdet's table, which then train, save and
 load through IceVision unchanged.
 """
@@ -81,9 +82,22 @@ def icevision_module(model_name: str) -> ModuleType:
 def list_backbones(model_name: str) -> list[str]:
     """The backbones that a family can be built with. Raises UnknownModelError."""
     members = vars(icevision_module(model_name).backbones).items()
-    names = [name for name, value in members if isinstance(value, BackboneConfig)]
-    small = list(SMALL_EFFICIENTDETS) if model_name == "ross.efficientdet" else []
-    return small + sorted(set(names) - set(WITHOUT_PYRAMID))
+    configs = {name: value for name, value in members if isinstance(value, BackboneConfig)}
+    small = []
+    if model_name == "ross.efficientdet":
+        small = list(SMALL_EFFICIENTDETS)
+        # IceVision names d6, d7 and d7x, which this effdet has with tf_ before them only.
+        table = efficientdet_model_param_dict
+        configs = {name: each for name, each in configs.items() if each.model_name in table}
+    return small + sorted(set(configs) - set(WITHOUT_PYRAMID))
+
+
+def efficientdet_config(backbone_name: str) -> EfficientDetBackboneConfig:
+    """IceVision's configuration of an EfficientDet, small ones included; its `model_name` is a row
+    of effdet's table."""
+    if backbone_name in SMALL_EFFICIENTDETS:
+        return EfficientDetBackboneConfig(model_name=backbone_name)
+    return getattr(models.ross.efficientdet.backbones, backbone_name)
 
 
 def build_model(
@@ -105,10 +119,7 @@ def build_model(
     width, height = (size, size) if isinstance(size, int) else size
     class_count = len(classes) + 1  # and the background
     if model_name == "ross.efficientdet":
-        if backbone_name in SMALL_EFFICIENTDETS:
-            backbone = EfficientDetBackboneConfig(model_name=backbone_name)
-        else:
-            backbone = getattr(module.backbones, backbone_name)
+        backbone = efficientdet_config(backbone_name)
         stride = 2 ** efficientdet_model_param_dict[backbone.model_name].get("max_level", 7)
         _check_multiple(model_name, width, height, stride)
         return module.model(
@@ -119,7 +130,7 @@ def build_model(
         )
     backbone = getattr(module.backbones, backbone_name)
     if model_name == YOLOV5:
-        _check_multiple(model_name, width, height, 32)
+        _check_multiple(model_name, width, height, 64 if backbone_name.endswith("_p6") else 32)
         return module.model(
             backbone=backbone(pretrained=False), num_classes=class_count,
             img_size=max(width, height), device=torch.device("cpu"),

@@ -7,6 +7,7 @@ changes a result.
 import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -44,59 +45,16 @@ def _register_nms() -> None:
         "roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, "
         "SymInt pooled_width, int sampling_ratio, bool aligned) -> Tensor"
     )
-    library.impl("roi_align", _roi_align, "CompositeImplicitAutograd")
+    from scripts.model.icevision.roi_align import roi_align
+
+    library.impl("roi_align", roi_align, "CompositeImplicitAutograd")
     _register_nms.keep = library  # type: ignore[attr-defined]  # the op lives as long as its library
     import torchvision.extension
 
-    torchvision.extension._has_ops = (
-        _has_ops  # it asks for a compiled library, but nms is all it needs
-    )
-
-
-def _roi_align(feature, rois, scale, height, width, samples, aligned):
-    """RoIAlign of Mask R-CNN (He et al. 2017): the mean of `samples` x `samples` points in each
-    cell, interpolated linearly.
-
-    feature: float32 (N, C, h, w). rois: float32 (R, 5), picture number and xyxy.
-    """
-    import torch
-
-    if len(feature) != 1:  # a picture at a time keeps the gathered points small
-        parts = feature.new_zeros(len(rois), feature.shape[1], height, width)
-        for number in rois[:, 0].unique().tolist():
-            own = rois[:, 0] == number
-            one = feature[int(number)][None]
-            parts[own] = _roi_align(one, rois[own], scale, height, width, samples, aligned)
-        return parts
-    channels, (rows, columns) = feature.shape[1], feature.shape[2:]
-    flat = feature.reshape(channels, rows * columns).T.contiguous()
-    pooled = []
-    for some in rois[:, 1:].split(64):  # so that the gathered points stay within 64 MB
-        corners = some * scale - (0.5 if aligned else 0.0)
-        extent = corners[:, 2:] - corners[:, :2]
-        extent = extent if aligned else extent.clamp(min=1.0)
-        weights, places = [], []
-        for start, length, cells, limit in (
-            (corners[:, 1], extent[:, 1], height, rows),
-            (corners[:, 0], extent[:, 0], width, columns),
-        ):
-            at = (torch.arange(cells * samples, device=feature.device) + 0.5) / samples
-            at = start[:, None] + at * (length / cells)[:, None]
-            inside = ((at >= -1.0) & (at <= limit)).to(feature.dtype)
-            at = at.clamp(0, limit - 1)
-            low = at.floor().clamp(max=limit - 1).long()
-            high = (low + 1).clamp(max=limit - 1)
-            part = at - low
-            weights.append(((1 - part) * inside, part * inside))
-            places.append((low, high))
-        total = 0
-        for y_weight, y in zip(weights[0], places[0], strict=True):
-            for x_weight, x in zip(weights[1], places[1], strict=True):
-                value = flat[y[:, :, None] * columns + x[:, None, :]]
-                total = total + value * (y_weight[:, :, None] * x_weight[:, None, :])[..., None]
-        cells = total.reshape(len(some), height, samples, width, samples, channels)
-        pooled.append(cells.mean((2, 4)).permute(0, 3, 1, 2))
-    return torch.cat(pooled) if pooled else feature.new_zeros(0, channels, height, width)
+    # They ask for a compiled library, but these two are all they need. Without, RoIAlign would be
+    # compiled by torch.compile, which takes half a minute and a C++ compiler.
+    torchvision.extension._has_ops = _has_ops
+    sys.modules["torchvision.ops.roi_align"]._has_ops = _has_ops  # type: ignore[attr-defined]
 
 
 def _has_ops() -> bool:

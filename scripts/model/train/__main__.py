@@ -1,7 +1,8 @@
 """Your own detector: trains an IceVision model on labelled pictures (Pascal VOC or COCO).
 
-    scripts/run train --data ~/my-data --model ross.efficientdet:tf_lite0 --size 512
+    scripts/run train --data ~/my-data --model ross.efficientdet:tf_lite0 --size 512 --pretrained
 
+It uses a GPU where there is one. On a terminal it shows a bar, elsewhere it writes a line a minute.
 Without --crop it trains on whole pictures; with it on crops at the model's scale, as the default
 model of many small cells was (scripts.model.train.crops).
 """
@@ -32,7 +33,11 @@ def main(argv: list[str] | None = None) -> None:
     add("--size", type=int, default=512, help="side of the model's input, px (%(default)s)")
     add("--crop", type=int, help="train on crops of this side, px, not on whole pictures")
     add("--batch", type=int, default=8, help="pictures a step (%(default)s)")
-    add("--rate", type=float, default=3e-3, help="peak learning rate (%(default)s)")
+    add(
+        "--rate",
+        type=float,
+        help="peak learning rate (default: the family's, from 0.0002 to 0.003)",
+    )
     add(
         "--steps",
         type=int,
@@ -41,6 +46,14 @@ def main(argv: list[str] | None = None) -> None:
     add("--epochs", type=float, help="the same, in rounds through the pictures")
     add("--minutes", type=float, help="end, learning rate annealed, after this long")
     add("--init", type=Path, help="start from this checkpoint's weights")
+    add(
+        "--pretrained",
+        nargs="?",
+        type=Path,
+        const=True,
+        metavar="FILE",
+        help="start from published weights: downloaded, or those in FILE (.pth, .pt, .safetensors)",
+    )
     add("--resume", action="store_true", help="go on with the run in --out that was cut off")
     add("--any-orientation", action="store_true", help="objects have no upright: turn and flip")
     add("--evaluate-every", type=int, default=200, help="steps (%(default)s)")
@@ -52,12 +65,14 @@ def main(argv: list[str] | None = None) -> None:
     options = TrainOptions(**vars(parser.parse_args(arguments)))
     with exit_on_error("train"):
         options.check()
-        options = options.with_limits()
+        options = options.with_defaults()
         data = read_training_data(options)
-        print(format_summary(data.dataset, options.size), flush=True)
-        from scripts.model.train.run import run_training  # torch takes seconds to import
+        from scripts.model.train.run import begin, run_training  # torch takes seconds to import
 
-        result = run_training(options, data, arguments)
+        device = begin(options)
+        print(device.describe(), flush=True)
+        print(format_summary(data.dataset, options.size), flush=True)
+        result = run_training(options, data, device, arguments)
     if result.ap50 is not None:
         print(f"best: AP50 {result.ap50:.3f} on {len(data.held_out)} held-out pictures")
     print(

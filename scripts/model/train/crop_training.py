@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,8 +13,8 @@ from icevision.all import ClassMap, models
 
 from scripts.model.dataset import LabelledPicture
 from scripts.model.icevision.checkpoint import save_checkpoint
-from scripts.model.icevision.families import build_model
 from scripts.model.train.crops import RandomCrops, prepare_scales
+from scripts.model.train.device import TrainingDevice, move_to_device
 from scripts.model.train.optimization import (
     copy_weights,
     cosine_learning_rate,
@@ -21,6 +22,7 @@ from scripts.model.train.optimization import (
     update_average,
 )
 from scripts.model.train.options import TrainOptions
+from scripts.model.train.progress import ProgressOutput, TrainingLimits, TrainingProgress
 from scripts.model.train.records import make_record
 
 WARM_UP_STEPS = 300
@@ -35,6 +37,8 @@ class CropTrainingAdapter(models.ross.efficientdet.lightning.ModelAdapter):
         self,
         model: torch.nn.Module,
         *,
+        device: TrainingDevice,
+        output: ProgressOutput,
         learning_rate: float,
         steps: int,
         minutes: float | None,
@@ -42,6 +46,8 @@ class CropTrainingAdapter(models.ross.efficientdet.lightning.ModelAdapter):
         save_minutes: float,
     ) -> None:
         super().__init__(model=model)
+        self._computes_on = device
+        self._output, self._limits = output, TrainingLimits(steps, minutes)
         self._learning_rate, self._steps, self._minutes = learning_rate, steps, minutes
         self._save, self._save_seconds = save, save_minutes * 60
         self._average = copy_weights(model)
@@ -59,14 +65,17 @@ class CropTrainingAdapter(models.ross.efficientdet.lightning.ModelAdapter):
     def training_step(self, batch, batch_idx):
         (images, targets), _ = batch
         images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with self._computes_on.autocast():
             losses = self.model(images, targets)
-        self.log("class", losses["class_loss"], prog_bar=True)
-        self.log("box", losses["box_loss"], prog_bar=True)
         return losses["loss"]
 
     def on_train_start(self) -> None:
+        self._average = move_to_device(self._average, self._computes_on.device)
         self._started = self._saved = time.monotonic()
+        self._shown = TrainingProgress(self._output, self._limits, validated=False)
+
+    def on_train_end(self) -> None:
+        self._shown.close()
 
     def on_train_batch_start(self, batch, batch_idx):
         progress = self._progress()
@@ -77,6 +86,7 @@ class CropTrainingAdapter(models.ross.efficientdet.lightning.ModelAdapter):
 
     def on_train_batch_end(self, outputs, batch, batch_idx) -> None:
         update_average(self._average, self.model, self.global_step)
+        self._shown.update(self.global_step, float(outputs["loss"]))
         if time.monotonic() - self._saved > self._save_seconds:
             self._saved = time.monotonic()
             self.save_average()
@@ -90,18 +100,19 @@ def train_on_crops(
     options: TrainOptions,
     pictures: Sequence[LabelledPicture],
     classes: Sequence[str],
-    initial_weights: Mapping[str, torch.Tensor],
+    model: torch.nn.Module,
+    saved_model: torch.nn.Module,
+    device: TrainingDevice,
+    output: ProgressOutput,
     meta: Mapping[str, object],
 ) -> int:
-    """Train from `initial_weights`, which may be empty; writes the checkpoint with `meta` and
-    returns the steps."""
+    """Train from the model's weights; writes the checkpoint with `meta` and returns the steps.
+
+    model: built for the crops' size. saved_model: the same, built for the whole input's.
+    """
     class_map = ClassMap(list(classes))
     records = [make_record(index, each, class_map) for index, each in enumerate(pictures)]
-    prepared = prepare_scales(records, options.size, options.out / "prepared")
-    model = build_model(options.family, options.backbone, classes, options.crop)
-    saved_model = build_model(options.family, options.backbone, classes, options.size)
-    weights = {key: value for key, value in initial_weights.items() if "anchors" not in key}
-    model.load_state_dict(weights, strict=False)
+    prepared = prepare_scales(records, options.size, options.out / "prepared", output)
     model = model.to(memory_format=torch.channels_last)
 
     def save(state_dict: dict[str, torch.Tensor], step: int) -> None:
@@ -126,15 +137,20 @@ def train_on_crops(
     )
     adapter = CropTrainingAdapter(
         model,
+        device=device,
+        output=output,
         learning_rate=options.rate,
         steps=options.steps,
         minutes=options.minutes,
         save=save,
         save_minutes=options.save_minutes,
     )
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # it lists absent hardware
     trainer = pl.Trainer(
-        callbacks=[pl.callbacks.TQDMProgressBar(refresh_rate=50)],
-        accelerator="cpu",
+        enable_progress_bar=False,  # the adapter shows its own
+        accelerator="gpu" if device.device.type == "cuda" else "cpu",
+        devices=1,
+        precision=16 if device.scales_gradients else 32,  # bfloat16 is the adapter's own
         max_epochs=1,
         max_steps=options.steps,
         gradient_clip_val=MAX_GRADIENT_NORM,

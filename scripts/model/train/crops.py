@@ -18,11 +18,11 @@ import albumentations as A
 import torch
 from icevision.all import BBox, Dataset, ObjectDetectionRecord, tfms
 from PIL import Image
-from tqdm import tqdm
 
 from handler.detection import letterbox
 from handler.images.decode import decode
 from scripts.model.icevision import families
+from scripts.model.train.progress import ProgressOutput
 from scripts.model.train.records import VisibleBoxesAdapter
 
 # Of the model's input: cells vary in size, and microscopes in magnification.
@@ -31,7 +31,7 @@ MAX_PIXELS = 10**9
 
 
 def prepare_scales(
-    records: Sequence[ObjectDetectionRecord], size: int, folder: Path
+    records: Sequence[ObjectDetectionRecord], size: int, folder: Path, output: ProgressOutput
 ) -> list[list[ObjectDetectionRecord]]:
     """Each record's picture, letterboxed by the handler's code, as records of PPM files.
 
@@ -41,7 +41,7 @@ def prepare_scales(
     folder.mkdir(parents=True, exist_ok=True)
     return [
         [_prepare(record, round(size * scale / 32) * 32, folder) for scale in SCALES]
-        for record in tqdm(records, unit="picture", desc="letterboxing")
+        for record in output.track(records, "letterboxing", "pictures")
     ]
 
 

@@ -16,18 +16,18 @@ from types import ModuleType
 import scripts.model.icevision  # noqa: F401  (before icevision)
 import torch
 from icevision.all import ObjectDetectionRecord
-from tqdm import tqdm
 
 from handler.storage.location import write_atomically
 from scripts.model.train.curves import draw_curves
+from scripts.model.train.device import TrainingDevice, move_to_device
 from scripts.model.train.optimization import (
     copy_weights,
     cosine_learning_rate,
     make_optimizer,
-    move_to_device,
-    supports_bfloat16,
     update_average,
 )
+from scripts.model.train.progress import ProgressOutput, TrainingLimits, TrainingProgress
+from scripts.model.train.recipes import ComputeLosses, make_loss_function
 from scripts.model.train.records import make_augmented_dataset, make_batch
 from scripts.model.train.state import save_state
 from scripts.model.train.validation import validate
@@ -70,14 +70,19 @@ class WholePictureTraining:
         classes: Sequence[str],
         plan: TrainingPlan,
         *,
+        family: str,
+        device: TrainingDevice,
+        output: ProgressOutput,
         metrics_path: Path,
         state_path: Path,
         save_best: Callable[[dict[str, torch.Tensor], int], None],
         state: dict | None,
     ) -> None:
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device, self._output = device.device, output
         self._model_type, self._classes, self._plan = model_type, classes, plan
         self._model = model.to(self._device)
+        self._compute_losses: ComputeLosses = make_loss_function(family, self._model, device)
+        self._scaler = device.make_gradient_scaler()
         for module in self._model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = BATCH_NORM_MOMENTUM
@@ -88,9 +93,6 @@ class WholePictureTraining:
         self._average = copy_weights(self._model)
         self._metrics_path, self._state_path = metrics_path, state_path
         self._save_best = save_best
-        self._use_bfloat16 = (
-            supports_bfloat16(self._device) and "efficientdet" in model_type.__name__
-        )
         self.step = 0
         self.best: dict[str, float] = {"val_ap50": -1.0}
         self._seconds_before, self._rows = 0.0, []
@@ -103,21 +105,26 @@ class WholePictureTraining:
     def run(self) -> None:
         """Train to the end of the plan."""
         plan = self._plan
-        bar = tqdm(total=plan.steps, initial=self.step, unit="step", desc="training", disable=None)
+        limits = TrainingLimits(plan.steps, plan.minutes, self.step, self._seconds())
+        progress = TrainingProgress(self._output, limits, validated=bool(self._validation))
+        self._report_best(progress)
         done = self.step >= plan.steps
         while not done:
-            learning_rate = self._take_step()
-            bar.update()
-            loss = self._loss_sums["loss"] / self._loss_steps
-            bar.set_postfix(loss=f"{loss:.3f}", ap50=f"{max(0, self.best['val_ap50']):.3f}")
+            learning_rate, loss = self._take_step()
+            progress.update(self.step, loss)
             out_of_time = bool(plan.minutes and self._seconds() >= plan.minutes * 60)
             done = self.step >= plan.steps or out_of_time
             if done or self.step % plan.evaluate_every == 0:
                 self._evaluate(learning_rate)
+                self._report_best(progress)
                 self._save_state()
             elif time.monotonic() - self._saved >= plan.save_minutes * 60:
                 self._save_state()
-        bar.close()
+        progress.close()
+
+    def _report_best(self, progress: TrainingProgress) -> None:
+        if self.best["val_ap50"] >= 0:
+            progress.evaluated(self.best["val_ap50"], int(self.best["step"]))
 
     def _resume(self, state: dict) -> None:
         self._model.load_state_dict(state["model"])
@@ -138,8 +145,8 @@ class WholePictureTraining:
         by_time = self._seconds() / (self._plan.minutes * 60) if self._plan.minutes else 0.0
         return min(1.0, max(self.step / self._plan.steps, by_time))
 
-    def _take_step(self) -> float:
-        """One optimizer step; returns its learning rate."""
+    def _take_step(self) -> tuple[float, float]:
+        """One optimizer step; returns its learning rate and its loss."""
         plan = self._plan
         warm_up_steps = max(1, min(WARM_UP_STEPS, plan.steps // 10))
         learning_rate = cosine_learning_rate(plan.learning_rate, self._progress())
@@ -152,20 +159,21 @@ class WholePictureTraining:
             batch_size=plan.batch_size, seed=plan.seed, step=self.step,
         )  # fmt: skip
         images, targets = move_to_device(batch, self._device)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._use_bfloat16):
-            losses = self._model(images, targets)
-        loss = losses["loss"] if "loss" in losses else sum(losses.values())
+        losses = self._compute_losses(images, targets)
         self._optimizer.zero_grad()
-        loss.backward()
+        self._scaler.scale(losses["loss"]).backward()
+        self._scaler.unscale_(self._optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), MAX_GRADIENT_NORM)
-        if torch.isfinite(norm):
-            self._optimizer.step()
+        if torch.isfinite(norm) or self._scaler.is_enabled():  # a scaler leaves such steps out
+            self._scaler.step(self._optimizer)
+        self._scaler.update()
         self.step += 1
         update_average(self._average, self._model, self.step)
         self._loss_steps += 1
-        for key, value in {**losses, "loss": loss}.items():
-            self._loss_sums[key] = self._loss_sums.get(key, 0.0) + float(value.detach())
-        return learning_rate
+        figures = {key: float(value.detach()) for key, value in losses.items()}
+        for key, value in figures.items():
+            self._loss_sums[key] = self._loss_sums.get(key, 0.0) + value
+        return learning_rate, figures["loss"]
 
     def _evaluate(self, learning_rate: float) -> None:
         """Validate the averaged weights, keep them if they are the best, and record the row."""
@@ -176,7 +184,11 @@ class WholePictureTraining:
         if self._validation:
             self._validated_model.load_state_dict(self._average)
             figures = validate(
-                self._model_type, self._validated_model, self._validation, self._classes
+                self._model_type,
+                self._validated_model,
+                self._validation,
+                self._classes,
+                self._output,
             )
         if not self._validation or figures["val_ap50"] >= self.best["val_ap50"]:
             self.best = {"val_ap50": -1.0, **figures, "step": self.step}

@@ -41,22 +41,3 @@ def update_average(average: dict[str, torch.Tensor], model: torch.nn.Module, ste
             average[key].lerp_(value.detach(), 1 - decay)
         else:
             average[key].copy_(value)
-
-
-def move_to_device(value: object, device: torch.device) -> object:
-    """The same nesting of dictionaries, lists and tuples, its tensors on a device."""
-    if isinstance(value, torch.Tensor):
-        return value.to(device)
-    if isinstance(value, dict):
-        return {key: move_to_device(each, device) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(move_to_device(each, device) for each in value)
-    return value
-
-
-def supports_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware computes in bfloat16; emulated, it is slower than float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, name, bool)() for name in checks)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from scripts.tool import ToolError
 
@@ -13,8 +14,17 @@ DEFAULT_MINUTES = 60  # of a run without --steps, --epochs or --minutes
 MAX_STEPS = 20_000  # of a run without --steps
 # These must be the same when a run is resumed.
 RESUMED_SETTINGS = (
-    "data", "val", "held_out", "model", "size", "batch", "rate", "seed", "any_orientation"
+    "data", "val", "held_out", "model", "size", "batch", "rate", "seed", "any_orientation", "init",
+    "pretrained",
 )  # fmt: skip
+# Peak learning rates of AdamW: from nothing, and from weights. torchvision's models diverge sooner.
+RATES = {
+    "ross.efficientdet": (3e-3, 1e-3),
+    "torchvision.retinanet": (5e-4, 2e-4),
+    "torchvision.faster_rcnn": (5e-4, 2e-4),
+    "ultralytics.yolov5": (2e-3, 1e-3),
+}
+CROP_FAMILY = "ross.efficientdet"
 
 
 @dataclass(frozen=True)
@@ -23,8 +33,9 @@ class TrainOptions:
 
     data, val: VOC or COCO folder, or COCO file; without val a fraction held_out of data is kept for
     validation. model: FAMILY:BACKBONE. size: side of the model's input, px. crop: side of the crops
-    to train on, px, None for whole pictures. rate: peak learning rate. init: a checkpoint to start
-    from. loaders: processes that prepare crops.
+    to train on, px, None for whole pictures. rate: peak learning rate, None for the family's. init:
+    a checkpoint to start from. pretrained: a file of weights to start from, True for the published
+    ones. loaders: processes that prepare crops.
     """
 
     data: Path
@@ -35,11 +46,12 @@ class TrainOptions:
     size: int
     crop: int | None
     batch: int
-    rate: float
+    rate: float | None
     steps: int | None
     epochs: float | None
     minutes: float | None
     init: Path | None
+    pretrained: Path | Literal[True] | None
     resume: bool
     any_orientation: bool
     evaluate_every: int
@@ -86,19 +98,29 @@ class TrainOptions:
             raise ToolError("--size, --batch, --steps and --evaluate-every must be 1 or more")
         if self.crop and (self.resume or self.val or self.epochs):
             raise ToolError("--crop has no --resume, --val or --epochs; leave them out")
+        if self.crop and self.family != CROP_FAMILY:
+            raise ToolError(f"--crop trains {CROP_FAMILY} only, not {self.family}; leave it out")
+        if self.init and self.pretrained:
+            raise ToolError("--init and --pretrained both say where to start; give one of them")
+        if self.rate is not None and not self.rate > 0:
+            raise ToolError("--rate must be above 0")
         if not self.crop and self.batch < 2:
             raise ToolError("--batch must be 2 or more: BatchNorm takes statistics over a batch")
         if not 0 <= self.held_out < 1:
             raise ToolError("--held-out must be from 0 to under 1")
 
-    def with_limits(self) -> TrainOptions:
-        """The same with the default limits where none is set."""
+    def with_defaults(self) -> TrainOptions:
+        """The same with the default limits and learning rate where none is set."""
+        rate = self.rate
+        if rate is None:
+            from_nothing, from_weights = RATES.get(self.family, RATES[CROP_FAMILY])
+            rate = from_weights if self.pretrained else from_nothing
         if self.steps is not None:
-            return self
+            return dataclasses.replace(self, rate=rate)
         minutes = self.minutes
         if self.epochs is None and minutes is None:
             minutes = DEFAULT_MINUTES
-        return dataclasses.replace(self, steps=MAX_STEPS, minutes=minutes)
+        return dataclasses.replace(self, rate=rate, steps=MAX_STEPS, minutes=minutes)
 
     def to_json(self) -> str:
         """The text of settings.json."""
@@ -115,9 +137,9 @@ class TrainOptions:
         now = self._settings()
         changed = [name for name in RESUMED_SETTINGS if before.get(name) != now[name]]
         if changed:
-            former = ", ".join(f"--{n.replace('_', '-')} {before.get(n)}" for n in changed)
+            former = " and ".join(_format_option(name, before.get(name)) for name in changed)
             raise ToolError(
-                f"the run to resume began with {former}; give the same, or leave out --resume"
+                f"the run to resume began {former}; give the same, or leave out --resume"
             )
 
     def _settings(self) -> dict[str, object]:
@@ -125,3 +147,10 @@ class TrainOptions:
             name: str(value) if isinstance(value, Path) else value
             for name, value in dataclasses.asdict(self).items()
         }
+
+
+def _format_option(name: str, value: object) -> str:
+    option = f"--{name.replace('_', '-')}"
+    if value is None or value is False:
+        return f"without {option}"
+    return f"with {option}" if value is True else f"with {option} {value}"

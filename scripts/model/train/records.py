@@ -18,10 +18,10 @@ import albumentations as A
 import torch
 from icevision.all import BBox, ClassMap, Dataset, ObjectDetectionRecord, tfms
 from PIL import Image
-from tqdm import tqdm
 
 from scripts.model.dataset import DatasetError, LabelledPicture
 from scripts.model.icevision import families
+from scripts.model.train.progress import ProgressOutput
 
 MIN_VISIBILITY = 0.35  # of a box's area, for it to count in an augmented picture
 
@@ -49,7 +49,11 @@ def make_record(
 
 
 def prepare_records(
-    pictures: Sequence[LabelledPicture], classes: Sequence[str], size: int, folder: Path
+    pictures: Sequence[LabelledPicture],
+    classes: Sequence[str],
+    size: int,
+    folder: Path,
+    output: ProgressOutput,
 ) -> list[ObjectDetectionRecord]:
     """Records of the pictures, resized and padded to `size` px, as PPM files in a folder.
 
@@ -59,7 +63,7 @@ def prepare_records(
     class_map = ClassMap(list(classes))
     transform = tfms.A.Adapter(tfms.A.resize_and_pad(size))
     prepared = []
-    for index, picture in enumerate(tqdm(pictures, unit="picture", desc="resizing", disable=None)):
+    for index, picture in enumerate(output.track(pictures, "resizing", "pictures")):
         record = make_record(index, picture, class_map)
         try:
             resized = Dataset([record], transform)[0]

@@ -16,6 +16,7 @@ from handler.detection.detections import Detections
 from scripts.model.dataset import LabelledPicture
 from scripts.model.evaluate.average_precision import compute_average_precision
 from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
+from scripts.model.train.progress import ProgressOutput
 
 BATCH_SIZE = 4
 MIN_SCORE = 0.05
@@ -27,6 +28,7 @@ def validate(
     model: torch.nn.Module,
     records: Sequence[ObjectDetectionRecord],
     classes: Sequence[str],
+    output: ProgressOutput,
 ) -> dict[str, float]:
     """val_ap50, and val_count_error: the mean absolute error of the count at score 0.5."""
     transform = tfms.A.Adapter([tfms.A.Normalize()])
@@ -34,7 +36,9 @@ def validate(
     with torch.no_grad():
         predictions = [
             prediction
-            for first in range(0, len(records), BATCH_SIZE)
+            for first in output.track(
+                range(0, len(records), BATCH_SIZE), "validating", "batches", stays=False
+            )
             for prediction in model_type.predict(
                 model,
                 Dataset(records[first : first + BATCH_SIZE], transform),
