@@ -53,6 +53,13 @@ def _parse_three(text: str) -> tuple[float, float, float]:
     return values[0], values[1], values[2]
 
 
+def _parse_anchors(text: str) -> tuple[float, ...]:
+    values = tuple(float(part) for part in text.replace(",", " ").split())
+    if not values or len(values) % 2 or not all(0 < value <= 8192 for value in values):
+        raise argparse.ArgumentTypeError(f"{text}: a width and a height in px for each anchor")
+    return values
+
+
 def _parse_colour(text: str) -> tuple[int, int, int]:
     values = _parse_three(text)
     if not all(0 <= value <= 255 and value == int(value) for value in values):
@@ -184,6 +191,12 @@ def _add_output_options(add: Callable[..., object]) -> None:
         "--cell-centre",
         choices=get_args(CellCentre),
         help="NanoDet: corner (Plus), middle (before it), opencv ((stride - 1) / 2)",
+    )
+    add(
+        "--anchors",
+        type=_parse_anchors,
+        metavar="W,H,…",
+        help="of a YOLO before decoding, in px of the input, the finest level first",
     )
     add("--nms", choices=("per-class", "class-agnostic", "none"))
     add("--labels-per-box", choices=("one", "many"), help="one: a box has its best class only")

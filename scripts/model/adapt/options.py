@@ -14,6 +14,7 @@ from scripts.model.adapt.loading.image_input import ImageInput
 from scripts.model.adapt.preprocessing import UNIT_STD, ZERO_MEAN, Preprocessing
 from scripts.model.adapt.reading import (
     Activation,
+    Anchors,
     Background,
     CellCentre,
     Coding,
@@ -28,7 +29,8 @@ class AdaptOptions:
     """None leaves a value to the file, or to the format's default.
 
     size: (width, height) in px. input_values: of inputs beside the picture's, by name. classes: a
-    file of names, or "a,b,c". mean, std: in the network's channel order.
+    file of names, or "a,b,c". mean, std: in the network's channel order. anchors: a width and a
+    height in px of each, the finest level's first.
     """
 
     format: str | None = None
@@ -50,6 +52,7 @@ class AdaptOptions:
     activation: Activation | None = None
     background: Background | None = None
     cell_centre: CellCentre | None = None
+    anchors: tuple[float, ...] | None = None
     nms: graph.Nms | None = None
     labels_per_box: Literal["one", "many"] | None = None
     score_threshold: float | None = None
@@ -80,13 +83,43 @@ def apply_options(
         )
         if (value := getattr(options, name)) is not None
     }
-    if options.coding in ("grid", "distribution") and not reading.levels:
-        raise ToolError(f"--coding {options.coding} needs rows that are a grid's cells")
+    _check_coding(reading, options.coding)
+    if options.anchors is not None:
+        changes["anchors"] = _replace_anchors(reading, options.anchors)
+        changes["doubts"] = ()
     if options.labels_per_box is not None:
         changes["single_label"] = options.labels_per_box == "one"
     if options.class_offset is not None:
         changes["coco_gaps"] = False
     return dataclasses.replace(reading, preprocessing=preprocessing, **changes)
+
+
+def _check_coding(reading: FormatReading, coding: Coding | None) -> None:
+    """Raises ToolError where the reading has not what a coding needs."""
+    of_formats: dict[Coding, object] = {
+        "prior-offsets": reading.priors,
+        "anchors": reading.anchors,
+        "tanh": reading.coding == "tanh",
+    }
+    if coding in of_formats and not of_formats[coding]:
+        raise ToolError(f"--coding {coding} goes with a format alone that has it; see --format")
+    of_cells = ("grid", "distribution", "distances", "pixel-distances")
+    if coding in of_cells and not reading.levels:
+        raise ToolError(f"--coding {coding} needs rows that are a grid's cells")
+
+
+def _replace_anchors(reading: FormatReading, numbers: tuple[float, ...]) -> Anchors:
+    if reading.anchors is None:
+        raise ToolError(f"--anchors: {reading.format} has no anchors")
+    counts = [len(of_level) for of_level in reading.anchors.sizes]
+    if len(numbers) != 2 * sum(counts):
+        raise ToolError(
+            f"--anchors: {len(numbers)} numbers; {reading.format} has {sum(counts)} anchors here, "
+            f"{' + '.join(map(str, counts))} by level: a width and a height for each"
+        )
+    pairs = iter(zip(numbers[::2], numbers[1::2], strict=True))
+    sizes = tuple(tuple(next(pairs) for _ in range(count)) for count in counts)
+    return dataclasses.replace(reading.anchors, sizes=sizes)
 
 
 def _apply_to_preprocessing(

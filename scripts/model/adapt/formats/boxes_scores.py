@@ -10,12 +10,12 @@ from scripts.model.adapt.preprocessing import STRETCHED_UNIT
 from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.layouts import BoxesAndScores
 
-_KERAS_YOLOV3 = dataclasses.replace(ultralytics.PREPROCESSING, fill=(128, 128, 128))
+KERAS_YOLOV3 = dataclasses.replace(ultralytics.PREPROCESSING, fill=(128, 128, 128))
 _DOUBT = (
     "no known code writes just such boxes and scores: pixels, placing and the absence of a "
     "background column are assumed; compare with its own code, or --check with labelled pictures"
 )
-_PYTORCH_YOLOV4 = dataclasses.replace(STRETCHED_UNIT, rule="opencv-linear")
+PYTORCH_YOLOV4 = dataclasses.replace(STRETCHED_UNIT, rule="opencv-linear")
 
 
 def _read_boxes_scores(pair: BoxesAndScores) -> FormatReading:
@@ -23,7 +23,7 @@ def _read_boxes_scores(pair: BoxesAndScores) -> FormatReading:
     reading = FormatReading(
         format="boxes-scores",
         reasons=(f"{pair.summary}{grid}: boxes and class scores before NMS, no background",),
-        preprocessing=_KERAS_YOLOV3 if pair.is_keras_yolov3 else yolov5.PREPROCESSING,
+        preprocessing=KERAS_YOLOV3 if pair.is_keras_yolov3 else yolov5.PREPROCESSING,
         boxes=pair.boxes_slice,
         coding=pair.coding,
         units="normalised" if pair.normalised else "px",
@@ -38,7 +38,7 @@ def _read_boxes_scores(pair: BoxesAndScores) -> FormatReading:
         return reading
     return dataclasses.replace(  # YOLOv4 of PyTorch, its tool/utils.py
         reading,
-        preprocessing=_PYTORCH_YOLOV4,
+        preprocessing=PYTORCH_YOLOV4,
         single_label=True,
         score_threshold=0.4,
         iou_threshold=0.6,

@@ -117,7 +117,7 @@ def _tensorflow_priors(size: tuple[int, int]) -> NDArray[np.float32]:
 
 def count_priors(size: tuple[int, int]) -> dict[str, int]:
     """How many priors each format has at an input's (width, height)."""
-    counts = {"tf-ssd-raw (sigmoid scores)": len(_tensorflow_priors(size))}
+    counts = {"tf-ssd-heads (sigmoid scores)": len(_tensorflow_priors(size))}
     if size == (300, 300):
         counts["ssd-mobilenet"] = len(_mobilenet_priors())
     if size in ((300, 300), (512, 512)):
@@ -229,7 +229,7 @@ def _read_tensorflow(outputs: PriorOutputs) -> FormatReading | None:
         return None
     width, height = outputs.input_size
     return FormatReading(
-        format="tf-ssd-raw",
+        format="tf-ssd-heads",
         reasons=(
             f"{outputs.summary}: offsets (ty, tx, th, tw) to the {len(priors)} priors of "
             f"TensorFlow's SSD at {width} x {height} px, background and "
@@ -275,8 +275,8 @@ SSD_MOBILENET = Format(
     "offsets to 3000 priors at 300 px (MobileNet SSDs of pytorch-ssd); RGB less 127",
     {PriorOutputs: _read_mobilenet},
 )
-TF_SSD_RAW = Format(
-    "tf-ssd-raw",
+TF_SSD_HEADS = Format(
+    "tf-ssd-heads",
     "TensorFlow's SSD before decoding, 1917 priors at 300 px; RGB -1..1",
     {PriorOutputs: _read_tensorflow},
 )

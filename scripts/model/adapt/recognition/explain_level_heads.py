@@ -32,7 +32,7 @@ def explain_level_heads(model: ObservedModel) -> list[str]:
     return [
         f"They may be read by --format {reading.format}: {'; '.join(reading.reasons)}."
         for reading in readings
-        if not reading.plausible
+        if not reading.plausible and reading.coding != "anchors"  # explained together
     ]
 
 

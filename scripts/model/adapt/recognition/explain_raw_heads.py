@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from scripts.model.adapt.formats import FORMATS, face_priors, ssd_priors
+from scripts.model.adapt.formats import FORMATS, face_priors, fastest, ssd_priors, yolo_anchors
 from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.explain_level_heads import explain_level_heads
+from scripts.model.adapt.recognition.layouts import find_prediction_table
+from scripts.model.adapt.recognition.level_outputs import find_level_outputs
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 from scripts.model.adapt.recognition.prior_outputs import PriorOutputs, find_prior_outputs
 
@@ -12,7 +14,12 @@ from scripts.model.adapt.recognition.prior_outputs import PriorOutputs, find_pri
 def explain_raw_heads(model: ObservedModel) -> list[str]:
     """Sentences; none where the outputs are no such heads."""
     outputs = find_prior_outputs(model)
-    return _explain_priors(outputs) if outputs else explain_level_heads(model)
+    if outputs is not None:
+        return _explain_priors(outputs)
+    maps = yolo_anchors.find_anchor_maps(model) or find_level_outputs(model)
+    of_anchors = yolo_anchors.explain_anchor_heads(maps)
+    sentences = [of_anchors] if of_anchors else []
+    return [*sentences, *_explain_fastestv2(model), *explain_level_heads(model)]
 
 
 def _explain_priors(outputs: PriorOutputs) -> list[str]:
@@ -33,6 +40,22 @@ def _explain_priors(outputs: PriorOutputs) -> list[str]:
         )
     sentences.append("Else export with decoding.")
     return sentences
+
+
+def _explain_fastestv2(model: ObservedModel) -> list[str]:
+    layouts = (find_level_outputs(model), find_prediction_table(model))
+    known = fastest.YOLO_FASTESTV2
+    readings = [
+        reading
+        for layout in layouts
+        if (read := known.readers.get(type(layout))) and (reading := read(layout)) is not None
+    ]
+    return [
+        f"They may be read by --format {known.name}: {'; '.join(reading.reasons)}. But "
+        f"{'; '.join(reading.doubts)}."
+        for reading in readings[:1]
+        if not reading.plausible
+    ]
 
 
 def _read(layout: object) -> list[FormatReading]:

@@ -70,3 +70,16 @@ def map_back_centred(size: tuple[int, int]) -> MapBack:
         return (np.asarray(box) - offset) / gain
 
     return map_back
+
+
+def map_back_rounded(size: tuple[int, int]) -> MapBack:
+    """The picture in the middle, in whole px, as darknet's letterbox_image has it."""
+
+    def map_back(box: Any, w: int, h: int) -> np.ndarray:
+        gain = min(size[0] / w, size[1] / h)
+        width, height = round(w * gain), round(h * gain)
+        left, top = (size[0] - width) // 2, (size[1] - height) // 2
+        offset = np.array([left, top, left, top])
+        return (np.asarray(box) - offset) / np.array([width / w, height / h] * 2)
+
+    return map_back

@@ -111,7 +111,7 @@ def test_tensorflows_ssd(size: tuple[int, int], columns: int, given: Any, tmp_pa
         shape=(1, size[1], size[0], 3),
     )
     names = class_names(columns - 1)
-    result = check_golden_boxes(tmp_path, case, format_name="tf-ssd-raw", classes=names)
+    result = check_golden_boxes(tmp_path, case, format_name="tf-ssd-heads", classes=names)
     check_priors(result, priors)
     check_network_input(
         result, tmp_path, order="rgb", scale=255, mean=(127.5,) * 3, std=(127.5,) * 3
@@ -122,7 +122,7 @@ def test_caffes_mobilenet_ssd_is_not_tensorflows(tmp_path: Path) -> None:
     """It has as many priors of other sizes, and a softmax."""
     priors = prior_boxes.tensorflow_ssd(300, 300)
     case = ssd_priors.ssd(priors, (300, 300), 21, given="softmax")
-    with pytest.raises(ToolError, match=r"1917 rows.* tf-ssd-raw \(sigmoid scores\) has 1917"):
+    with pytest.raises(ToolError, match=r"1917 rows.* tf-ssd-heads \(sigmoid scores\) has 1917"):
         adapt_model(tmp_path, case.model, classes=class_names(20))
 
 
