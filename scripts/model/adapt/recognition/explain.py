@@ -75,10 +75,10 @@ def _seen(model: ObservedModel) -> str:
 
 
 def _heads(model: ObservedModel) -> str:
-    """The outputs that are of one stride's cells each, where there are several such."""
+    """The outputs that are of one stride's cells each, where there are several strides."""
     strides = [(output, _stride(model, output)) for output in model.outputs]
     heads = [f"{output.name} (stride {stride})" for output, stride in strides if stride]
-    return ", ".join(heads) if len(heads) > 1 else ""
+    return ", ".join(heads) if len({stride for _, stride in strides if stride}) > 1 else ""
 
 
 def _stride(model: ObservedModel, output: ObservedOutput) -> int | None:
