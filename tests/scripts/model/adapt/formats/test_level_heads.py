@@ -130,6 +130,24 @@ def test_picodet_and_nanodet_are_told_by_the_order_of_their_outputs(tmp_path: Pa
     assert_boxes(tmp_path, by_level, (128, 96), format="picodet")
 
 
+def test_picodets_boxes_end_at_the_input_before_nms(tmp_path: Path) -> None:
+    """Two boxes whose overlap lies mostly outside are two objects, as PicoDetPostProcess has it."""
+    outputs = outputs_of(level_heads.picodet())
+    outputs |= {f"cls_{level}": np.full_like(outputs[f"cls_{level}"], 0.01) for level in range(4)}
+    outputs["box_2"] = outputs["box_2"].copy()
+    outputs["cls_2"][0, :2, 0] = 0.9, 0.8  # the first two cells of stride 32
+    outputs["box_2"][0, :2] = -20
+    for side, distance in enumerate((7, 0, 0, 1)):  # left, top, right, bottom
+        outputs["box_2"][0, :2, side * 8 + distance] = 20
+    adapt_model(tmp_path, make_model(outputs))
+    boxes = [box.tolist() for _, _, box in detect(tmp_path, 128, 96)]
+    assert boxes == [pytest.approx([0, 16, 16, 48]), pytest.approx([0, 16, 48, 48])]
+
+
+def test_yunet_of_2022_at_a_size_that_convolutions_round_up(tmp_path: Path) -> None:
+    assert_boxes(tmp_path, level_heads.yunet_of_2022, (159, 127), classes="face")
+
+
 @pytest.mark.needs_shared_data
 def test_a_foreign_scrfd(tmp_path: Path) -> None:
     """Its outputs are random numbers of a plausible size, in the order of InsightFace's exports."""
