@@ -69,7 +69,8 @@ def _read_joined_table(table: PredictionTable) -> FormatReading | None:
     if grid is None or not table.by_row or grid.boxes_per_cell != 1 or class_columns < 1:
         return None
     probable = output.is_within_unit_range(0, class_columns)
-    are_bins = not output.is_within_unit_range(class_columns, table.table.width)
+    if output.is_within_unit_range(class_columns, table.table.width):
+        return None  # bins before their softmax are numbers of both signs
     return FormatReading(
         format="nanodet",
         reasons=(
@@ -86,7 +87,7 @@ def _read_joined_table(table: PredictionTable) -> FormatReading | None:
         cell_centre="corner" if len(grid.levels) == 4 else "middle",
         score_threshold=0.35,
         iou_threshold=0.6,
-        priority=1 if probable and are_bins else 0,
+        priority=1 if probable else 0,
     )
 
 
