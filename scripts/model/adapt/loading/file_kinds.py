@@ -17,7 +17,7 @@ from scripts.tool import ToolError
 _HEAD_BYTES = 65_536
 _PICTURE = "the model comes first, a picture after --check"
 _EXPORT_TORCH = (
-    "weights are not the graph: export it from the code that it was trained with, by "
+    "it holds weights without the graph; export it from the code that it was trained with, by "
     "torch.onnx.export or that code's own command"
 )
 _EXPORT_ULTRALYTICS = "ultralytics: yolo export model=FILE format=onnx"
@@ -54,7 +54,8 @@ def refuse_folder(folder: Path) -> None:
     elif {"model.json", "model.onnx"} <= names:
         kind = FileKind("a folder", "it looks like a bundle already; scripts/demo serves it")
     elif onnx_names:
-        kind = FileKind("a folder", f"give the file in it: {folder / onnx_names[0]}")
+        more = f" (or {', '.join(onnx_names[1:3])})" if len(onnx_names) > 1 else ""
+        kind = FileKind("a folder", f"give the file in it: {folder / onnx_names[0]}{more}")
     else:
         kind = FileKind("a folder", "give the .onnx file")
     raise ToolError(f"{folder} is no file: it is {kind.name}; {kind.advice}")

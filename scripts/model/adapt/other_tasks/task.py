@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -43,3 +44,9 @@ PIXELS_INSTEAD = "it finds no boxes; export a detection model"
 WHOLE_PICTURE_INSTEAD = (
     "it says something of the whole picture and finds no boxes; export a detection model"
 )
+
+
+def format_of_boxes(output_names: Iterable[str]) -> str | None:
+    """torchvision's Mask R-CNN and Keypoint R-CNN have a detector's three outputs, too."""
+    names = {name.lower() for name in output_names}
+    return "torchvision" if {"boxes", "labels", "scores"} <= names else None

@@ -219,7 +219,10 @@ def find_prediction_table(model: ObservedModel) -> PredictionTable | QueryTable 
     for output, (rows, columns) in sorted(tables, key=lambda pair: -pair[0].samples[0].size):
         by_row = OutputSlice((output.name,), columns, "rows")
         by_column = OutputSlice((output.name,), rows, "columns")
-        for table, box_count in ((by_row, rows), (by_column, columns)):
+        # Of two sides that are both a grid's, the longer has the boxes: 84 rows of 4 + 80 columns
+        # are 8×8 + 4×4 + 2×2 cells, too.
+        sides = sorted(((by_row, rows), (by_column, columns)), key=lambda side: -side[1])
+        for table, box_count in sides:
             grid = model.match_grid(box_count)
             if grid is not None:
                 return PredictionTable(model, output, table, box_count, grid)

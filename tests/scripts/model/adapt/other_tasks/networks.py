@@ -255,6 +255,10 @@ OTHERS: dict[str, tuple[Maker, str]] = {
     "pose of 5 points": (of({"output0": pose_before_nms(points=5)}), "5 points in px"),
     "pose of yolov7": (of({"output": pose_of_yolov7()}), "17 points in px"),
     "pose after nms": (of({"output0": pose_after_nms()}), "17 points in px"),
+    "pose after nms, quiet": (
+        of({"output0": np.zeros((1, 300, 57), np.float32)}),
+        "17 times 3 columns behind box, score and label",
+    ),
     "keypoint r-cnn": (
         of({**detections(), "keypoints": floats(RNG(0).uniform(0, 90, (3, 17, 3)))}),
         "17 points for each box",
@@ -275,6 +279,10 @@ OTHERS: dict[str, tuple[Maker, str]] = {
         "a network of oriented boxes",
     ),
     "obb after nms": (of({"output0": turned_after_nms()}), "a network of oriented boxes"),
+    "obb after nms, no score": (
+        of({"output0": turned_after_nms() * floats(np.array([1, 1, 1, 1, 0, 1, 1]))}),
+        "a network of oriented boxes",
+    ),
     "mmrotate": (
         of(
             {
@@ -285,6 +293,10 @@ OTHERS: dict[str, tuple[Maker, str]] = {
             }
         ),
         "a network of oriented boxes",
+    ),
+    "task segment, nms inside": (
+        named("segment", segmentation_after_nms()),
+        "a segmentation network",
     ),
     "task classify": (
         named("classify", {"output0": softmax(RNG(0).normal(size=(1, 3)))}),

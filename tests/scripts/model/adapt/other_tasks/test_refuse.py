@@ -155,4 +155,5 @@ def test_the_way_to_its_boxes_is_named_only_where_it_has_some(tmp_path: Path) ->
 
     assert "take its boxes alone with --format yolov8" in text("segment")
     assert "take its boxes alone with --format torchvision" in text("mask r-cnn")
-    assert "--format" not in text("obb") and "--format" not in text("task classify")
+    for case in ("obb", "task classify", "task segment, nms inside"):
+        assert "--format" not in text(case)
