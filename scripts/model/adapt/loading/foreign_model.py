@@ -29,7 +29,7 @@ from scripts.model.adapt.loading.trial_run import TrialRun, run_trials
 from scripts.model.adapt.loading.upgrade import upgrade_model
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
 
-UPGRADE_RUNS = 6  # on which the upgraded graph is compared
+UPGRADE_RUNS = 4  # on which the upgraded graph is compared
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,10 +37,12 @@ def list_objections(reading: FormatReading, trials: Sequence[DecodedTrial]) -> I
         return
     best = scores.max(1)
     sure = best.min() >= 0.5 - _TOLERANCE
-    if sure and (scores.shape[1] == 1 or best.max() < _MAX_OF_TWO_SIGMOIDS):
+    is_twice = reading.activation == "sigmoid" or best.max() < _MAX_OF_TWO_SIGMOIDS
+    if sure and (is_twice or scores.shape[1] == 1):
         yield Objection(
             "strong",
-            f"none of its {len(best)} scores is below 0.5, as if they went through a sigmoid twice",
+            f"none of its {len(best)} best scores is below 0.5, as if they went through a sigmoid "
+            "twice",
         )
     elif scores.shape[1] > 1 and (medians := np.median(scores, 0)).max() > _SURE:
         yield Objection(
