@@ -47,7 +47,7 @@ def _read_heads(outputs: LevelOutputs) -> FormatReading | None:
         levels=outputs.levels,
         score_threshold=_SCORE_THRESHOLD,
         iou_threshold=_IOU_THRESHOLD,
-        plausible=not outputs.are_level_by_level,
+        plausible=scores.position < bins.position and not outputs.are_level_by_level,
         priority=2,
         notes=(note,) if has_spare else (),
     )

@@ -1,4 +1,4 @@
-"""PaddleDetection's exports, NMS inside: rows of label, score and box."""
+"""PaddleDetection's exports: rows of label, score and box with NMS inside, or boxes and scores."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from scripts.model.adapt.preprocessing import (
     Preprocessing,
 )
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.layouts import DetectionRows
+from scripts.model.adapt.recognition.layouts import BoxesAndScores, DetectionRows
 
 PREPROCESSING = Preprocessing(
     "rgb", 1, IMAGENET_MEAN, IMAGENET_STD, "stretch", BLACK, "opencv-linear"
+)
+_NORMALISATION_NOTE = (
+    "normalised as ImageNet (PicoDet, PP-YOLOE); PP-YOLOE+ wants --mean 0,0,0 --std 1,1,1"
 )
 
 
@@ -38,14 +41,34 @@ def _read_paddle(rows: DetectionRows) -> FormatReading | None:
         iou_threshold=0.5,
         plausible=bool(rows.model.fixed_input_names & {"scale_factor", "im_shape"}),
         priority=2,
-        notes=(
-            "normalised as ImageNet (PicoDet, PP-YOLOE); PP-YOLOE+ wants --mean 0,0,0 --std 1,1,1",
+        notes=(_NORMALISATION_NOTE,),
+    )
+
+
+def _read_before_nms(pair: BoxesAndScores) -> FormatReading | None:
+    """Exports with export.nms=False: boxes divided by scale_factor, which is 1 in the bundle."""
+    if pair.normalised or pair.coding != "xyxy" or not pair.probable:
+        return None
+    return FormatReading(
+        format="paddle",
+        reasons=(
+            f"{pair.summary}, and inputs {pair.model.fixed_inputs_text}: PaddleDetection without "
+            "NMS",
         ),
+        preprocessing=PREPROCESSING,
+        boxes=pair.boxes_slice,
+        coding="xyxy",
+        scores=pair.scores_slice,
+        score_threshold=0.5,
+        iou_threshold=0.5,
+        plausible="scale_factor" in pair.model.fixed_input_names,
+        priority=2,
+        notes=(_NORMALISATION_NOTE,),
     )
 
 
 PADDLE = Format(
     "paddle",
-    "PaddleDetection: [N, 6] label, score, xyxy and a count; im_shape, scale_factor",
-    {DetectionRows: _read_paddle},
+    "PaddleDetection: [N, 6] label, score, xyxy and a count; im_shape, scale_factor; or no NMS",
+    {DetectionRows: _read_paddle, BoxesAndScores: _read_before_nms},
 )

@@ -15,6 +15,10 @@ from scripts.model.plurals import counted
 
 _V8_BINS, _V6_BINS = 16, 17
 _V8_BOX_COLUMNS = 4 * _V8_BINS
+_PP_YOLOE_DOUBT = (
+    "PP-YOLOE has the same outputs as YOLOv6, and nothing in the file tells them apart: PP-YOLOE+ "
+    "wants --fit stretch, and PP-YOLOE before it --mean and --std of ImageNet, too"
+)
 _QUIET = -2.0  # the logit of 0.12: most cells have no object
 
 
@@ -119,9 +123,7 @@ def _read_yolov6_heads(outputs: LevelOutputs) -> FormatReading | None:
         iou_threshold=0.45,
         plausible=not has_bins or score_sum is not None or head.are_level_by_level,
         priority=1,
-        notes=("PP-YOLOE has the same outputs: --fit stretch, and --mean and --std",)
-        if has_bins
-        else (),
+        doubts=(_PP_YOLOE_DOUBT,) if has_bins else (),
     )
 
 

@@ -62,6 +62,7 @@ def test_a_format_is_recognised_and_its_boxes_are_its_own_codes(case: str, tmp_p
         ("yolov5 half", "rgb", 1, 0, 1),
         ("scrfd", "rgb", 255, 127.5, 128),
         ("yunet", "bgr", 255, 0, 1),
+        ("paddle before nms", "rgb", 1, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
         ("picodet", "rgb", 1, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
         ("damo-yolo", "rgb", 255, 0, 1),
         ("rtmdet heads", "bgr", 255, (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)),

@@ -39,6 +39,7 @@ CASES: dict[str, tuple[str, Callable[[], GoldenCase], dict[str, Any]]] = {
     "nanodet plus": ("nanodet", nanodet.nanodet_plus, {}),
     "nanodet by stride": ("nanodet", nanodet.nanodet_by_stride, {}),
     "paddle": ("paddle", nms_inside.paddle, {}),
+    "paddle before nms": ("paddle", boxes_and_scores.paddle_before_nms, {}),
     "yolov4": ("boxes-scores", boxes_and_scores.yolov4, {}),
     "yolov3 of keras": ("boxes-scores", boxes_and_scores.yolov3_keras, {}),
     "pinto": ("yolov7-end2end", yolo.pinto, {}),

@@ -76,3 +76,19 @@ def yolov3_keras() -> GoldenCase:
         opset=10,
     )
     return GoldenCase(model, nms(objects_by_every_class(table, 0.3), 0.5), map_back_ultralytics)
+
+
+def paddle_before_nms() -> GoldenCase:
+    """PaddleDetection with export.nms=False: boxes [1, A, 4] xyxy, scores [1, C, A]."""
+    table = decoded_table(objectness=False)
+    x, y, w, h = table[:, :4].T
+    boxes = np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], 1)
+    model = make_model(
+        {
+            "tmp_17": boxes[None].astype(np.float32),
+            "concat_14.tmp_0": table[:, 4:].T[None].astype(np.float32),
+        },
+        image="image",
+        inputs=[("scale_factor", TensorProto.FLOAT, (1, 2))],
+    )
+    return GoldenCase(model, nms(objects_by_every_class(table, 0.5), 0.5), map_back_stretch)

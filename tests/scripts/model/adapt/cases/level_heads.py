@@ -345,6 +345,20 @@ def yolov6_rockchip(size: Size = INPUT_SIZE, *, with_sum: bool = True) -> Golden
     return head_case(outputs, size, detected(cells, decode, 0.45), map_back_yolov5)
 
 
+def yolov6_bins(size: Size = INPUT_SIZE) -> GoldenCase:
+    """rknn_model_zoo's yolov6.py with dfl of 17 bins, as YOLOv6-M and -L have it."""
+    strides = (8, 16, 32)
+    return _bins_case(
+        size,
+        strides,
+        17,
+        0.5,
+        0.45,
+        map_back_yolov5,
+        arrange=lambda kinds: _rockchip(kinds, size, strides, True),
+    )
+
+
 def rtmdet_heads(
     size: Size = INPUT_SIZE, *, in_strides: bool = False, columns: int = len(CLASSES)
 ) -> GoldenCase:
