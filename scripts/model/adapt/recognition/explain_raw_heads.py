@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from scripts.model.adapt.formats import FORMATS, face_priors, fastest, ssd_priors, yolo_anchors
+from scripts.model.adapt.formats import (
+    FORMATS,
+    face_priors,
+    fastest,
+    ssd_default_boxes,
+    yolo_anchors,
+)
 from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.explain_level_heads import explain_level_heads
 from scripts.model.adapt.recognition.layouts import find_prediction_table
@@ -24,7 +30,9 @@ def explain_raw_heads(model: ObservedModel) -> list[str]:
 
 def _explain_priors(outputs: PriorOutputs) -> list[str]:
     width, height = outputs.input_size
-    counts = face_priors.count_priors((width, height)) | ssd_priors.count_priors((width, height))
+    counts = face_priors.count_priors((width, height)) | ssd_default_boxes.count_priors(
+        (width, height)
+    )
     known = ", ".join(f"{name} has {count}" for name, count in counts.items())
     sentences = [
         f"{outputs.offsets.name} and {outputs.scores.name} look like an SSD's before decoding, "

@@ -1,7 +1,7 @@
 """Heads before decoding whose rows are prior boxes: offsets beside class scores, for all levels.
 
 Decoded boxes have the same shapes. They are told from offsets by their values: boxes have ordered
-corners or sizes above 0, and lie where their priors do.
+corners or sizes above 0, are in 0..1 or in px, and lie where their priors do.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from scripts.model.adapt.recognition.observed_model import ObservedModel
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
 
 LANDMARK_COLUMNS = 10  # x and y of five points of a face
+_MAX_OFFSET = 10.0  # a box of e² times the prior's size, or ten variances beside it
 _MIN_PRIORS = 40  # fewer rows are queries, or detections after NMS
 
 
@@ -127,13 +128,15 @@ def _correlation(values: NDArray[np.float64], expected: NDArray[np.float64]) -> 
 
 def _looks_like_boxes(tables: NDArray[np.float64]) -> bool:
     """Whether nearly all rows [..., 4] are xyxy with ordered corners, or have sizes above 0 and
-    centres in the picture, as cxcywh has."""
+    centres in the picture, as cxcywh has, and reach as far as boxes in 0..1 or in px do."""
     first, second = tables[..., :2], tables[..., 2:]
     if not np.isfinite(tables).all():
         return False
     ordered = float(np.mean((first < second).all(-1)))
     centred = float(np.mean(((first >= 0) & (second > 0)).all(-1)))
-    return ordered > 0.95 or centred > 0.98
+    normalised = float(np.mean((tables > -0.5) & (tables < 1.5))) > 0.95
+    in_px = float(np.quantile(np.abs(tables), 0.9)) > _MAX_OFFSET
+    return (ordered > 0.95 or centred > 0.98) and (normalised or in_px)
 
 
 def _looks_like_scores(tables: NDArray[np.float64]) -> bool:

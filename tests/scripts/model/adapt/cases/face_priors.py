@@ -32,8 +32,11 @@ def faces(
     map_back: Callable[[Size], MapBack],
     landmarks: bool = False,
     logits: bool = False,
+    growth: float = 0,
 ) -> GoldenCase:
-    offsets = np.random.default_rng(4).normal(0, 1, (len(priors), 4)).astype(np.float32)
+    """growth: of the offsets of sizes, where all boxes are larger than their priors."""
+    offsets = np.random.default_rng(4).normal(0, 0.5 if growth else 1, (len(priors), 4))
+    offsets = (offsets + [0, 0, growth, growth]).astype(np.float32)
     boxes = prior_boxes.decode(offsets.astype(float), priors, *size)
     values, _ = class_logits(len(priors), 2, choose_rows(boxes, size), 1)
     outputs = {"loc": offsets, "conf": values if logits else softmax(values)}
@@ -48,7 +51,7 @@ def faces(
     return GoldenCase(model, nms(objects, iou), map_back(size))
 
 
-def retinaface(size: Size, *, logits: bool = False) -> GoldenCase:
+def retinaface(size: Size, *, logits: bool = False, growth: float = 0) -> GoldenCase:
     """detect.py: vis_thres 0.6, nms_threshold 0.4; the picture is not distorted."""
     priors = prior_boxes.retinaface(*size, prior_boxes.RETINAFACE)
     return faces(
@@ -59,6 +62,7 @@ def retinaface(size: Size, *, logits: bool = False) -> GoldenCase:
         map_back=map_back_top_left,
         landmarks=True,
         logits=logits,
+        growth=growth,
     )
 
 

@@ -36,6 +36,12 @@ def test_retinaface_with_logits(tmp_path: Path) -> None:
     )
 
 
+def test_offsets_that_are_all_in_order_are_no_boxes(tmp_path: Path) -> None:
+    """Where every box is larger than its prior, offsets look like ordered corners."""
+    case = face_priors.retinaface((160, 96), growth=3)
+    check_golden_boxes(tmp_path, case, format_name="retinaface", classes="face")
+
+
 @pytest.mark.parametrize(
     ("min_sizes", "options"),
     [
