@@ -79,7 +79,8 @@ def _run(arguments: argparse.Namespace, folder: Path) -> None:
             "Ctrl-C ends it.",
             file=sys.stderr,
         )
-        over.wait()
+        while not over.wait(1.0):  # a signal that another thread is given wakes this one only here
+            pass
         print("ending containers, registry and server", file=sys.stderr)
 
 
