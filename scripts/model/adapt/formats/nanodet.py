@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import (
     BLACK,
@@ -18,6 +20,7 @@ PREPROCESSING = Preprocessing(
     "bgr", 255, MMDET_BGR_MEAN, MMDET_BGR_STD, "stretch", BLACK, "opencv-linear"
 )
 _BINS = 32  # of the joined output: 8 for each of a box's four sides
+_QUIET = -2.0  # the logit of 0.12: most cells have no object
 _CENTRES: dict[tuple[int, ...], CellCentre] = {
     (8, 16, 32): "middle",
     (8, 16, 32, 64): "opencv",
@@ -71,6 +74,8 @@ def _read_joined_table(table: PredictionTable) -> FormatReading | None:
     probable = output.is_within_unit_range(0, class_columns)
     if output.is_within_unit_range(class_columns, table.table.width):
         return None  # bins before their softmax are numbers of both signs
+    values = np.concatenate(table.model.values(table.slice(0, class_columns)))
+    is_quiet = bool((np.median(values, axis=0) < _QUIET).all())  # YOLOv8's table begins with bins
     return FormatReading(
         format="nanodet",
         reasons=(
@@ -87,6 +92,7 @@ def _read_joined_table(table: PredictionTable) -> FormatReading | None:
         cell_centre="corner" if len(grid.levels) == 4 else "middle",
         score_threshold=0.35,
         iou_threshold=0.6,
+        plausible=probable or is_quiet,
         priority=1 if probable else 0,
     )
 

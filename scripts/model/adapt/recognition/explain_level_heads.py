@@ -9,6 +9,9 @@ from scripts.model.adapt.recognition.observed_model import ObservedModel
 _FIVE_STRIDES = (8, 16, 32, 64, 128)
 _GFL_BINS = 17
 _RETINANET_ANCHORS = 9
+# Columns of all outputs, and of one of two.
+_JOINED_HEADS = {(1, 4, 10): "SCRFD's", (1, 1, 4, 10): "YuNet's"}
+_JOINED_BINS = {32: "PicoDet's or NanoDet's", 64: "YOLOv8's", 68: "YOLOv6's or DAMO-YOLO's"}
 
 
 def explain_level_heads(model: ObservedModel) -> list[str]:
@@ -20,7 +23,7 @@ def explain_level_heads(model: ObservedModel) -> list[str]:
         ]
     outputs = find_level_outputs(model)
     if outputs is None:
-        return []
+        return _explain_joined(model)
     name = _name_head(outputs)
     if name is not None:
         return [f"{outputs.summary}: they look like {name}. Export with decoding."]
@@ -56,6 +59,32 @@ def _name_head(outputs: LevelOutputs) -> str | None:
             "the file does not say"
         )
     return None
+
+
+def _explain_joined(model: ObservedModel) -> list[str]:
+    """The same heads with all levels in one output of a kind: few exports have them."""
+    shapes = [output.table_shape for output in model.outputs]
+    tables = [shape for shape in shapes if shape is not None]
+    for by_row in (True, False):
+        rows = {table[0 if by_row else 1] for table in tables}
+        columns = sorted(table[1 if by_row else 0] for table in tables)
+        name = _JOINED_HEADS.get(tuple(columns))
+        if len(columns) == 2 and 4 not in columns:
+            name = next((_JOINED_BINS[count] for count in columns if count in _JOINED_BINS), None)
+        elif len(columns) == 1 and columns[0] > 64:
+            name = _JOINED_BINS[64]
+        if name is None or len(rows) > 1 or len(tables) < len(shapes):
+            continue
+        counts = [
+            sum(level.columns * level.rows for level in model.levels(_FIVE_STRIDES[:level_count]))
+            for level_count in (3, 4, 5)
+        ]
+        if rows & {boxes * count for boxes in (1, 2) for count in counts}:
+            return [
+                f"They look like {name} before decoding, with all strides in one output. Export "
+                "an output for each stride, or with decoding."
+            ]
+    return []
 
 
 def _has_columns(head: LevelOutputs, columns: int, *, others: int) -> bool:

@@ -235,6 +235,18 @@ def outputs_of(case: GoldenCase) -> Tables:
     }
 
 
+def joined(case: GoldenCase, axis: int) -> Tables:
+    """All levels of a kind of output in one."""
+    kinds: dict[str, list[np.ndarray]] = {}
+    for name, array in outputs_of(case).items():
+        kinds.setdefault(name.rpartition("_")[0], []).append(array)
+    flattened = {
+        kind: [a.reshape(*a.shape[:2], -1) if a.ndim == 4 else a for a in arrays]
+        for kind, arrays in kinds.items()
+    }
+    return {kind: np.concatenate(arrays, axis) for kind, arrays in flattened.items()}
+
+
 @pytest.mark.parametrize(
     ("make_outputs", "message_part"),
     [
@@ -243,6 +255,17 @@ def outputs_of(case: GoldenCase) -> Tables:
         (lambda: maps(_FIVE, cls=3, bbox=68), "Generalized Focal Loss's"),
         (lambda: maps((4,), heat=3, size=2, offset=2), "CenterNet's"),
         (lambda: maps((8, 16, 32), out=64 + 191), "no known format"),
+        (lambda: joined(level_heads.scrfd(), 1), "no known format"),
+        (lambda: joined(level_heads.yunet(), 1), "YuNet's before decoding, with all strides"),
+        (lambda: joined(level_heads.picodet(), 1), "PicoDet's or NanoDet's before decoding"),
+        (lambda: joined(level_heads.yolov8_heads(), 2), "YOLOv8's before decoding"),
+        (
+            lambda: {
+                name: array.transpose(0, 2, 1)
+                for name, array in joined(level_heads.yolov8_heads(), 2).items()
+            },
+            "YOLOv8's before decoding",
+        ),
         (lambda: maps((8, 16, 32), out=8), "--format yolox-heads"),
         (lambda: without(outputs_of(level_heads.scrfd()), "score_1"), "no known format"),
         (lambda: without(outputs_of(level_heads.yunet()), "obj_2"), "no known format"),
