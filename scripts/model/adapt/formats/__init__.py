@@ -27,6 +27,7 @@ from scripts.model.adapt.formats import (
     yolo_anchors,
     yolo_heads,
     yolo_nas,
+    yolov2,
     yolov5,
     yolox,
     yunet,
@@ -80,5 +81,7 @@ FORMATS: tuple[Format, ...] = (
     yolo_anchors.YOLOV7_HEADS,
     yolo_anchors.YOLOV3_HEADS,
     yolo_anchors.YOLOV4_HEADS,
+    yolov2.YOLOV2_HEADS,
+    yolov2.TINY_YOLOV2_HEADS,
     paddle.PADDLE,
 )

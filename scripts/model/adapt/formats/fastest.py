@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from scripts.model.adapt.reading import Anchors, FormatReading, Level, OutputSli
 from scripts.model.adapt.recognition.layouts import PredictionTable
 from scripts.model.adapt.recognition.level_outputs import LevelOutputs
 from scripts.model.adapt.recognition.observed_model import ObservedModel
-from scripts.model.adapt.recognition.observed_output import ObservedOutput
+from scripts.model.adapt.recognition.one_map import OneMap
 
 PREPROCESSING = Preprocessing("bgr", 1, ZERO_MEAN, UNIT_STD, "stretch", BLACK, "opencv-linear")
 _FASTEST_DET_STRIDE = 16
@@ -29,50 +28,26 @@ _V2_ANCHORS = (  # data/coco.data, for 352 px
 _COCO_CLASSES, _COCO_SIDE = 80, 352
 
 
-@dataclass(frozen=True, eq=False)
-class OneMap:
-    """The only output, [1, columns, rows of cells, columns of cells], of one level."""
-
-    output: ObservedOutput
-    level: Level
-    columns: int
-
-    def values(self, first: int, last: int | None = None) -> NDArray[np.float64]:
-        """[pictures, columns, cells]."""
-        maps = [np.asarray(array, np.float64)[0] for array in self.output.samples]
-        return np.stack([each.reshape(self.columns, -1)[first:last] for each in maps])
-
-
-def find_one_map(model: ObservedModel) -> OneMap | None:
-    shape = model.outputs[0].shape if len(model.outputs) == 1 else ()
-    (level,) = model.levels([_FASTEST_DET_STRIDE])
-    if len(shape) != 4 or shape[0] != 1 or shape[2:] != (level.rows, level.columns):
-        return None
-    return OneMap(model.outputs[0], level, shape[1])
-
-
 def _read_fastest_det(head: OneMap) -> FormatReading | None:
     """utils/tool.py, handle_preds: score = objectness ** 0.6 · class ** 0.4."""
-    if head.columns < 6:
+    if head.columns < 6 or head.level.stride != _FASTEST_DET_STRIDE:
         return None
     objectness, classes = head.values(0, 1), head.values(5)
     if not _is_probable(objectness) or not _add_up_to_1(classes) or _is_probable(head.values(1, 5)):
         return None
-    part = OutputSlice((head.output.name,), head.columns, "columns")
     return FormatReading(
         format="fastestdet",
         reasons=(
-            f"{head.output.name} {list(head.output.shape)}: {head.level.rows}×"
-            f"{head.level.columns} cells of stride {head.level.stride}, objectness, box and "
-            f"{head.columns - 5} classes that add up to 1: FastestDet",
+            f"{head.summary}, objectness, box and {head.columns - 5} classes that add up to 1: "
+            "FastestDet",
         ),
         preprocessing=PREPROCESSING,
-        boxes=dataclasses.replace(part, first=1, last=5),
+        boxes=head.slice(1, 5),
         coding="tanh",
         units="normalised",
         levels=(head.level,),
-        scores=dataclasses.replace(part, first=5),
-        objectness=dataclasses.replace(part, first=0, last=1),
+        scores=head.slice(5),
+        objectness=head.slice(0, 1),
         score_exponents=(0.4, 0.6),
         single_label=True,
         score_threshold=0.65,

@@ -14,7 +14,15 @@ from scripts.model.adapt.recognition.explain_level_heads import explain_level_he
 from scripts.model.adapt.recognition.layouts import find_prediction_table
 from scripts.model.adapt.recognition.level_outputs import find_level_outputs
 from scripts.model.adapt.recognition.observed_model import ObservedModel
+from scripts.model.adapt.recognition.one_map import find_one_map
 from scripts.model.adapt.recognition.prior_outputs import PriorOutputs, find_prior_outputs
+
+_FIVE_STRIDES = (8, 16, 32, 64, 128)
+_OF_FIVE_STRIDES = {
+    9: "RetinaNet or EfficientDet",
+    6: "TensorFlow's SSD with a pyramid",
+    1: "FCOS or ATSS",
+}
 
 
 def explain_raw_heads(model: ObservedModel) -> list[str]:
@@ -22,6 +30,9 @@ def explain_raw_heads(model: ObservedModel) -> list[str]:
     outputs = find_prior_outputs(model)
     if outputs is not None:
         return _explain_priors(outputs)
+    one_map = find_one_map(model)
+    if one_map is not None:
+        return [_offer(reading) for reading in _read(one_map) if not reading.plausible]
     maps = yolo_anchors.find_anchor_maps(model) or find_level_outputs(model)
     of_anchors = yolo_anchors.explain_anchor_heads(maps)
     sentences = [of_anchors] if of_anchors else []
@@ -40,6 +51,13 @@ def _explain_priors(outputs: PriorOutputs) -> list[str]:
         f"At {width} x {height} px {known}."
     ]
     by_option = [reading for reading in _read(outputs) if not reading.plausible]
+    for count, owner in _OF_FIVE_STRIDES.items():
+        cells = sum(level.columns * level.rows for level in outputs.model.levels(_FIVE_STRIDES))
+        if outputs.row_count == count * cells:
+            sentences.append(
+                f"{owner} has as many, {count} anchors a cell of strides 8 to 128, whose sizes the "
+                "file does not say."
+            )
     if by_option:
         options = " or ".join(f"--format {reading.format}" for reading in by_option)
         sentences.append(
@@ -50,6 +68,13 @@ def _explain_priors(outputs: PriorOutputs) -> list[str]:
     return sentences
 
 
+def _offer(reading: FormatReading) -> str:
+    """How a reading can be picked, why, and what is assumed then."""
+    doubts = f" But {'; '.join(reading.doubts)}." if reading.doubts else ""
+    reasons = "; ".join(reading.reasons)
+    return f"They may be read by --format {reading.format}: {reasons}.{doubts}"
+
+
 def _explain_fastestv2(model: ObservedModel) -> list[str]:
     layouts = (find_level_outputs(model), find_prediction_table(model))
     known = fastest.YOLO_FASTESTV2
@@ -58,12 +83,7 @@ def _explain_fastestv2(model: ObservedModel) -> list[str]:
         for layout in layouts
         if (read := known.readers.get(type(layout))) and (reading := read(layout)) is not None
     ]
-    return [
-        f"They may be read by --format {known.name}: {'; '.join(reading.reasons)}. But "
-        f"{'; '.join(reading.doubts)}."
-        for reading in readings[:1]
-        if not reading.plausible
-    ]
+    return [_offer(reading) for reading in readings[:1] if not reading.plausible]
 
 
 def _read(layout: object) -> list[FormatReading]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scripts.model.adapt.formats import blazeface, detr, fastest, mmdeploy, yolo_anchors, yunet
+from scripts.model.adapt.formats import blazeface, detr, mmdeploy, yolo_anchors, yunet
 from scripts.model.adapt.recognition import (
     detection_vectors,
     layouts,
     level_outputs,
+    one_map,
     prior_outputs,
 )
 from scripts.model.adapt.recognition.observed_model import ObservedModel
@@ -19,7 +20,7 @@ LAYOUT_FINDERS: tuple[Callable[[ObservedModel], object | None], ...] = (
     yunet.find_offsets_classes_overlaps,
     prior_outputs.find_prior_outputs,
     blazeface.find_blaze_outputs,
-    fastest.find_one_map,
+    one_map.find_one_map,
     yolo_anchors.find_anchor_maps,
     detr.find_query_outputs,
     detection_vectors.find_detection_vectors,

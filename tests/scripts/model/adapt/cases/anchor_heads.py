@@ -14,6 +14,7 @@ from tests.scripts.model.adapt.cases.raw_heads import (
     choose_rows,
     class_logits,
     map_back_centred,
+    map_back_rounded,
     map_back_stretched,
     objects_of_all_classes,
     sigmoid,
@@ -28,6 +29,7 @@ Form = Literal["rows", "maps", "channels-last", "parts"]
 FASTESTV2 = (12.64, 19.39, 37.88, 51.48, 55.71, 138.31, 126.91, 78.23, 131.57, 214.55, 279.92, 258.87)  # fmt: skip  # noqa: E501
 YOLOV5 = (10, 13, 16, 30, 33, 23, 30, 61, 62, 45, 59, 119, 116, 90, 156, 198, 373, 326)
 YOLOV4 = (12, 16, 19, 36, 40, 28, 36, 75, 76, 55, 72, 146, 142, 110, 192, 243, 459, 401)
+YOLOV5_P6 = (19, 27, 44, 40, 38, 94, 96, 68, 86, 152, 180, 137, 140, 301, 303, 264, 238, 542, 436, 615, 739, 380, 925, 792)  # fmt: skip  # noqa: E501
 YOLOV3_TINY = (10, 14, 23, 27, 37, 58, 81, 82, 135, 169, 344, 319)
 
 
@@ -189,3 +191,34 @@ def yolo(
     find = best_class if single_label else objects_of_all_classes
     objects = nms(find(scores, all_boxes, thresholds[0]), thresholds[1])
     return GoldenCase(model, objects, way_back(size))
+
+
+YOLOV2_COCO = (0.57273, 0.677385, 1.87446, 2.06253, 3.33843, 5.47434, 7.88282, 3.52778, 9.77052, 9.16828)  # fmt: skip  # noqa: E501
+YOLOV2_VOC = (1.3221, 1.73145, 3.19275, 4.00944, 5.05587, 8.09892, 9.47112, 4.84053, 11.2364, 10.0071)  # fmt: skip  # noqa: E501
+TINY_YOLOV2_VOC = (1.08, 1.19, 3.42, 4.41, 6.63, 11.38, 9.42, 5.11, 16.62, 10.52)
+
+
+def yolov2(size: Size, anchors: Sequence[float], classes: int) -> GoldenCase:
+    """darknet's region_layer.c, get_region_box: x = (i + σ(t)) / w, w = exp(t) · bias / w, and
+    probabilities as objectness · softmax, every class above 0.5."""
+    rows, columns = _cells(size, 32)
+    rng = np.random.default_rng(4)
+    values = rng.normal(0, 0.5, (rows, columns, 5, 5 + classes)).astype(np.float32)
+    grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), 2)[:, :, np.newaxis]
+    shape = np.array([columns, rows])
+    centre = (grid + sigmoid(values[..., :2].astype(float))) / shape
+    biases = np.array(anchors).reshape(5, 2)
+    extent = np.exp(values[..., 2:4].astype(float)) * biases / shape
+    corners = np.concatenate([centre - extent / 2, centre + extent / 2], 3)
+    boxes = corners.reshape(-1, 4) * np.array([*size, *size])
+    chosen = choose_rows(boxes, size)
+    flat = values.reshape(-1, 5 + classes)
+    flat[:, 4] = -5
+    flat[chosen, 4] = np.linspace(4, 2, len(chosen))
+    for rank, row in enumerate(chosen):
+        flat[row, 5 + rank % classes] = 9
+    scores = softmax(flat[:, 5:].astype(float)) * sigmoid(flat[:, 4:5].astype(float))
+    output = flat.reshape(rows, columns, -1).transpose(2, 0, 1)[np.newaxis]
+    model = make_model({"grid": output}, shape=(1, 3, size[1], size[0]))
+    objects = nms(objects_of_all_classes(scores, boxes, 0.5), 0.45)
+    return GoldenCase(model, objects, map_back_rounded(size))

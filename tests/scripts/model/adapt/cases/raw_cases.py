@@ -68,6 +68,14 @@ RAW_CASES: dict[str, tuple[Callable[[], GoldenCase], dict[str, Any]]] = {
         lambda: _yolo(anchor_heads.YOLOV4, "yolov5"),
         {"format": "yolov7-heads"},
     ),
+    "yolov2-heads": (
+        lambda: anchor_heads.yolov2((160, 128), anchor_heads.YOLOV2_COCO, 80),
+        {},
+    ),
+    "tiny-yolov2-heads": (
+        lambda: anchor_heads.yolov2((160, 128), anchor_heads.TINY_YOLOV2_VOC, 20),
+        {"format": "tiny-yolov2-heads"},
+    ),
     "yolov3-heads": (
         lambda: _yolo(anchor_heads.YOLOV5, "yolov3"),
         {"format": "yolov3-heads"},

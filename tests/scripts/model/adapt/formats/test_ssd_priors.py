@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from scripts.tool import ToolError
@@ -130,3 +131,16 @@ def test_rows_that_are_no_known_priors_are_refused(tmp_path: Path) -> None:
     case = ssd_priors.ssd(prior_boxes.ssd_mobilenet()[:-5], (300, 300), 21)
     with pytest.raises(ToolError, match=r"2995 rows.*ssd-mobilenet has 3000"):
         adapt_model(tmp_path, case.model, classes=class_names(20))
+
+
+@pytest.mark.parametrize(
+    ("anchors", "owner"), [(9, "RetinaNet or EfficientDet"), (6, "TensorFlow's SSD with a pyramid")]
+)
+def test_anchors_of_a_pyramid_are_refused_by_their_owners_name(
+    anchors: int, owner: str, tmp_path: Path
+) -> None:
+    row_count = anchors * sum((256 // stride) ** 2 for stride in (8, 16, 32, 64, 128))
+    priors = np.full((row_count, 4), 0.5)
+    case = ssd_priors.ssd(priors, (256, 256), 4, given="sigmoid")
+    with pytest.raises(ToolError, match=f"{owner} has as many, {anchors} anchors a cell"):
+        adapt_model(tmp_path, case.model)

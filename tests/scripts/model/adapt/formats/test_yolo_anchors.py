@@ -30,6 +30,11 @@ V4: dict[str, Any] = {"coding": "yolov3", "thresholds": (0.4, 0.6), "way_back": 
         ("yolov5-heads", anchor_heads.YOLOV5, V5),
         ("yolov5-heads", anchor_heads.YOLOV5, V5 | {"five_axes": True}),
         ("yolov5-heads", anchor_heads.YOLOV5, V5 | {"activated": True, "five_axes": True}),
+        (
+            "yolov5-heads",
+            anchor_heads.YOLOV5_P6,
+            V5 | {"strides": (8, 16, 32, 64), "five_axes": True},
+        ),
         ("yolov7-heads", anchor_heads.YOLOV4, V5 | {"activated": True}),
         ("yolov3-heads", anchor_heads.YOLOV5, V3),
         ("yolov3-heads", anchor_heads.YOLOV5, V3 | {"activated": True}),
@@ -43,6 +48,31 @@ def test_heads_with_published_anchors(
     case = anchor_heads.yolo(SIZE, anchors, **options)
     result = check_golden_boxes(tmp_path, case, format_name=format_name, format=format_name)
     assert "--anchors" in result.reading.doubts[0]
+
+
+@pytest.mark.parametrize(
+    ("format_name", "anchors", "classes"),
+    [
+        ("yolov2-heads", anchor_heads.YOLOV2_VOC, 20),
+        ("tiny-yolov2-heads", anchor_heads.TINY_YOLOV2_VOC, 20),
+    ],
+)
+def test_yolov2_of_vocs_classes(
+    format_name: str, anchors: tuple[float, ...], classes: int, tmp_path: Path
+) -> None:
+    case = anchor_heads.yolov2((416, 352), anchors, classes)
+    names = ",".join(f"c{number}" for number in range(classes))
+    with pytest.raises(ToolError, match=r"--format yolov2-heads[\s\S]*--format tiny-yolov2-heads"):
+        adapt_model(tmp_path, case.model, classes=names)
+    options = {"classes": names, "format": format_name}
+    check_golden_boxes(tmp_path, case, format_name=format_name, **options)
+
+
+def test_yolov2_of_cocos_classes(tmp_path: Path) -> None:
+    """Tiny YOLOv2 has the same anchors then, so that nothing is left open."""
+    case = anchor_heads.yolov2((416, 416), anchor_heads.YOLOV2_COCO, 80)
+    names = ",".join(f"c{number}" for number in range(80))
+    check_golden_boxes(tmp_path, case, format_name="yolov2-heads", classes=names)
 
 
 def test_other_anchors(tmp_path: Path) -> None:
