@@ -9,18 +9,21 @@ from typing import Literal
 
 import numpy as np
 
+from scripts.accuracy.matching import MATCH_IOU, box_iou_batch
 from scripts.model.adapt.check.pixel_schemes import scheme_index
-from scripts.model.adapt.check.trial import VariantTrial
+from scripts.model.adapt.check.trial import MANY_BOXES, VariantTrial
 
 # Enough evidence without labels: this many confirmed boxes with this mass, and a mass that is so
 # many times the other's, on several pictures or on one.
 MIN_CONFIRMED, MIN_CONFIRMED_MASS = 3, 1.5
 TIMES_ON_SEVERAL, TIMES_ON_ONE = 2.0, 3.0
 MIN_SHARE_OF_PICTURES = 2 / 3  # of those where either finds something
+MIN_SHARE_KEPT = 0.5  # of what the other has confirmed
 # With labels: AP50 higher by one over the root of the objects, but by 0.05 at least.
 MIN_OBJECTS, MIN_AP50_MARGIN = 10, 0.05
 # Less than this is no difference: of the confirmed score mass, and of that margin.
-_NOTABLE_TIMES, _NOTABLE_SHARE, _EQUAL_SHARE = 1.2, 0.5, 0.05
+_NOTABLE_TIMES, _NOTABLE_MASS, _NOTABLE_SHARE = 1.2, 1.0, 0.5
+_EQUAL_SHARE = 0.05
 
 Measure = Literal["ap50", "confirmed_mass"]
 Outcome = Literal["default", "decided", "proposed", "nothing"]
@@ -53,17 +56,27 @@ def decide(trials: Sequence[VariantTrial], objects: int) -> CheckDecision:
     those that are equal there to 5 %, the commonest.
     """
     default, ranked = trials[0], rank(trials, objects)
-    best, chosen = ranked[0], default
+    best, chosen, rival = ranked[0], default, None
     outcome: Outcome = "default"
     if not any(trial.found for trial in trials):
         outcome = "nothing"
-    elif is_decisive(best, default, objects):
-        outcome = "decided"
-        as_good = [trial for trial in ranked if not is_decisive(best, trial, objects)]
-        good = [trial for trial in as_good if is_decisive(trial, default, objects)]
-        chosen = _least_different(good, default)
-    elif _is_notable(best, default, objects):
-        outcome = "proposed"
+    else:
+        good = [
+            trial
+            for trial in ranked
+            if is_decisive(trial, default, objects)
+            and not is_decisive(best, trial, objects)
+            and not _is_placed_elsewhere(trial, default)
+        ]
+        better = [
+            trial
+            for trial in ranked
+            if _is_notable(trial, default, objects) and not _is_notable(best, trial, objects)
+        ]
+        if good:
+            outcome, chosen = "decided", _least_different(good, default)
+        elif better:
+            outcome, rival = "proposed", _least_different(better, default)
     others = [trial for trial in ranked if trial is not chosen]
     alike = [
         trial
@@ -74,10 +87,16 @@ def decide(trials: Sequence[VariantTrial], objects: int) -> CheckDecision:
         and not _is_notable(trial, chosen, objects)
         and not _is_notable(chosen, trial, objects)
     ]
-    rival = others[0] if others else None
+    rival = rival or (others[0] if others else None)
     return CheckDecision(
         outcome, measure_for(objects), default, chosen, rival, tuple(alike), objects
     )
+
+
+def _is_placed_elsewhere(trial: VariantTrial, default: VariantTrial) -> bool:
+    """Whether the same picture only lies elsewhere in the input, which is no evidence."""
+    fits = {each.variant.reading.preprocessing.fit for each in (trial, default)}
+    return "placing" in trial.variant.axes_from(default.variant) and "stretch" not in fits
 
 
 def _least_different(good: Sequence[VariantTrial], default: VariantTrial) -> VariantTrial:
@@ -99,15 +118,16 @@ def measure_for(objects: int) -> Measure:
 def rank(trials: Sequence[VariantTrial], objects: int) -> list[VariantTrial]:
     """Best first: by AP50 where there are enough labels, but those near the best one, and all
     without labels, by confirmed score mass. Junk comes last; equal ones stay in their order."""
-    near = math.inf
+    near = 0.0
     if measure_for(objects) == "ap50":
         near = max(_ap50(trial) for trial in trials) - _NOTABLE_SHARE * ap50_margin(objects)
     return sorted(
         trials,
         key=lambda trial: (
             trial.failure is not None,
+            0.0 if _ap50(trial) >= near else 1 - _ap50(trial),
             trial.junk is not None,
-            0.0 if math.isinf(near) or _ap50(trial) >= near else -_ap50(trial) + 2,
+            trial.found >= MANY_BOXES and not trial.is_evidence,
             -trial.confirmed_mass,
         ),
     )
@@ -120,30 +140,39 @@ def ap50_margin(objects: int) -> float:
 
 def _is_notable(best: VariantTrial, default: VariantTrial, objects: int) -> bool:
     """Whether the best is so much better than the default that it is worth a word."""
-    if best is default or best.failure or best.junk or not best.confirmed:
+    if best is default or best.failure:
         return False
-    if default.failure or default.junk:
-        return True
     if measure_for(objects) == "ap50":
         difference = _ap50(best) - _ap50(default)
         if abs(difference) >= _NOTABLE_SHARE * ap50_margin(objects):
             return difference > 0
-    return best.confirmed_mass >= _NOTABLE_TIMES * default.confirmed_mass
+    if not best.is_evidence or best.confirmed < MIN_CONFIRMED:
+        return False
+    if default.failure or default.junk:
+        return True
+    least = max(_NOTABLE_TIMES * default.confirmed_mass, default.confirmed_mass + _NOTABLE_MASS)
+    return best.confirmed_mass >= least
 
 
 def is_decisive(better: VariantTrial, worse: VariantTrial, objects: int) -> bool:
     """Whether the pictures leave no doubt that one reading is better than another."""
-    if better is worse or better.failure or better.junk:
+    if better is worse or better.failure:
         return False
     if measure_for(objects) == "ap50":
         return _ap50(better) - _ap50(worse) >= ap50_margin(objects)
-    if better.confirmed < MIN_CONFIRMED or better.confirmed_mass < MIN_CONFIRMED_MASS:
+    if (
+        not better.is_evidence
+        or better.confirmed < MIN_CONFIRMED
+        or better.confirmed_mass < MIN_CONFIRMED_MASS
+    ):
         return False
     if worse.failure or worse.junk:
         return True
+    if not _keeps_finds(better, worse):
+        return False
     sums = np.array(
         [
-            [first.confirmed.sum(), second.confirmed.sum()]
+            [first.confirmed_mass, second.confirmed_mass]
             for first, second in zip(better.pictures, worse.pictures, strict=True)
         ]
     )
@@ -151,6 +180,21 @@ def is_decisive(better: VariantTrial, worse: VariantTrial, objects: int) -> bool
     times = TIMES_ON_SEVERAL if len(counting) > 1 else TIMES_ON_ONE
     wins = float(np.mean(counting[:, 0] > counting[:, 1]))
     return better.confirmed_mass >= times * worse.confirmed_mass and wins >= MIN_SHARE_OF_PICTURES
+
+
+def _keeps_finds(better: VariantTrial, worse: VariantTrial) -> bool:
+    """Whether the better reading finds most of what the worse one has confirmed, too.
+
+    What a wrong reading finds in earnest the right one finds, too; amplified noise finds others.
+    """
+    kept = total = 0.0
+    for mine, other in zip(better.pictures, worse.pictures, strict=True):
+        total += other.confirmed.sum()
+        if len(mine.detections) and len(other.detections):
+            pairs = (other.detections.boxes, mine.detections.boxes)
+            overlaps = box_iou_batch(*(boxes.astype(np.float64) for boxes in pairs))
+            kept += other.confirmed[overlaps.max(axis=1) >= MATCH_IOU].sum()
+    return bool(kept >= MIN_SHARE_KEPT * total)
 
 
 def _ap50(trial: VariantTrial) -> float:

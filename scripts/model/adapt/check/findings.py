@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from scripts.accuracy.matching import box_iou_batch
 from scripts.model.adapt.check.run import VariantRunner
-from scripts.model.adapt.check.trial import PictureTrial, VariantTrial
+from scripts.model.adapt.check.trial import MAX_SHARE_ALIKE, PictureTrial, VariantTrial
 from scripts.model.adapt.class_ids import ClassAssignment
 from scripts.model.plurals import counted
 
 _BORDER_PX, _FEW, _MANY = 1.0, 3, 10
 _FEW_ODD, _ODD_SHARE = 2, 0.2  # one box of a whole picture is a fridge seen from within
 _MOST = 0.8  # of the boxes
-_ALIKE_IOU, _ALIKE_SIDES = 0.9, 0.01
+_ALIKE_SIDES = 0.01
 _MORE_LABELS = 20  # beyond the last one that has a name
 
 
@@ -41,7 +38,7 @@ def list_findings(trial: VariantTrial, runner: VariantRunner) -> list[str]:
                 f"{at_border} of {found} boxes lie at their picture's border: are --units, "
                 "--coding and --fit right?"
             )
-        if share_alike(trial.pictures) >= _MOST:
+        if len(trial.pictures) > 1 and trial.share_alike >= MAX_SHARE_ALIKE:
             warnings.append(
                 "the boxes lie at the same places in every picture of --check, whatever it shows; "
                 "give it pictures that differ"
@@ -59,27 +56,6 @@ def list_findings(trial: VariantTrial, runner: VariantRunner) -> list[str]:
     return warnings + _warn_of_unnamed(trial, runner)
 
 
-def share_alike(pictures: Sequence[PictureTrial]) -> float:
-    """The share of boxes that lie at the same place, relative to the picture, in the next one."""
-    if len(pictures) < 2:
-        return 0.0
-    alike = found = 0
-    for first, second in zip(pictures, [*pictures[1:], pictures[0]], strict=True):
-        found += len(first.detections)
-        if not len(first.detections) or not len(second.detections):
-            continue
-        overlaps = box_iou_batch(_relative(first), _relative(second))
-        is_same = first.detections.class_ids[:, None] == second.detections.class_ids[None]
-        alike += int(np.count_nonzero((overlaps * is_same).max(axis=1) > _ALIKE_IOU))
-    return alike / found if found else 0.0
-
-
-def _relative(trial: PictureTrial) -> NDArray[np.float64]:
-    """Boxes in thousandths of the picture's sides."""
-    size = np.array([trial.width, trial.height] * 2, np.float64)
-    return trial.detections.boxes.astype(np.float64) / size * 1000
-
-
 def _count_at_border(trial: PictureTrial) -> int:
     boxes, size = trial.detections.boxes, (trial.width - _BORDER_PX, trial.height - _BORDER_PX)
     is_at = (boxes[:, :2] <= _BORDER_PX).any(axis=1) | (boxes[:, 2:] >= size).any(axis=1)
@@ -88,7 +64,7 @@ def _count_at_border(trial: PictureTrial) -> int:
 
 def _have_one_size(trial: VariantTrial) -> bool:
     """Whether no side differs from the mean one by more than a hundredth of it."""
-    boxes = np.concatenate([_relative(each) for each in trial.pictures])
+    boxes = np.concatenate([each.relative_boxes for each in trial.pictures])
     sides = boxes[:, 2:] - boxes[:, :2]
     return bool(np.all(np.abs(sides - sides.mean(axis=0)) <= _ALIKE_SIDES * sides.mean(axis=0)))
 

@@ -62,7 +62,7 @@ def _pick_pictures(shown: Sequence[VariantTrial]) -> list[int]:
     """Indices, in their order, of those on which the readings find most."""
 
     def finds(index: int) -> float:
-        return sum(float(trial.pictures[index].confirmed.sum()) for trial in shown)
+        return sum(trial.pictures[index].confirmed_mass for trial in shown)
 
     ranked = sorted(range(len(shown[0].pictures)), key=finds, reverse=True)
     return sorted(ranked[:MAX_COLUMNS])

@@ -72,8 +72,8 @@ def format_check(check: CheckResult) -> str:
     threshold = decision.chosen.variant.reading.score_threshold
     lines.append(
         f"on {counted(len(check.pictures), 'picture')}; score mass: sum of the scores above "
-        f"{threshold:g}; confirmed: of boxes that are found again in the mirrored picture; "
-        "*: chosen; ?: junk by the looks of it"
+        f"{threshold:g}; confirmed: of boxes that are found again in the mirrored picture, one at "
+        "a place; *: chosen; ?: junk by the looks of it"
     )
     return "\n".join(lines)
 
