@@ -13,8 +13,8 @@ from scripts.model.adapt.reading import Coding, FormatReading
 from scripts.model.adapt.recognition.level_outputs import LevelOutputs, LevelPart
 
 PREPROCESSING = dataclasses.replace(mmdeploy.PREPROCESSING, mean=MMDET_BGR_MEAN, std=MMDET_BGR_STD)
-# Median distances at stride 32: a side is rarely more than 8 cells away, or less than a quarter.
-_SMALLEST_IN_PX, _LARGEST_IN_STRIDES = 8.0, 8.0
+# Median distances at stride 32: px from a quarter of a cell on, perhaps from an eighth.
+_SMALLEST_IN_PX, _CLEARLY_IN_PX = 4.0, 8.0
 _PX_ABOVE_0, _STRIDES_ABOVE_0 = 0.8, 0.95  # without an exponential, some are not
 _UNITS = {
     "pixel-distances": "distances in px",
@@ -34,7 +34,7 @@ def _read_rtmdet_heads(outputs: LevelOutputs) -> FormatReading | None:
     logits, distances = pair
     if logits.is_probable():
         return None
-    coding = measure_distances(distances)
+    coding = measure_distances(head, distances)
     return FormatReading(
         format="rtmdet-heads",
         reasons=(f"{head.summary}: class logits and {_UNITS[coding]}: RTMDet before decoding",),
@@ -54,16 +54,19 @@ def _read_rtmdet_heads(outputs: LevelOutputs) -> FormatReading | None:
     )
 
 
-def measure_distances(distances: LevelPart) -> Coding | None:
-    """Distances in px grow with the stride, those in strides stay below about ten; None where the
-    two kinds of evidence do not agree, or too many are below 0."""
+def measure_distances(head: LevelOutputs, distances: LevelPart) -> Coding | None:
+    """Distances in px grow with the stride, and in strides they would reach beyond the picture;
+    None where the two kinds of evidence do not agree, or too many are below 0."""
     medians = [float(np.median(values)) for values in distances.level_values()]
     above_0 = distances.share_above(0)
-    grows = medians[-1] > 2 * medians[0]  # a coarse level's strides are four times the fine one's
-    if grows and medians[-1] >= _SMALLEST_IN_PX and above_0 > _PX_ABOVE_0:
-        return "pixel-distances"
-    if not grows and 0 < medians[-1] <= _LARGEST_IN_STRIDES and above_0 > _STRIDES_ABOVE_0:
-        return "distances"
+    finest, coarsest = medians[0], medians[-1]
+    grows = coarsest > 2 * finest  # a coarse level's strides are four times the fine one's
+    image = head.model.foreign.image
+    fits_as_strides = coarsest * head.strides[-1] < max(image.width, image.height)
+    if coarsest < _SMALLEST_IN_PX or (coarsest <= _CLEARLY_IN_PX and not grows):
+        return "distances" if above_0 > _STRIDES_ABOVE_0 else None
+    if coarsest > _CLEARLY_IN_PX and (grows or not fits_as_strides):
+        return "pixel-distances" if above_0 > _PX_ABOVE_0 else None
     return None
 
 

@@ -102,7 +102,7 @@ def _read_yolov6_heads(outputs: LevelOutputs) -> FormatReading | None:
     has_bins = boxes.columns != 4
     if not scores.is_probable() or (has_bins and boxes.is_probable()):
         return None
-    if not has_bins and rtmdet_heads.measure_distances(boxes) != "distances":
+    if not has_bins and rtmdet_heads.measure_distances(head, boxes) != "distances":
         return None
     coded = f"4 × {_V6_BINS} bins" if has_bins else "distances in strides"
     return FormatReading(

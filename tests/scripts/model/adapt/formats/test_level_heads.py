@@ -281,15 +281,22 @@ def test_other_heads_are_refused(
 
 
 def test_distances_of_unclear_units_are_refused_with_the_option(tmp_path: Path) -> None:
-    """As large in each level, and too large for strides."""
+    """They grow with the stride, but are too small for px."""
     outputs = outputs_of(level_heads.rtmdet_heads(in_strides=True))
-    outputs |= {name: array * 8 for name, array in outputs.items() if name.startswith("bbox")}
+    for level, factor in enumerate((1, 1.7, 2.6)):
+        outputs[f"bbox_{level}"] = outputs[f"bbox_{level}"] * np.float32(factor)
     with pytest.raises(ToolError, match="--format rtmdet-heads"):
         adapt_model(tmp_path, make_model(outputs))
     result = adapt_model(
         tmp_path, make_model(outputs), format="rtmdet-heads", coding="pixel-distances"
     )
     assert any("--coding" in note for note in result.notes)
+
+
+def test_distances_beyond_the_picture_are_px_however_they_grow(tmp_path: Path) -> None:
+    outputs = outputs_of(level_heads.rtmdet_heads(in_strides=True))
+    outputs |= {name: array * 8 for name, array in outputs.items() if name.startswith("bbox")}
+    assert adapt_model(tmp_path, make_model(outputs)).reading.coding == "pixel-distances"
 
 
 def test_logarithms_of_distances_are_refused_with_the_option(tmp_path: Path) -> None:
