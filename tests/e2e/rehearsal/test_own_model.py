@@ -2,8 +2,8 @@
 
 They run as they are written, in a checkout of their own, against the stand-in for AWS. Three things
 differ from what a person does: FOLDER is a folder of rendered photos; the training gets options
-behind those that stand there, to be one of seconds and not of an hour (it begins at a trained
-network); and a relative path is one of the copied checkout's.
+behind those that stand there, to be one of seconds and not of an hour (its weights are a trained
+network's, from a file); and a relative path is one of the copied checkout's.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ STACK = "icebox-dev"
 PICTURES, SIDE = 12, 700
 NUT = "nut"  # the photos' cells by another name: the default model knows no such class
 FEW_STEPS = (
-    "--model ross.efficientdet:micro_050 --size 640 --init tests/golden/microalgae.pth "
+    "--model ross.efficientdet:micro_050 --size 640 --pretrained tests/golden/microalgae.pth "
     "--steps 4 --batch 2 --rate 1e-5"
 )
 
