@@ -151,7 +151,7 @@ def _is_notable(best: VariantTrial, default: VariantTrial, objects: int) -> bool
     if default.failure or default.junk:
         return True
     least = max(_NOTABLE_TIMES * default.confirmed_mass, default.confirmed_mass + _NOTABLE_MASS)
-    return best.confirmed_mass >= least
+    return best.confirmed_mass >= least and _keeps_finds(best, default)
 
 
 def is_decisive(better: VariantTrial, worse: VariantTrial, objects: int) -> bool:

@@ -38,7 +38,7 @@ def list_findings(trial: VariantTrial, runner: VariantRunner) -> list[str]:
                 f"{at_border} of {found} boxes lie at their picture's border: are --units, "
                 "--coding and --fit right?"
             )
-        if len(trial.pictures) > 1 and trial.share_alike >= MAX_SHARE_ALIKE:
+        if trial.share_alike >= MAX_SHARE_ALIKE:
             warnings.append(
                 "the boxes lie at the same places in every picture of --check, whatever it shows; "
                 "give it pictures that differ"

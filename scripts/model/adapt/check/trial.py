@@ -149,9 +149,11 @@ class VariantTrial:
     @cached_property
     def share_alike(self) -> float:
         """The share of boxes that lie at the same place, relative to the picture, in the next."""
+        if len(self.pictures) < 2:
+            return 0.0
         alike = 0
-        for first, second in itertools.pairwise([*self.pictures, *self.pictures[:1]]):
-            if first is second or not len(first.detections) or not len(second.detections):
+        for first, second in itertools.pairwise([*self.pictures, self.pictures[0]]):
+            if not len(first.detections) or not len(second.detections):
                 continue
             overlaps = box_iou_batch(first.relative_boxes, second.relative_boxes)
             is_same = first.detections.class_ids[:, None] == second.detections.class_ids[None]
@@ -162,8 +164,8 @@ class VariantTrial:
     def is_evidence(self) -> bool:
         """Whether what is found speaks for the reading: it is steady, no junk, and no two pictures
         have the same."""
-        differs = len(self.pictures) < 2 or self.share_alike < MAX_SHARE_ALIKE
-        return self.failure is None and self.junk is None and self.is_steady and differs
+        is_sound = self.failure is None and self.junk is None and self.is_steady
+        return is_sound and self.share_alike < MAX_SHARE_ALIKE
 
     @cached_property
     def odd_boxes(self) -> int:
