@@ -20,7 +20,7 @@ from scripts.model.adapt.recognition.observed_output import ObservedOutput
 from scripts.model.adapt.recognition.prior_outputs import follows_priors
 
 PREPROCESSING = Preprocessing(
-    "rgb", 255, (127.5,) * 3, (127.5,) * 3, "yolov5", BLACK, "opencv-linear"
+    "rgb", 255, (127.5,) * 3, (127.5,) * 3, "centre", BLACK, "opencv-linear"
 )
 _COLUMNS = 16  # x, y, width, height, and x and y of six points
 _MIN_ANCHORS = 100

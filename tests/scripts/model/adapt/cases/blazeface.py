@@ -8,7 +8,7 @@ from tests.scripts.model.adapt.cases.golden import GoldenCase
 from tests.scripts.model.adapt.cases.raw_heads import (
     choose_rows,
     class_logits,
-    map_back_centred,
+    map_back_rounded,
     objects_of_all_classes,
     sigmoid,
 )
@@ -57,4 +57,4 @@ def blazeface(
     }
     model = make_model(outputs, image="input", shape=(1, side, side, 3))
     objects = objects_of_all_classes(sigmoid(logits), boxes, threshold)
-    return GoldenCase(model, nms(objects, 0.3), map_back_centred((side, side)))
+    return GoldenCase(model, nms(objects, 0.3), map_back_rounded((side, side)))
