@@ -103,7 +103,7 @@ def _check_coding(reading: FormatReading, coding: Coding | None) -> None:
     }
     if coding in of_formats and not of_formats[coding]:
         raise ToolError(f"--coding {coding} goes with a format alone that has it; see --format")
-    of_cells = ("grid", "distribution", "distances", "pixel-distances")
+    of_cells = ("grid", "distribution", "distances", "pixel-distances", "log-distances")
     if coding in of_cells and not reading.levels:
         raise ToolError(f"--coding {coding} needs rows that are a grid's cells")
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from handler.bundle.manifest import Resize
+from scripts.tool import ToolError
 from tests.scripts.model.adapt.bundles import adapt_model, detect
-from tests.scripts.model.adapt.cases import nanodet, yolo
+from tests.scripts.model.adapt.cases import nanodet, nms_inside, yolo
 from tests.scripts.model.adapt.foreign_graphs import (
     HEIGHT,
     WIDTH,
@@ -49,3 +50,11 @@ def test_mean_and_std_follow_the_order_and_the_scale(tmp_path: Path) -> None:
     preprocessing = adapt_model(tmp_path, model, order="rgb", scale=1.0).reading.preprocessing
     assert preprocessing.mean == pytest.approx(np.array([123.675, 116.28, 103.53]) / 255)
     assert preprocessing.std == pytest.approx(np.array([58.395, 57.12, 57.375]) / 255)
+
+
+@pytest.mark.parametrize(
+    "coding", ["grid", "distribution", "distances", "pixel-distances", "log-distances"]
+)
+def test_codings_of_cells_need_a_grid(coding: str, tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=f"--coding {coding} needs rows that are a grid's cells"):
+        adapt_model(tmp_path, nms_inside.mmdeploy().model, coding=coding)
