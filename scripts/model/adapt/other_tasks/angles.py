@@ -51,7 +51,7 @@ def _ends_in_angle(table: NDArray[np.float64]) -> bool:
 
 
 def _is_turned_row(table: NDArray[np.float64]) -> bool:
-    """cxcywh, score, label, angle: after NMS. Others have the picture's number first."""
+    """cxcywh, score, label, angle: after NMS."""
     if table.shape[1] != 7:
         return False
     score, label, angle = table[:, 4], table[:, 5], table[:, 6]
@@ -60,7 +60,6 @@ def _is_turned_row(table: NDArray[np.float64]) -> bool:
         and are_whole(label)
         and np.all(np.abs(angle) <= math.pi)
         and not are_whole(angle)
-        and not are_whole(table[:, 0])
         and np.any(table[:, :4] > 2)
     )
 

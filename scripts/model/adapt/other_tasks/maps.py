@@ -12,8 +12,6 @@ from scripts.model.adapt.other_tasks.task import PIXELS_INSTEAD, OtherTask
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
 from scripts.model.plurals import counted
 
-_MIN_SIDE = 8  # smaller maps may be anything
-
 
 @dataclass(frozen=True, eq=False)
 class PixelMap:
@@ -49,8 +47,6 @@ def find_pixel_map(
     else:
         return None
     for channels, height, width in candidates:
-        if min(height, width) < _MIN_SIDE:
-            continue
         for stride in (1, 2, 4, 8, 0.5, 1 / 3, 0.25):
             if stride <= max_stride and all(
                 abs(side - full / stride) < 1

@@ -121,6 +121,14 @@ def test_a_weight_that_is_an_output_stays() -> None:
     assert "unused" in {tensor.name for tensor in model.graph.initializer}
 
 
+def test_a_weight_that_only_a_subgraph_hands_on_stays() -> None:
+    model = disordered()
+    body = next(node for node in model.graph.node if node.op_type == "If").attribute[0].g
+    body.output.append(helper.make_tensor_value_info("unused", TensorProto.FLOAT, [7]))
+    drop_unused_weights(model)
+    assert "unused" in {tensor.name for tensor in model.graph.initializer}
+
+
 def test_local_functions_become_nodes() -> None:
     model = disordered()
     model.opset_import.append(helper.make_opsetid("mine", 1))

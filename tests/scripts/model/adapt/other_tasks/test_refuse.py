@@ -88,6 +88,14 @@ DETECTORS: dict[str, dict[str, np.ndarray]] = {
         "boxes": floats(decoded_table(objectness=False)[None, :, :4]),
         "scores": floats(np.random.default_rng(0).uniform(0, 1, (1, 252, 3))),
     },
+    "scores and logits of no known meaning": {
+        "output0": floats(
+            np.concatenate(
+                [decoded_table(objectness=False), np.random.default_rng(0).normal(0, 2, (252, 32))],
+                1,
+            ).T[None]
+        )
+    },
     "heads of three strides": {
         f"head{s}": smooth(18, HEIGHT // s, WIDTH // s, -4, 4) for s in STRIDES
     },

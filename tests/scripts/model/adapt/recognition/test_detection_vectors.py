@@ -11,6 +11,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from scripts.model.adapt.label_evidence import find_real_labels
+from scripts.model.adapt.recognition.detection_vectors import find_detection_vectors
+from scripts.model.adapt.recognition.observed_model import ObservedModel
 from tests.scripts.model.adapt.bundles import adapt_model, detect
 from tests.scripts.model.adapt.cases import nms_inside
 from tests.scripts.model.adapt.cases.references import (
@@ -97,7 +100,7 @@ TENSORRT: dict[str, dict[str, np.ndarray]] = {
     ),
     "no names": with_count(vectors(("a", "b", "c"), label_dtype=np.float32, padding=5), "d"),
     "names that lie": with_count(
-        vectors(("a", "class_probs", "num_of_label_scores"), label_dtype=np.float32), "x"
+        vectors(("a", "labels", "scores"), label_dtype=np.float32, padding=2), "x"
     ),
 }
 
@@ -178,6 +181,33 @@ def test_a_label_beyond_the_names_is_told(tmp_path: Path) -> None:
     assert any("do labels start at 1 (--class-offset 1)" in w for w in warnings)
 
 
+# Rows (box, score, label) that are no detections, whatever their label says.
+PADDING = {
+    "behind the count": ((1, 2, 30, 40), 0.9, 7),
+    "a score of 0": ((1, 2, 30, 40), 0.0, 7),
+    "a box of zeros": ((0, 0, 0, 0), 0.9, 7),
+    "a label of -1": ((1, 2, 30, 40), 0.9, -1),
+}
+
+
+@pytest.mark.parametrize("padding", PADDING)
+def test_padding_has_no_labels(padding: str, tmp_path: Path) -> None:
+    box, score, label = PADDING[padding]
+    model = make_model(
+        {
+            "boxes": np.array([[(10, 12, 50, 40), box]], np.float32),
+            "scores": np.array([[0.8, score]], np.float32),
+            "classes": np.array([[2, label]], np.float32),
+            "count": np.array([[1 if padding == "behind the count" else 2]], np.int32),
+        }
+    )
+    result = adapt_model(tmp_path, model, format="efficientnms")
+    assert find_real_labels(result.foreign, result.reading) == {2}
+    found = find_detection_vectors(ObservedModel(result.foreign))
+    assert found is not None and found.real_labels == {2}
+    assert {tuple(row) for row in found.real_boxes} == {(10, 12, 50, 40)}
+
+
 def test_what_tensorflow_2_gives_besides_is_left_out(tmp_path: Path) -> None:
     case = nms_inside.tf_ssd()
     more = {
@@ -196,9 +226,9 @@ def test_what_tensorflow_2_gives_besides_is_left_out(tmp_path: Path) -> None:
     assert_right(tmp_path, map_back_stretch)
 
 
-def torchvision_of_a_batch() -> onnx.ModelProto:
+def torchvision_of_a_batch(first_label: int = 1) -> onnx.ModelProto:
     """torchvision's export of one picture [1, 3, H, W]: its transform's mean is in the graph."""
-    model = make_model(vectors(("p", "q", "r"), first_label=1), image="x")
+    model = make_model(vectors(("p", "q", "r"), first_label=first_label), image="x")
     mean = np.array([0.485, 0.456, 0.406], np.float32).reshape(3, 1, 1)
     model.graph.initializer.append(numpy_helper.from_array(mean, "mean_of_transform"))
     model.graph.node.insert(0, helper.make_node("Sub", ["x", "mean_of_transform"], ["centred"]))
@@ -213,6 +243,9 @@ def test_torchvision_is_known_by_its_own_preprocessing(tmp_path: Path) -> None:
     assert "labels from 1, as torchvision numbers them" in result.notes
     assert not any("only the outputs speak" in warning for warning in result.warnings)
     assert_right(tmp_path, map_back_stretch)
+    # its label 0 is background, which it never gives
+    result = adapt_model(tmp_path, torchvision_of_a_batch(first_label=0))
+    assert result.reading.format == "efficientnms"
 
 
 def test_torchvisions_names_alone_are_a_doubt(tmp_path: Path) -> None:
