@@ -6,6 +6,7 @@ RetinaFace and Face-Detector-1MB (biubug6) have five landmarks, UltraFace (Linza
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -145,7 +146,7 @@ def _read_retinaface(outputs: PriorOutputs) -> FormatReading | None:
     return _read_faces(
         outputs,
         "retinaface",
-        lambda size: _squares(size, _RETINAFACE),
+        functools.partial(_squares, sides=_RETINAFACE),
         has_landmarks=True,
         doubts=(doubt,),
     )
@@ -157,7 +158,7 @@ def _read_face_detector_1mb(outputs: PriorOutputs) -> FormatReading | None:
         reading = _read_faces(
             outputs,
             "face-detector-1mb",
-            lambda size, sides=sides: _squares(size, sides),
+            functools.partial(_squares, sides=sides),
             has_landmarks=True,
             priority=priority,
         )

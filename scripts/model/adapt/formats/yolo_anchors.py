@@ -1,12 +1,13 @@
 """Heads of YOLOv3, v4, v5 and v7 before decoding, whose anchors the file does not have.
 
-The outputs of all are alike, [1, 3, H, W, 5 + C] or [1, 3 · (5 + C), H, W] for each stride, and so
-only --format says which coding and which anchors are right.
+The outputs of all are alike, [1, 3, H, W, 5 + C], [1, H, W, 3, 5 + C] or [1, 3 · (5 + C), H, W] for
+each stride, and so only --format says which coding and which anchors are right.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -97,25 +98,27 @@ _FAMILIES = (_YOLOV5_FAMILY, _YOLOV7_FAMILY, _YOLOV3_FAMILY, _YOLOV4_FAMILY)
 
 @dataclass(frozen=True, eq=False)
 class AnchorMaps:
-    """[1, 3, H, W, 5 + C] for each level, the finest first."""
+    """[1, 3, H, W, 5 + C] for each level, the finest first, or by cell [1, H, W, 3, 5 + C]."""
 
-    model: ObservedModel
+    order: Literal["by-cell", "by-anchor"]
     levels: tuple[Level, ...]
     outputs: tuple[ObservedOutput, ...]
     columns: int
 
 
 def find_anchor_maps(model: ObservedModel) -> AnchorMaps | None:
-    shapes = {output.shape for output in model.outputs}
-    if not shapes or any(len(s) != 5 or s[:2] != (1, _PER_CELL) for s in shapes):
-        return None
     outputs = sorted(model.outputs, key=lambda output: -math.prod(output.shape))
-    columns = outputs[0].shape[4]
+    if not outputs or any(len(output.shape) != 5 for output in outputs):
+        return None
+    columns, shapes = outputs[0].shape[4], [output.shape for output in outputs]
     for finest in (8, 16):
         levels = model.levels([finest << index for index in range(len(outputs))])
-        expected = [(1, _PER_CELL, level.rows, level.columns, columns) for level in levels]
-        if [output.shape for output in outputs] == expected:
-            return AnchorMaps(model, levels, tuple(outputs), columns)
+        by_anchor = [(1, _PER_CELL, level.rows, level.columns, columns) for level in levels]
+        by_cell = [(1, level.rows, level.columns, _PER_CELL, columns) for level in levels]
+        if shapes == by_anchor:
+            return AnchorMaps("by-anchor", levels, tuple(outputs), columns)
+        if shapes == by_cell:
+            return AnchorMaps("by-cell", levels, tuple(outputs), columns)
     return None
 
 
@@ -128,10 +131,10 @@ class _Head:
     order: Literal["by-cell", "by-anchor"]
     values: NDArray[np.float64]
 
-    def is_activated(self, *, sizes: bool) -> bool | None:
-        """Whether sigmoids are in the graph, those of sizes included; None where only some are."""
-        columns = self.values if sizes else np.delete(self.values, [2, 3], axis=1)
-        in_range = (columns >= -1e-3) & (columns <= 1 + 1e-3)
+    def is_activated(self, columns: Sequence[int]) -> bool | None:
+        """Whether columns went through a sigmoid; None where only some seem so."""
+        values = self.values[:, columns]
+        in_range = (values >= -1e-3) & (values <= 1 + 1e-3)
         if in_range.all():
             return True
         return None if in_range.all(axis=0).any() else False
@@ -162,7 +165,7 @@ def _head_of(layout: object) -> _Head | None:
         ]
         names = tuple(output.name for output in layout.outputs)
         part = OutputSlice(names, layout.columns)
-        return _Head(layout.levels, part, "by-anchor", np.concatenate(rows))
+        return _Head(layout.levels, part, layout.order, np.concatenate(rows))
     if not isinstance(layout, LevelOutputs):
         return None
     outputs = layout.with_boxes_per_cell(_PER_CELL)
@@ -176,8 +179,9 @@ def _read(layout: object, family: _Family) -> FormatReading | None:
     head = _head_of(layout)
     if head is None or head.part.width < 6 or len(head.levels) not in family.anchors:
         return None
-    activated = head.is_activated(sizes=family.coding == "yolov5")
-    if activated is None:
+    box_activated = head.is_activated([0, 1, 2, 3] if family.coding == "yolov5" else [0, 1])
+    score_activated = head.is_activated(range(4, head.part.width))
+    if box_activated is None or score_activated is None:
         return None
     level_count, names = len(head.levels), head.part.outputs
     tables = head.part.tables_per_row
@@ -186,22 +190,25 @@ def _read(layout: object, family: _Family) -> FormatReading | None:
         part = head.part
         return OutputSlice(names, part.width, part.layout, first, last, tables_per_row=tables)
 
-    activation: Literal["none", "sigmoid"] = "none" if activated else "sigmoid"
+    # TensorFlow's exports, as the ONNX zoo's YOLOv4, are of code that letterboxes with grey.
+    is_tensorflows = isinstance(layout, AnchorMaps) and layout.order == "by-cell"
+    activation: Literal["none", "sigmoid"] = "none" if score_activated else "sigmoid"
     return FormatReading(
         format=family.name,
         reasons=(
             f"{len(names)} outputs of {_PER_CELL} × {head.part.width} columns at strides "
-            f"{join_values([level.stride for level in head.levels])}, sigmoids "
-            f"{'in' if activated else 'not in'} the graph: {family.title}",
+            f"{join_values([level.stride for level in head.levels])}, boxes "
+            f"{'after' if box_activated else 'before'} and scores "
+            f"{'after' if score_activated else 'before'} their sigmoids: {family.title}",
         ),
-        preprocessing=family.preprocessing,
+        preprocessing=boxes_scores.KERAS_YOLOV3 if is_tensorflows else family.preprocessing,
         boxes=columns(0, 4),
         coding="anchors",
         anchors=Anchors(
             family.anchors[level_count],
             family.coding,
             family.centre_scales.get(level_count, ()),
-            activated,
+            box_activated,
             head.order,
         ),
         levels=head.levels,

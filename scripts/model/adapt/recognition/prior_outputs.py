@@ -113,7 +113,8 @@ def follows_priors(tables: NDArray[np.float64], priors: NDArray[np.float32]) -> 
     """
     places = (tables[..., :2], (tables[..., :2] + tables[..., 2:4]) / 2)
     for order in ([0, 1], [1, 0]):
-        expected = np.broadcast_to(priors[:, order], (len(tables), *priors[:, :2].shape))
+        centres = priors[:, order].astype(np.float64)
+        expected = np.broadcast_to(centres, (len(tables), *centres.shape))
         for place in places:
             if all(_correlation(place[..., axis], expected[..., axis]) > 0.8 for axis in (0, 1)):
                 return True

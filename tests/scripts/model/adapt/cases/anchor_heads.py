@@ -137,8 +137,8 @@ def yolo(
     thresholds: tuple[float, float],
     strides: tuple[int, ...] = (8, 16, 32),
     scales: tuple[float, ...] = (1, 1, 1),
-    five_axes: bool = False,
-    activated: bool = False,
+    form: Literal["maps", "by-anchor", "by-cell"] = "maps",
+    activated: Literal["nothing", "all", "scores"] = "nothing",
     single_label: bool = True,
     way_back: Callable[[Size], MapBack] = map_back_centred,
     classes: int = 3,
@@ -179,11 +179,14 @@ def yolo(
         raw[..., 4:] = logits[first : first + count].reshape(*raw.shape[:3], -1)
         first += count
         values = raw.copy()
-        if activated:
+        if activated != "nothing":
             values = sigmoid(values)
-            if coding == "yolov3":
-                values[..., 2:4] = raw[..., 2:4]
-        if not five_axes:  # [1, 3 · (5 + C), H, W]
+            first_raw = 0 if activated == "scores" else 2
+            if activated == "scores" or coding == "yolov3":
+                values[..., first_raw:4] = raw[..., first_raw:4]
+        if form == "by-cell":  # [1, H, W, 3, 5 + C]
+            values = values.transpose(1, 2, 0, 3)
+        elif form == "maps":  # [1, 3 · (5 + C), H, W]
             values = values.transpose(0, 3, 1, 2).reshape(-1, *raw.shape[1:3])
         outputs[f"p{index}"] = values[np.newaxis].astype(np.float32)
     model = make_model(outputs, shape=(1, 3, size[1], size[0]))

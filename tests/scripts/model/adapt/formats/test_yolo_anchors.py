@@ -28,18 +28,25 @@ V4: dict[str, Any] = {"coding": "yolov3", "thresholds": (0.4, 0.6), "way_back": 
     ("format_name", "anchors", "options"),
     [
         ("yolov5-heads", anchor_heads.YOLOV5, V5),
-        ("yolov5-heads", anchor_heads.YOLOV5, V5 | {"five_axes": True}),
-        ("yolov5-heads", anchor_heads.YOLOV5, V5 | {"activated": True, "five_axes": True}),
+        ("yolov5-heads", anchor_heads.YOLOV5, V5 | {"form": "by-anchor"}),
+        ("yolov5-heads", anchor_heads.YOLOV5, V5 | {"activated": "all", "form": "by-anchor"}),
         (
             "yolov5-heads",
             anchor_heads.YOLOV5_P6,
-            V5 | {"strides": (8, 16, 32, 64), "five_axes": True},
+            V5 | {"strides": (8, 16, 32, 64), "form": "by-anchor"},
         ),
-        ("yolov7-heads", anchor_heads.YOLOV4, V5 | {"activated": True}),
+        ("yolov7-heads", anchor_heads.YOLOV4, V5 | {"activated": "all"}),
         ("yolov3-heads", anchor_heads.YOLOV5, V3),
-        ("yolov3-heads", anchor_heads.YOLOV5, V3 | {"activated": True}),
+        ("yolov3-heads", anchor_heads.YOLOV5, V3 | {"activated": "all"}),
         ("yolov3-heads", anchor_heads.YOLOV3_TINY, V3 | {"strides": (16, 32)}),
         ("yolov4-heads", anchor_heads.YOLOV4, V4 | {"scales": (1.2, 1.1, 1.05)}),
+        (
+            "yolov4-heads",  # as the ONNX zoo's has them
+            anchor_heads.YOLOV4,
+            V4
+            | {"scales": (1.2, 1.1, 1.05), "form": "by-cell", "activated": "scores"}
+            | {"way_back": map_back_rounded},
+        ),
     ],
 )
 def test_heads_with_published_anchors(
@@ -83,7 +90,7 @@ def test_other_anchors(tmp_path: Path) -> None:
     assert not result.reading.doubts
 
 
-@pytest.mark.parametrize("options", [{}, {"five_axes": True}, {"activated": True}])
+@pytest.mark.parametrize("options", [{}, {"form": "by-anchor"}, {"activated": "all"}])
 def test_heads_are_refused_by_name_where_the_user_does_not_say_which(
     options: dict[str, Any], tmp_path: Path
 ) -> None:
