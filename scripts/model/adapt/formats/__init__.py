@@ -71,6 +71,7 @@ FORMATS: tuple[Format, ...] = (
     ssd_priors.SSD_VGG_VOC,
     ssd_priors.SSD_VGG_COCO,
     ssd_priors.SSD_TORCHVISION,
+    ssd_priors.SSDLITE_TORCHVISION,
     ssd_priors.SSD_NVIDIA,
     ssd_priors.SSD_MOBILENET,
     ssd_priors.TF_SSD_HEADS,

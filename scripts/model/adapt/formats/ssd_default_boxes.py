@@ -75,6 +75,22 @@ def mobilenet_priors() -> NDArray[np.float32]:
     return prior_boxes(levels, largest=(300, 300))
 
 
+def ssdlite_priors() -> NDArray[np.float32]:
+    """torchvision's ssdlite320_mobilenet_v3_large: scales 0.2 to 0.95, no centre is cut."""
+    cells = (20, 10, 5, 3, 2, 1)
+    scales = [0.2 + 0.75 * index / (len(cells) - 1) for index in range(len(cells))] + [1.0]
+    levels = [
+        PriorLevel(
+            count,
+            count,
+            (320 / count, 320 / count),
+            _sizes(320 * scale, 320 * next_scale, (2, 3)),
+        )
+        for count, (scale, next_scale) in zip(cells, pairwise(scales), strict=True)
+    ]
+    return prior_boxes(levels, largest=(320, 320), cuts_centres=False)
+
+
 def tensorflow_priors(size: tuple[int, int]) -> NDArray[np.float32]:
     """create_ssd_anchors with the scales 0.2 to 0.95 and a reduced lowest layer."""
     shorter = min(size)
@@ -100,6 +116,8 @@ def count_priors(size: tuple[int, int]) -> dict[str, int]:
     counts = {"tf-ssd-heads (sigmoid scores)": len(tensorflow_priors(size))}
     if size == (300, 300):
         counts["ssd-mobilenet"] = len(mobilenet_priors())
+    if size == (320, 320):
+        counts["ssdlite-torchvision"] = len(ssdlite_priors())
     if size in [(side, side) for side in VGG_SIDES]:
         counts["ssd-vgg"] = len(vgg_priors(size[0], "coco"))
     return counts

@@ -14,6 +14,7 @@ from scripts.model.adapt.formats.ssd_default_boxes import (
     VGG_SIDES,
     DataSet,
     mobilenet_priors,
+    ssdlite_priors,
     tensorflow_priors,
     vgg_priors,
 )
@@ -31,7 +32,7 @@ _VGG = Preprocessing("rgb", 255, (123.0, 117.0, 104.0), UNIT_STD, "stretch", BLA
 _MOBILENET = Preprocessing(
     "rgb", 255, (127.0,) * 3, (128.0,) * 3, "stretch", BLACK, "opencv-linear"
 )
-_TENSORFLOW = Preprocessing(
+_MINUS_1_TO_1 = Preprocessing(
     "rgb", 255, (127.5,) * 3, (127.5,) * 3, "stretch", BLACK, "opencv-linear"
 )
 _NVIDIA = Preprocessing("rgb", 1, IMAGENET_MEAN, IMAGENET_STD, "stretch", BLACK, "antialias")
@@ -112,6 +113,20 @@ def _read_torchvision(outputs: PriorOutputs) -> FormatReading | None:
     )
 
 
+def _read_ssdlite(outputs: PriorOutputs) -> FormatReading | None:
+    """ssdlite320_mobilenet_v3_large; lufficc's SSD of 320 px has as many priors of other sizes."""
+    if outputs.input_size != (320, 320) or outputs.layout != "rows":
+        return None
+    return _read_softmaxed(
+        outputs,
+        "ssdlite-torchvision",
+        ssdlite_priors(),
+        _MINUS_1_TO_1,
+        iou_threshold=0.55,
+        plausible=outputs.score_columns == _TORCHVISION_COLUMNS,
+    )
+
+
 def _read_nvidia(outputs: PriorOutputs) -> FormatReading | None:
     """DeepLearningExamples' and MLPerf's SSD300: a column a prior, all cells of a prior together,
     whose sizes are as COCO's above."""
@@ -150,7 +165,7 @@ def _read_tensorflow(outputs: PriorOutputs) -> FormatReading | None:
             f"TensorFlow's SSD at {width} x {height} px, background and "
             f"{outputs.score_columns - 1} classes",
         ),
-        preprocessing=_TENSORFLOW,
+        preprocessing=_MINUS_1_TO_1,
         boxes=outputs.offsets_slice,
         coding="prior-offsets",
         priors=Priors(priors, order="yxhw"),
@@ -179,6 +194,11 @@ SSD_TORCHVISION = Format(
     "ssd-torchvision",
     "the same as torchvision's ssd300_vgg16 has it before its post-processing",
     {PriorOutputs: _read_torchvision},
+)
+SSDLITE_TORCHVISION = Format(
+    "ssdlite-torchvision",
+    "offsets to 3234 priors at 320 px (torchvision's ssdlite320); RGB -1..1",
+    {PriorOutputs: _read_ssdlite},
 )
 SSD_NVIDIA = Format(
     "ssd-nvidia",

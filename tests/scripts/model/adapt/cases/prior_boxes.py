@@ -61,7 +61,7 @@ _RATIOS = {"few": (2,), "many": (2, 3)}
 def _ssd(
     side: int,
     maps: Sequence[int],
-    steps: Sequence[int],
+    steps: Sequence[float],
     sizes: Sequence[float],
     ratios: Sequence[str],
     *,
@@ -121,6 +121,21 @@ def ssd_mobilenet() -> Boxes:
         (16, 32, 64, 100, 150, 300),
         (60, 105, 150, 195, 240, 285, 330),
         ("many",) * 6,
+    )
+
+
+def ssdlite() -> Boxes:
+    """torchvision's DefaultBoxGenerator([[2, 3]] * 6, min_ratio=0.2, max_ratio=0.95) for
+    ssdlite320_mobilenet_v3_large; sizes are clamped, centres are not."""
+    maps = (20, 10, 5, 3, 2, 1)
+    scales = [0.2 + (0.95 - 0.2) * k / 5 for k in range(6)] + [1.0]
+    return _ssd(
+        320,
+        maps,
+        [320 / cells for cells in maps],
+        [scale * 320 for scale in scales],
+        ("many",) * 6,
+        clamped=slice(2, 4),
     )
 
 

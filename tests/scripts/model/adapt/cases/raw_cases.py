@@ -51,6 +51,10 @@ RAW_CASES: dict[str, tuple[Callable[[], GoldenCase], dict[str, Any]]] = {
         lambda: _ssd(prior_boxes.ssd300(ssd_priors.COCO_300, clamped=slice(2, 4)), 6),
         {"format": "ssd-torchvision"},
     ),
+    "ssdlite-torchvision": (
+        lambda: ssd_priors.ssd(prior_boxes.ssdlite(), (320, 320), 91),
+        {},
+    ),
     "ssd-nvidia": (
         lambda: _ssd(prior_boxes.ssd300(ssd_priors.COCO_300, by_size=True), 6, transposed=True),
         {},

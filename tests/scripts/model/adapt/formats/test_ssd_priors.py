@@ -53,6 +53,20 @@ def test_torchvisions_ssd300_cuts_no_centres(
     check_priors(result, priors)
 
 
+@pytest.mark.parametrize(("columns", "options"), [(91, {}), (3, {"format": "ssdlite-torchvision"})])
+def test_torchvisions_ssdlite(columns: int, options: dict[str, str], tmp_path: Path) -> None:
+    priors = prior_boxes.ssdlite()
+    case = ssd_priors.ssd(priors, (320, 320), columns, iou=0.55)
+    names = class_names(columns - 1)
+    result = check_golden_boxes(
+        tmp_path, case, format_name="ssdlite-torchvision", classes=names, **options
+    )
+    check_priors(result, priors)
+    check_network_input(
+        result, tmp_path, order="rgb", scale=255, mean=(127.5,) * 3, std=(127.5,) * 3
+    )
+
+
 @pytest.mark.parametrize("data_set", ["voc", "coco"])
 def test_ssd512(data_set: str, tmp_path: Path) -> None:
     sizes = {"voc": ssd_priors.VOC_512, "coco": ssd_priors.COCO_512}[data_set]
