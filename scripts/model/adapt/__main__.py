@@ -206,12 +206,16 @@ def _add_output_options(add: Callable[..., object]) -> None:
     )
 
 
-def main(argv: list[str] | None = None) -> None:
+def parse_arguments(argv: list[str] | None) -> tuple[argparse.Namespace, AdaptOptions]:
+    """All arguments, and those of them that are options about the model."""
     arguments = _parser().parse_args(argv)
     names = {field.name for field in dataclasses.fields(AdaptOptions)} - {"input_values"}
-    options = AdaptOptions(
-        **{name: getattr(arguments, name) for name in names}, input_values=dict(arguments.set)
-    )
+    values = {name: getattr(arguments, name) for name in names}
+    return arguments, AdaptOptions(**values, input_values=dict(arguments.set))
+
+
+def main(argv: list[str] | None = None) -> None:
+    arguments, options = parse_arguments(argv)
     with exit_on_error("adapt"):
         result = adapt(
             arguments.onnx_path,

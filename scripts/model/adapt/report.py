@@ -34,7 +34,7 @@ def format_report(result: AdaptResult) -> str:
         ("nms", "inside the graph" if reading.nms_in_graph else f"{reading.nms}{single_label}"),
         ("thresholds", f"score {reading.score_threshold:g}, iou {reading.iou_threshold:g}"),
         *(("note", note) for note in result.notes),
-        *(("checked", sentence) for sentence in _explain_check(result)),
+        *_explain_check(result),
         *(("warning", warning) for warning in result.warnings),
     ]
     return "\n".join(f"{key:11}{value}" for key, value in rows)
@@ -74,18 +74,24 @@ def format_finds(check: CheckResult) -> str:
     return "\n".join(lines)
 
 
-def _explain_check(result: AdaptResult) -> list[str]:
-    """What --check decided; without it, that order and scale are what is usual."""
+def _explain_check(result: AdaptResult) -> list[tuple[str, str]]:
+    """What --check decided; without it, what of order and scale is merely usual."""
     if result.check is not None:
-        return [explain_decision(result.check)]
+        outcome = result.check.decision.outcome
+        key = outcome if outcome in ("decided", "proposed") else "checked"
+        return [(key, explain_decision(result.check))]
     assumed = ["--order"] if result.options.order is None else []
     if result.options.scale is None and result.foreign.image.dtype != "uint8":
         assumed.append("--scale")
     if not assumed:
         return []
+    verb = "is" if len(assumed) == 1 else "are"
     return [
-        f"{' and '.join(assumed)} as the format has it: assumed, not tried on a picture; give "
-        "--check photo.jpg"
+        (
+            "assumed",
+            f"{' and '.join(assumed)} {verb} assumed, not tried on a picture: give --check "
+            "photo.jpg",
+        )
     ]
 
 

@@ -14,9 +14,9 @@ from scripts.model.adapt.check.pixel_schemes import scheme_index
 from scripts.model.adapt.check.trial import MANY_BOXES, VariantTrial
 
 # Enough evidence without labels: this many confirmed boxes with this mass, and a mass that is so
-# many times the other's, on several pictures or on one.
+# many times the other's, on three pictures and more or on fewer.
 MIN_CONFIRMED, MIN_CONFIRMED_MASS = 3, 1.5
-TIMES_ON_SEVERAL, TIMES_ON_ONE = 2.0, 3.0
+TIMES_ON_THREE, TIMES_ON_FEWER = 2.0, 3.0
 MIN_SHARE_OF_PICTURES = 2 / 3  # of those where either finds something
 MIN_SHARE_KEPT = 0.5  # of what the other has confirmed
 # With labels: AP50 higher by one over the root of the objects, but by 0.05 at least.
@@ -177,7 +177,7 @@ def is_decisive(better: VariantTrial, worse: VariantTrial, objects: int) -> bool
         ]
     )
     counting = sums[sums.max(axis=1) > 0]
-    times = TIMES_ON_SEVERAL if len(counting) > 1 else TIMES_ON_ONE
+    times = TIMES_ON_THREE if len(counting) >= 3 else TIMES_ON_FEWER
     wins = float(np.mean(counting[:, 0] > counting[:, 1]))
     return better.confirmed_mass >= times * worse.confirmed_mass and wins >= MIN_SHARE_OF_PICTURES
 

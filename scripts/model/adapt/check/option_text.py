@@ -24,9 +24,12 @@ def option_text(variant: ReadingVariant, from_variant: ReadingVariant) -> str:
         parts.append(f"--order {preprocessing.order}")
     if "pixels" in axes:
         parts.append(f"--scale {preprocessing.scale:g}")
-        if {preprocessing.mean, from_variant.reading.preprocessing.mean} != {ZERO_MEAN}:
+        default = from_variant.reading.preprocessing
+        # Of a default that has them, --scale alone would stretch mean and std.
+        is_plain = (default.mean, default.std) == (ZERO_MEAN, UNIT_STD)
+        if not is_plain or preprocessing.mean != ZERO_MEAN:
             parts.append(f"--mean {join_commas(preprocessing.mean)}")
-        if {preprocessing.std, from_variant.reading.preprocessing.std} != {UNIT_STD}:
+        if not is_plain or preprocessing.std != UNIT_STD:
             parts.append(f"--std {join_commas(preprocessing.std)}")
     if "placing" in axes:
         parts.append(f"--fit {preprocessing.fit}")

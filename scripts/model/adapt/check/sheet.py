@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 
 from handler.detection import annotate
+from handler.images.picture import as_image
 from scripts.model.adapt.check.decision import CheckDecision, rank
 from scripts.model.adapt.check.option_text import option_text
 from scripts.model.adapt.check.pictures import CheckPicture
@@ -72,8 +73,11 @@ def _draw_tile(picture: CheckPicture, trial: VariantTrial, index: int, width: in
     found = trial.pictures[index]
     height = min(round(width * found.height / found.width), _MAX_TILE_HEIGHT)
     scale = min(width / found.width, height / found.height)
+    pixels = as_image(picture.picture.pixels)
+    if scale > 1:  # the drawing enlarges nothing, and small pictures would be hard to see
+        pixels = pixels.resize((round(scale * found.width), round(scale * found.height)))
     image = annotate.draw(
-        picture.picture.pixels,
+        pixels,
         found.detections,
         (found.width, found.height),
         trial.class_names,

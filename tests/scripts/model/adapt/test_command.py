@@ -14,6 +14,7 @@ from PIL import Image
 
 from handler.bundle.files import load_bundle
 from scripts.model.adapt.__main__ import main
+from tests.scripts.model.adapt.check.square_finder import red_pictures, square_finder
 from tests.scripts.model.adapt.foreign_graphs import (
     CLASSES,
     HEIGHT,
@@ -56,7 +57,8 @@ def test_the_command_prints_what_it_recognised(tmp_path: Path, capsys: Any) -> N
     assert "252 = 12×16 + 6×8 + 3×4 cells" in printed
     assert "pixels     BGR 0..255" in printed
     assert "placed     yolox, fill 114 114 114" in printed
-    assert "2 found" in printed and "ant" in printed
+    assert "photo.png: 2 found" in printed and "ant" in printed
+    assert "so the default stays" in printed and "(default)" in printed
     assert sorted(path.name for path in out.iterdir()) == ["check.jpg", "model.json", "model.onnx"]
     assert [path.name for path in out.parent.iterdir()] == ["bundle"]
     manifest = load_bundle(out).manifest
@@ -73,6 +75,45 @@ def test_the_command_as_json(tmp_path: Path, capsys: Any) -> None:
     assert report["format"] == "yolox"
     [picture] = report["check"]["pictures"]
     assert len(picture["detections"]) == 2 and picture["detections"][0]["label"] == "ant"
+
+
+def test_json_has_the_readings_and_the_decision(tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "out"
+    printed, _ = run(
+        capsys, save(square_finder(scale=255), tmp_path), "--out", out, "--name", "t",
+        "--version", "1", "--classes", "tomato", "--json", "--check",
+        *red_pictures(tmp_path / "photos"),
+    )  # fmt: skip
+    report = json.loads(printed)
+    decision, variants = report["check"]["decision"], report["check"]["variants"]
+    assert (decision["outcome"], decision["chosen"]) == ("decided", "--scale 255")
+    assert decision["default_option"] == "--scale 1"
+    assert len(variants) >= 12 and variants[0]["options"].startswith("--scale 255")
+    assert {each["preprocessing"]["order"] for each in variants} == {"rgb", "bgr"}
+    assert report["preprocessing"]["scale"] == 255
+    assert [len(each["detections"]) for each in report["check"]["pictures"]] == [3, 3, 3]
+
+
+def test_a_decision_is_said_loudly(tmp_path: Path, capsys: Any) -> None:
+    red_pictures(tmp_path / "photos")
+    printed, _ = run(
+        capsys, save(square_finder(scale=255), tmp_path), "--out", tmp_path / "out", "--name", "t",
+        "--version", "1", "--classes", "tomato", "--check", tmp_path / "photos",
+    )  # fmt: skip
+    assert "pixels     RGB 0..255" in printed
+    assert "decided    pixels 0..255, not pixels 0..1, the format's default" in printed
+    assert "--scale 1 makes it with the default" in printed
+
+
+def test_what_is_assumed_without_pictures_is_said(tmp_path: Path, capsys: Any) -> None:
+    common = ["--out", tmp_path / "out", "--name", "t", "--version", "1", "--classes", "a,b,c"]
+    assumed = "assumed, not tried on a picture: give --check photo.jpg"
+    printed, _ = run(capsys, tiny(tmp_path), *common)
+    assert f"--order and --scale are {assumed}" in printed
+    printed, _ = run(capsys, tiny(tmp_path), *common, "--scale", "255")
+    assert f"--order is {assumed}" in printed
+    printed, _ = run(capsys, tiny(tmp_path), *common, "--scale", "255", "--order", "bgr")
+    assert assumed not in printed
 
 
 def test_a_picture_without_detections_is_reported(tmp_path: Path, capsys: Any) -> None:
