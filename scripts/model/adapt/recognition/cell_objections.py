@@ -22,7 +22,7 @@ _MIN_CELLS = 16
 _MIN_CORRELATION = 0.6
 _MIN_CELL_SIZE = 0.5  # of the stride, for the median box of each level
 _MAX_PICTURES = 3
-_MIN_LARGE_BOXES = 20
+_MIN_GROWTH = 0.2  # strides
 
 
 class _Cells(NamedTuple):
@@ -79,16 +79,14 @@ def _cell_objections(
                 "cells: logarithms of sizes, or sizes in cells",
             )
             return
-        large = (extents > 2 * orders[best].strides[:, np.newaxis]).all(2)
-        shifts = ((centres - orders[best].middles) / np.maximum(extents, 1e-9))[large]
-        if len(shifts) >= _MIN_LARGE_BOXES:
-            x_shift, y_shift = np.median(shifts, 0)
-            if -0.65 < x_shift < -0.35 and -0.65 < y_shift < -0.35:
-                yield Objection(
-                    "strong",
-                    "the centres of its boxes lie half a box to the upper left of their cells, as "
-                    "top left corners do: --coding xywh",
-                )
+        strides = orders[best].strides[:, np.newaxis]
+        slopes = _slopes((centres - orders[best].middles) / strides, extents / strides)
+        if all(-0.65 < slope < -0.35 for slope in slopes):
+            yield Objection(
+                "strong",
+                "the centres of its boxes lie half a box to the upper left of their cells, as top "
+                "left corners do: --coding xywh",
+            )
         return
     swapped = max(_correlation(centres[:, :, ::-1], cells.middles) for cells in orders)
     if swapped >= _MIN_CORRELATION:
@@ -104,6 +102,21 @@ def _cell_objections(
         f"its rows are as many as the cells of a grid ({grid.summary}), but the centres of its "
         f"boxes do not follow them (rank correlation {following[best]:.2f})",
     )
+
+
+def _slopes(shifts: NDArray[np.float64], extents: NDArray[np.float64]) -> tuple[float, float]:
+    """How far boxes are shifted from their cells for each stride that they are larger, by axis:
+    the larger half of them against the smaller, by medians."""
+    slopes = []
+    for axis in (0, 1):
+        shift, extent = shifts[..., axis].ravel(), extents[..., axis].ravel()
+        is_large = extent > np.median(extent)
+        if not is_large.any() or is_large.all():
+            return 0.0, 0.0
+        growth = np.median(extent[is_large]) - np.median(extent[~is_large])
+        shifted = np.median(shift[is_large]) - np.median(shift[~is_large])
+        slopes.append(float(shifted / growth) if growth > _MIN_GROWTH else 0.0)
+    return slopes[0], slopes[1]
 
 
 def _offset_objections(model: ObservedModel, reading: FormatReading) -> Iterator[Objection]:

@@ -124,6 +124,22 @@ def test_boxes_of_a_larger_picture_than_the_input_are_refused(tmp_path: Path) ->
         recognise(tmp_path, make_model({"output0": rows}))
 
 
+def test_rows_of_corner_and_size_are_no_corners(tmp_path: Path) -> None:
+    rows = rows_of_objects()
+    rows[..., 2:4] -= rows[..., :2]
+    with pytest.raises(ToolError, match=r"end2end: .* of its boxes end left of, or above"):
+        recognise(tmp_path, make_model({"output0": rows}))
+
+
+def test_parts_of_the_picture_are_no_px(tmp_path: Path) -> None:
+    rows = rows_of_objects()
+    rows[..., :4] /= [WIDTH, HEIGHT, WIDTH, HEIGHT]
+    model = make_model({"output0": rows})
+    assert adapt_model(tmp_path, model).reading.units == "normalised"
+    with pytest.raises(ToolError, match="most of its boxes are smaller than a pixel"):
+        adapt_model(tmp_path, model, units="px")
+
+
 def failing_above(limit: float) -> onnx.ModelProto:
     """A graph of the end2end format that fails where a pixel is above the limit: its rows do not
     fit the shape that they are to have then."""

@@ -75,6 +75,9 @@ UNDONE: dict[str, Undo] = {
     "normalised": boxes_by(lambda b, cells: b / np.tile(SIZE, 2)),
     "of a larger input": boxes_by(lambda b, cells: b * 5),
     "corners": boxes_by(lambda b, cells: to_corners(b)),
+    "top left corners": boxes_by(
+        lambda b, cells: np.concatenate([b[:, :2] - b[:, 2:] / 2, b[:, 2:]], 1)
+    ),
     "y before x": boxes_by(lambda b, cells: b[:, [1, 0, 3, 2]]),
     "logits": lambda table, cells: np.concatenate([table[:, :4], logit(table[:, 4:])], 1),
     "percent": lambda table, cells: table * np.array([1] * 4 + [100] * (table.shape[1] - 4)),
