@@ -109,7 +109,7 @@ def _read_faces(
     landmarks = outputs.landmarks
     if outputs.score_columns != 2 or (landmarks is not None) != has_landmarks:
         return None
-    if outputs.probable and not outputs.softmaxed:
+    if outputs.probable and not outputs.softmaxed_in_steps:
         return None
     priors = make_priors(outputs.input_size)
     if not outputs.are_offsets_to(priors):
@@ -127,7 +127,7 @@ def _read_faces(
         coding="prior-offsets",
         priors=Priors(priors),
         scores=outputs.scores_slice,
-        activation="none" if outputs.softmaxed else "softmax",
+        activation="none" if outputs.probable else "softmax",
         background="first",
         ignored_outputs=(landmarks.name,) if landmarks else (),
         score_threshold=score_threshold,

@@ -54,7 +54,7 @@ def _read_softmaxed(
 ) -> FormatReading | None:
     if outputs.landmarks or outputs.score_columns < 2 or not outputs.are_offsets_to(priors):
         return None
-    if outputs.probable and not outputs.softmaxed:
+    if outputs.probable and not outputs.softmaxed_in_steps:
         return None
     width, height = outputs.input_size
     return FormatReading(
@@ -68,7 +68,7 @@ def _read_softmaxed(
         coding="prior-offsets",
         priors=Priors(priors),
         scores=outputs.scores_slice,
-        activation="none" if outputs.softmaxed else "softmax",
+        activation="none" if outputs.probable else "softmax",
         background="first",
         score_threshold=score_threshold,
         iou_threshold=iou_threshold,

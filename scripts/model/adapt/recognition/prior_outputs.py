@@ -25,7 +25,7 @@ _MIN_PRIORS = 40  # fewer rows are queries, or detections after NMS
 class PriorOutputs:
     """Offsets [1, A, 4] and scores [1, A, C], or [1, 4, A] and [1, C, A], and landmarks.
 
-    probable: scores in 0..1. softmaxed: each row of them adds up to 1.
+    probable: scores in 0..1. sums: the lowest and the highest of a row of them.
     """
 
     model: ObservedModel
@@ -36,7 +36,17 @@ class PriorOutputs:
     landmarks: ObservedOutput | None
     score_columns: int
     probable: bool
-    softmaxed: bool
+    sums: tuple[float, float]
+
+    @property
+    def softmaxed(self) -> bool:
+        """Whether each row of scores adds up to 1."""
+        return self.probable and 0.99 <= self.sums[0] <= self.sums[1] <= 1.01
+
+    @property
+    def softmaxed_in_steps(self) -> bool:
+        """The same, where int8 may have made small scores 0."""
+        return self.probable and 0.8 <= self.sums[0] <= self.sums[1] <= 1.05
 
     @property
     def offsets_slice(self) -> OutputSlice:
@@ -55,7 +65,7 @@ class PriorOutputs:
     def summary(self) -> str:
         outputs = f"{self.offsets.name} {list(self.offsets.shape)}"
         scores = f"{self.scores.name} {list(self.scores.shape)}"
-        kind = "rows that add up to 1" if self.softmaxed else "in 0..1"
+        kind = "rows that add up to 1" if self.softmaxed_in_steps else "in 0..1"
         return f"{outputs} and {scores}, {kind if self.probable else 'logits'}"
 
     def are_offsets_to(self, priors: NDArray[np.float32]) -> bool:
@@ -100,7 +110,7 @@ def find_prior_outputs(model: ObservedModel) -> PriorOutputs | None:
             landmarks,
             width,
             probable,
-            softmaxed=probable and width > 1 and bool(np.allclose(sums, 1, atol=1e-2)),
+            (float(sums.min()), float(sums.max())),
         )
     return None
 

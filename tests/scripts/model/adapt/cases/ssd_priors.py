@@ -32,7 +32,7 @@ def ssd(
     *,
     threshold: float = 0.5,
     iou: float = 0.45,
-    given: Literal["logits", "softmax", "sigmoid logits", "sigmoid"] = "logits",
+    given: Literal["logits", "softmax", "int8 softmax", "sigmoid logits", "sigmoid"] = "logits",
     transposed: bool = False,
     yxhw: bool = False,
     shape: tuple[int, ...] | None = None,
@@ -42,6 +42,8 @@ def ssd(
     boxes = prior_boxes.decode(offsets.astype(float), priors, *size)
     logits, _ = class_logits(len(priors), columns, choose_rows(boxes, size), 1)
     probabilities = sigmoid(logits) if "sigmoid" in given else softmax(logits)
+    if given == "int8 softmax":  # in steps of 1/256, so that a row does not add up to 1
+        probabilities = np.round(softmax(logits / 2) * 256) / 256
     scores = logits if "logits" in given else probabilities
     tables = {"a": offsets[:, [1, 0, 3, 2]] if yxhw else offsets, "b": scores}
     model = make_model(

@@ -96,7 +96,9 @@ def test_nvidias_ssd_has_its_columns_by_size_of_prior(tmp_path: Path) -> None:
     check_network_input(result, tmp_path, order="rgb", scale=1, mean=mean, std=std)
 
 
-@pytest.mark.parametrize(("columns", "given"), [(21, "logits"), (4, "softmax")])
+@pytest.mark.parametrize(
+    ("columns", "given"), [(21, "logits"), (4, "softmax"), (21, "int8 softmax")]
+)
 def test_mobilenet_ssd_of_pytorch_ssd(columns: int, given: Any, tmp_path: Path) -> None:
     priors = prior_boxes.ssd_mobilenet()
     case = ssd_priors.ssd(priors, (300, 300), columns, threshold=0.4, given=given)
