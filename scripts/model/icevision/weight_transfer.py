@@ -175,10 +175,10 @@ def _describe_file(weights: Mapping[str, Tensor]) -> str:
     known = [
         what for pattern, what in LOOKS_LIKE if any(re.search(pattern, key) for key in weights)
     ]
-    first = ", ".join(f"{key} {list(value.shape)}" for key, value in list(weights.items())[:2])
-    return (
-        f"{known[0] if known else 'none that is known here'} ({len(weights)} tensors: {first}, …)"
-    )
+    tensors = [(key, list(value.shape)) for key, value in weights.items() if _is_weight(key)]
+    first = ", ".join(f"{key} {shape}" for key, shape in tensors[:2])
+    what = known[0] if known else "none that is known here"
+    return f"{what} ({len(tensors)} tensors: {first}, …)"
 
 
 def _modules(keys: Iterable[str]) -> tuple[str, ...]:
