@@ -22,7 +22,7 @@ MIN_SHARE_KEPT = 0.5  # of what the other has confirmed
 # With labels: AP50 higher by one over the root of the objects, but by 0.05 at least.
 MIN_OBJECTS, MIN_AP50_MARGIN = 10, 0.05
 # Less than this is no difference: of the confirmed score mass, and of that margin.
-_NOTABLE_TIMES, _NOTABLE_MASS, _NOTABLE_SHARE = 1.2, 1.0, 0.5
+_NOTABLE_TIMES, _NOTABLE_MASS, _NOTABLE_SHARE = 1.15, 0.5, 0.5
 _EQUAL_SHARE = 0.05
 
 Measure = Literal["ap50", "confirmed_mass"]
@@ -71,7 +71,9 @@ def decide(trials: Sequence[VariantTrial], objects: int) -> CheckDecision:
         better = [
             trial
             for trial in ranked
-            if _is_notable(trial, default, objects) and not _is_notable(best, trial, objects)
+            if _is_notable(trial, default, objects)
+            and not _is_notable(best, trial, objects)
+            and not _is_placed_elsewhere(trial, default)
         ]
         if good:
             outcome, chosen = "decided", _least_different(good, default)

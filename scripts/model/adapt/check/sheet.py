@@ -45,18 +45,16 @@ def draw_sheet(
 
 
 def _pick_readings(trials: Sequence[VariantTrial], decision: CheckDecision) -> list[VariantTrial]:
-    """The chosen, the default, and the best others of which the network sees other pixels."""
-    picked = [decision.chosen]
-    if decision.default is not decision.chosen and not decision.default.failure:
-        picked.append(decision.default)
-    runnable = [trial for trial in rank(trials, decision.objects) if not trial.failure]
-    different = [
-        trial for trial in runnable if set(trial.variant.axes_from(picked[0].variant)) - {"placing"}
-    ]
-    for trial in [*different, *runnable]:
-        if len(picked) < MAX_READINGS and trial not in picked and trial.found:
+    """The chosen, the default, the rival, and the best others of which the network sees other
+    pixels; where they lie in the input is to be seen nowhere."""
+    first = [decision.chosen, decision.default, *([decision.rival] if decision.rival else [])]
+    picked: list[VariantTrial] = []
+    for trial in [*first, *rank(trials, decision.objects)]:
+        is_new = all(set(trial.variant.axes_from(p.variant)) - {"placing"} for p in picked)
+        is_worth_it = trial in first[:2] or (is_new and trial.found)
+        if not trial.failure and trial not in picked and is_worth_it:
             picked.append(trial)
-    return picked
+    return picked[:MAX_READINGS]
 
 
 def _pick_pictures(shown: Sequence[VariantTrial]) -> list[int]:

@@ -40,7 +40,10 @@ def explain_decision(check: CheckResult) -> str:
             "no reading finds enough to tell which is right, so the default stays: give more "
             "pictures, or a lower --score-threshold"
         )
-    return f"the format's default looks right{_against_the_next(check)}{_alike(decision)}"
+    best = rank(check.trials, decision.objects)[0]
+    if best is chosen or not _sees_otherwise(best, chosen):
+        return f"the format's default looks right{_against_the_next(check)}{_alike(decision)}"
+    return f"nothing is decisively better than the format's default{_alike(decision)}"
 
 
 def format_check(check: CheckResult) -> str:

@@ -78,7 +78,7 @@ def test_where_the_picture_lies_in_the_input_is_no_evidence() -> None:
     def placed(scores: tuple[float, ...], fit: str) -> VariantTrial:
         return trial(several(*scores), fit=fit)
 
-    assert decide([placed((0.4,), "centre"), placed((0.9,), "yolox")], 0).outcome == "proposed"
+    assert decide([placed((0.4,), "centre"), placed((0.9,), "yolox")], 0).outcome == "default"
     assert decide([placed((0.4,), "stretch"), placed((0.9,), "yolox")], 0).outcome == "decided"
 
 
