@@ -57,10 +57,12 @@ def explain_wrong_format(model: ObservedModel, format_name: str, reasons: str) -
     )
 
 
-def explain_quiet_graph(readings: Sequence[FormatReading]) -> str:
+def explain_open_choice(readings: Sequence[FormatReading], row_count: int) -> str:
+    """row_count: of the boxes on all trial pictures, which fit all of the readings."""
     choices = "; ".join(describe_reading(reading) for reading in readings)
+    found = f"only {counted(row_count, 'box')}" if row_count else "nothing"
     return (
-        "the graph found nothing on any trial picture, and its outputs may be read in several "
+        f"the graph found {found} on the trial pictures, and its outputs may be read in several "
         f"ways: {choices}. Give --check a picture on which it must find something, or one of these "
         "options"
     )

@@ -31,11 +31,6 @@ class FeatureGrid:
 class ObservedModel:
     foreign: ForeignModel
 
-    @property
-    def class_count(self) -> int | None:
-        """How many class names the file gives, None for no names. The user's never count."""
-        return self.claims.class_count
-
     @cached_property
     def claims(self) -> FileClaims:
         names = self.foreign.class_names

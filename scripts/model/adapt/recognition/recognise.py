@@ -17,7 +17,7 @@ from scripts.model.adapt.recognition.examine import Examination, examine
 from scripts.model.adapt.recognition.explain import (
     describe_reading,
     explain_failure,
-    explain_quiet_graph,
+    explain_open_choice,
     explain_wrong_format,
 )
 from scripts.model.adapt.recognition.finders import LAYOUT_FINDERS
@@ -87,14 +87,8 @@ def recognise_format(
     equals = [other for other in accepted[1:] if _is_equal(best, other)]
     apart = [other for other in equals if _decodes_otherwise(best.reading, other.reading)]
     if apart:
-        raise ToolError(
-            explain_quiet_graph([each.reading for each in (best, *apart)])
-            if not best.examination.row_count
-            else explain_failure(
-                model,
-                [(each.reading, "it fits as well as the others") for each in (best, *apart)],
-            )
-        )
+        readings = [each.reading for each in (best, *apart)]
+        raise ToolError(explain_open_choice(readings, best.examination.row_count))
     rivals = tuple(other.reading for other in accepted[1:])
     warnings = [
         *_warn_of(best.examination.objections, best.reading.format),

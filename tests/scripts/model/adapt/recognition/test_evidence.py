@@ -63,7 +63,7 @@ def test_a_quiet_graph_is_refused_with_the_readings_that_it_leaves_open(tmp_path
     with pytest.raises(ToolError) as refusal:
         recognise(tmp_path, model)
     message = str(refusal.value)
-    assert "found nothing on any trial picture" in message and "--check" in message
+    assert "found nothing on the trial pictures" in message and "--check" in message
     assert "--format end2end" in message and "--format rt-detr-ultralytics" in message
 
 
@@ -108,6 +108,16 @@ def test_rows_in_parts_of_the_picture_are_told_apart_by_their_corners(
     reading = recognise(tmp_path, model).reading
     assert (reading.format, reading.coding) == (format_name, coding)
     assert reading.units == "normalised"
+
+
+def test_a_box_that_may_be_read_in_two_ways_is_refused(tmp_path: Path) -> None:
+    """One box: corners (0.3, 0.4) and (0.6, 0.5), or a centre and a size."""
+    row = np.array([[(0.3, 0.4, 0.6, 0.5, 0.9, 1.0)]], np.float32)
+    with pytest.raises(ToolError) as refusal:
+        recognise(tmp_path, make_model({"output0": row}))
+    message = str(refusal.value)
+    assert "xyxy in normalised, --format end2end" in message
+    assert "cxcywh in normalised, --format rt-detr-ultralytics" in message
 
 
 def test_scores_that_are_no_probabilities_speak_against_a_reading(tmp_path: Path) -> None:
