@@ -76,7 +76,8 @@ def _cell_objections(
             yield Objection(
                 "strong",
                 "the centres of its boxes follow their cells, but its boxes are far smaller than "
-                "cells: logarithms of sizes, or sizes in cells",
+                "cells: logarithms of sizes, or sizes in cells (where objects are that small, "
+                "--format says so)",
             )
             return
         strides = orders[best].strides[:, np.newaxis]

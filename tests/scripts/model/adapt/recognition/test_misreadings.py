@@ -152,7 +152,7 @@ def test_an_output_without_a_meaning_speaks_against_a_reading(tmp_path: Path) ->
 def test_a_column_that_is_nearly_always_sure_is_no_class(tmp_path: Path) -> None:
     table = decoded_table(objectness=False)
     surely = np.insert(table, 4, 0.97, axis=1).T[np.newaxis].astype(np.float32)
-    with pytest.raises(ToolError, match="its class 0 scores above 0.9 in most boxes"):
+    with pytest.raises(ToolError, match=r"its class 0 scores above 0\.9 in most boxes"):
         adapt_model(tmp_path, make_model({"output": surely}))
 
 
