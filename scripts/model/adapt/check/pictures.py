@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from scripts.model.dataset import DECODABLE_SUFFIXES, LabelledPicture, list_pict
 from scripts.model.dataset.coco import load_coco_files
 from scripts.model.dataset.voc import list_voc_files
 from scripts.tool import ToolError
+
+T = TypeVar("T")
 
 MAX_PIXELS = 400_000_000  # above the handler's limit: the pictures are the user's own
 MAX_PICTURES = 24
@@ -77,7 +80,7 @@ def read_check_pictures(paths: Sequence[Path]) -> CheckPictures:
         sources |= found
         if path not in found:
             from_folders |= found.keys()
-    image_paths = _spread(list(sources), MAX_PICTURES)
+    image_paths = spread_evenly(list(sources), MAX_PICTURES)
     notes = []
     if len(image_paths) < len(sources):
         notes.append(f"{len(image_paths)} of the {len(sources)} pictures of --check are tried")
@@ -117,10 +120,11 @@ def _find_pictures(path: Path) -> dict[Path, LabelledPicture | None]:
     return dict.fromkeys(found)
 
 
-def _spread(paths: list[Path], count: int) -> list[Path]:
-    if len(paths) <= count:
-        return paths
-    return [paths[index * len(paths) // count] for index in range(count)]
+def spread_evenly(items: Sequence[T], count: int) -> Sequence[T]:
+    """At most `count` of them, in their order."""
+    if len(items) <= count:
+        return items
+    return [items[index * len(items) // count] for index in range(count)]
 
 
 def _decode(image_path: Path) -> Picture:

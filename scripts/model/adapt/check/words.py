@@ -19,14 +19,15 @@ def explain_decision(check: CheckResult) -> str:
     if decision.outcome == "nothing":
         return (
             "nothing is found in any reading, so nothing tells which is right: give pictures on "
-            "which it must find something, a lower --score-threshold, or another --format"
+            f"which it must find something, a lower --score-threshold, or another --format"
+            f"{_fixed(check)}"
         )
     if decision.outcome == "decided":
         option = option_text(default.variant, chosen.variant)
         return (
             f"{_difference(chosen, default)}, not {_difference(default, chosen)}, the format's "
             f"default: {_compare(decision, chosen, default)}. The bundle is made so; "
-            f"{option} makes it with the default{_alike(decision)}"
+            f"{option} makes it with the default{_better_still(check)}{_alike(decision)}"
         )
     if decision.outcome == "proposed" and rival is not None:
         return (
@@ -84,10 +85,27 @@ def format_check(check: CheckResult) -> str:
 def _compare(decision: CheckDecision, better: VariantTrial, worse: VariantTrial) -> str:
     if decision.measure == "ap50" and better.ap50 is not None and worse.ap50 is not None:
         objects = f"on {decision.objects} labelled objects"
-        if decision.outcome == "decided" or better.ap50 > worse.ap50:
+        if better.ap50 > worse.ap50:
             return f"AP50 {better.ap50:.2f} against {worse.ap50:.2f} {objects}"
     text = f"confirmed score mass {better.confirmed_mass:.1f} against {worse.confirmed_mass:.1f}"
     return f"{text} (junk: {worse.junk})" if worse.junk else text
+
+
+def _better_still(check: CheckResult) -> str:
+    """The best reading that looks better than the one that was decided on, but not decisively."""
+    decision = check.decision
+    best = rank(check.trials, decision.objects)[0]
+    if (
+        best is decision.chosen
+        or best in decision.alike
+        or not _sees_otherwise(best, decision.chosen)
+    ):
+        return ""
+    return (
+        f". {_difference(best, decision.chosen)} looks better still, which is not decisive: "
+        f"{_compare(decision, best, decision.chosen)} "
+        f"({option_text(best.variant, decision.default.variant)})"
+    )
 
 
 def _against_the_next(check: CheckResult) -> str:
@@ -106,6 +124,19 @@ def _against_the_next(check: CheckResult) -> str:
 
 def _sees_otherwise(trial: VariantTrial, other: VariantTrial) -> bool:
     return set(trial.variant.axes_from(other.variant)) != {"placing"}
+
+
+def _fixed(check: CheckResult) -> str:
+    """The options of the user's that keep other readings from being tried."""
+    options = check.trials[0].variant.options
+    names = [
+        f"--{name}"
+        for name in ("order", "scale", "mean", "std", "fit")
+        if getattr(options, name) is not None
+    ]
+    if not names:
+        return ""
+    return f". What {', '.join(names)} say is not varied: without them others are tried"
 
 
 def _difference(trial: VariantTrial, other: VariantTrial) -> str:

@@ -14,6 +14,7 @@ from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector, Thresholds
 from handler.images.decode import decode
 from scripts.model.adapt.adapter import AdaptResult, adapt
+from scripts.model.adapt.check import search
 from scripts.model.adapt.check.words import explain_decision, format_check
 from scripts.model.adapt.options import AdaptOptions
 from tests.scripts.model.adapt.check.square_finder import (
@@ -93,6 +94,9 @@ def test_what_the_user_says_is_not_varied(tmp_path: Path) -> None:
     assert {(each.order, each.scale) for each in tried} == {("rgb", 1.0)} and len(tried) > 2
     assert result.check.decision.outcome == "nothing"
     assert "nothing is found in any reading" in explain(result)
+    assert "What --order, --scale say is not varied: without them others are tried" in explain(
+        result
+    )
     assert "nothing is found on the pictures of --check" in result.warnings
 
 
@@ -120,6 +124,15 @@ def test_saturated_scores_are_no_evidence(tmp_path: Path) -> None:
     assert saturated.score_mass > 5 * chosen.score_mass
     assert saturated.junk is not None and chosen.junk is None
     assert "?" in format_check(result.check)
+
+
+def test_a_slow_network_is_tried_on_fewer_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MAX_SECONDS", 1e-3)
+    result = check(tmp_path, red_pictures(tmp_path / "photos"))
+    assert [picture.path.name for picture in result.check.pictures] == ["0.png"]
+    assert any("only 1 of 3 pictures are tried" in note for note in result.notes)
 
 
 def test_bytes_have_no_scale_to_try(tmp_path: Path) -> None:
