@@ -15,7 +15,14 @@ from scripts.model.adapt.options import AdaptOptions
 from scripts.model.adapt.recognition.recognise import Recognition, recognise_format
 from scripts.tool import ToolError
 from tests.scripts.model.adapt.bundles import adapt_model
-from tests.scripts.model.adapt.foreign_graphs import HEIGHT, OBJECTS, WIDTH, make_model, save
+from tests.scripts.model.adapt.foreign_graphs import (
+    HEIGHT,
+    OBJECTS,
+    WIDTH,
+    decoded_table,
+    make_model,
+    save,
+)
 from tests.support.paths import SHARED_DATA
 
 ODD = SHARED_DATA / "onnx" / "odd"
@@ -132,6 +139,31 @@ def test_boxes_of_a_larger_picture_than_the_input_are_refused(tmp_path: Path) ->
     rows[..., :4] *= 6
     with pytest.raises(ToolError, match=r"end2end: .* of its boxes lie outside the picture"):
         recognise(tmp_path, make_model({"output0": rows}))
+
+
+def test_boxes_far_larger_than_the_picture_are_refused(tmp_path: Path) -> None:
+    rows = rows_of_objects()[:, : len(OBJECTS)]
+    rows[..., :4] += np.array([-5, -5, 5, 5]) * WIDTH
+    with pytest.raises(ToolError, match="of its boxes are more than twice as large"):
+        recognise(tmp_path, make_model({"output0": rows}))
+
+
+def test_boxes_without_numbers_are_refused(tmp_path: Path) -> None:
+    table = decoded_table(objectness=False)
+    table[::5, 2] = np.inf
+    columns = table.T[np.newaxis].astype(np.float32)
+    with pytest.raises(ToolError, match="20% of its boxes are not finite"):
+        recognise(tmp_path, make_model({"output0": columns}))
+
+
+def test_labels_that_are_no_whole_numbers_are_told(tmp_path: Path) -> None:
+    rows = rows_of_objects()
+    rows[..., 5] += 7.25  # no angle, either
+    model = make_model({"output0": rows})
+    with pytest.raises(ToolError, match="end2end: its labels are no whole numbers"):
+        recognise(tmp_path, model)
+    result = adapt_model(tmp_path, model, format="end2end")
+    assert any("its labels are no whole numbers" in warning for warning in result.warnings)
 
 
 def test_rows_of_corner_and_size_are_no_corners(tmp_path: Path) -> None:
