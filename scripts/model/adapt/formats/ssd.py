@@ -66,7 +66,8 @@ def _read_onnx_ssd(vectors: DetectionVectors) -> FormatReading:
         nms_in_graph=True,
         score_threshold=0.5,
         iou_threshold=0.5,
-        plausible=normalised or (normalised is None and is_named),
+        plausible=(normalised or (normalised is None and is_named))
+        and 0 not in vectors.real_labels,
         doubts=() if is_named else (_NMS_DOUBT,),
     )
 

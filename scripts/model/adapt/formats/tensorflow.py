@@ -17,11 +17,7 @@ _IGNORED = r"^raw_detection_|detection_multiclass_scores|detection_anchor_indice
 def _read_tf_ssd(vectors: DetectionVectors) -> FormatReading:
     is_named = "detection_" in f"{vectors.boxes.lower_name} {vectors.scores.lower_name}"
     normalised = vectors.has_normalised_boxes
-    is_alike = (
-        bool(normalised)
-        and vectors.count_output is not None
-        and vectors.model.foreign.image.layout == "nhwc"
-    )
+    is_alike = bool(normalised) and vectors.model.foreign.image.layout == "nhwc"
     return FormatReading(
         format="tf-ssd",
         reasons=(f"{vectors.names}: TensorFlow's object detection, yxyx in 0..1",),
@@ -45,7 +41,7 @@ def _read_tf_ssd(vectors: DetectionVectors) -> FormatReading:
         ),
         # TensorRT's exporters name EfficientNMS's outputs alike, but its boxes are in px.
         plausible=(is_named and normalised is not False) or is_alike,
-        priority=2 if is_named else 1,
+        priority=2 if is_named else int(vectors.count_output is not None),
     )
 
 

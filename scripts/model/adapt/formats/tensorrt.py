@@ -21,8 +21,11 @@ _DOUBT = (
 
 def _read_efficientnms(vectors: DetectionVectors) -> FormatReading:
     has_count = vectors.count_output is not None
-    is_usual = vectors.is_torchvision or (
-        vectors.has_torchvision_names and 0 not in vectors.real_labels
+    has_label_0 = 0 in vectors.real_labels
+    is_others = not has_label_0 and (
+        vectors.is_torchvision
+        or vectors.has_torchvision_names
+        or bool(vectors.has_normalised_boxes)  # the ONNX zoo's SSD
     )
     count = "and a count" if has_count else "without a count"
     return FormatReading(
@@ -40,7 +43,7 @@ def _read_efficientnms(vectors: DetectionVectors) -> FormatReading:
         nms_in_graph=True,
         score_threshold=0.5,
         iou_threshold=0.5,
-        plausible=has_count or (not is_usual and not vectors.has_normalised_boxes),
+        plausible=has_count or not is_others,
         priority=1 if has_count else 0,
         doubts=() if has_count else (_DOUBT,),
     )

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from scripts.model.adapt.label_evidence import find_real_labels
 from scripts.model.adapt.recognition.detection_vectors import find_detection_vectors
 from scripts.model.adapt.recognition.observed_model import ObservedModel
+from scripts.tool import ToolError
 from tests.scripts.model.adapt.bundles import adapt_model, detect
 from tests.scripts.model.adapt.cases import nms_inside
 from tests.scripts.model.adapt.cases.references import (
@@ -120,6 +121,26 @@ def test_boxes_scores_and_class_ids_without_a_count(tmp_path: Path) -> None:
     assert "labels from 0: the graph gave the label 0" in result.notes
     assert any("does not say whose NMS this is" in warning for warning in result.warnings)
     assert_right(tmp_path, map_back_ultralytics)
+
+
+def test_boxes_in_0_to_1_without_a_count(tmp_path: Path) -> None:
+    outputs = vectors(PLAIN, normalised=True, first_label=1)
+    assert adapt_model(tmp_path, make_model(outputs)).reading.format == "onnx-ssd"
+    assert_right(tmp_path, map_back_stretch)
+    # a label 0 is background in the ONNX zoo's SSD
+    result = adapt_model(tmp_path, make_model(vectors(PLAIN, normalised=True)))
+    assert result.reading.format == "efficientnms"
+    assert_right(tmp_path, map_back_ultralytics)
+
+
+@pytest.mark.parametrize("has_count", [False, True])
+def test_boxes_in_0_to_1_of_a_picture_with_channels_last_may_be_tensorflows(
+    has_count: bool, tmp_path: Path
+) -> None:
+    outputs = vectors(PLAIN, normalised=True, first_label=1)
+    outputs = with_count(outputs, "n") if has_count else outputs
+    with pytest.raises(ToolError, match=r"may be read in several ways.*tf-ssd: yxyx"):
+        adapt_model(tmp_path, make_model(outputs, shape=(1, HEIGHT, WIDTH, 3)))
 
 
 def test_a_last_label_that_is_the_number_of_names_shows_labels_from_1(tmp_path: Path) -> None:
