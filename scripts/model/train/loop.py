@@ -31,9 +31,11 @@ from scripts.model.train.recipes import ComputeLosses, make_loss_function
 from scripts.model.train.records import make_augmented_dataset, make_batch
 from scripts.model.train.state import save_state
 from scripts.model.train.validation import validate
+from scripts.tool import ToolError
 
 WARM_UP_STEPS = 50  # or a tenth of all steps where that is less
 MAX_GRADIENT_NORM = 10.0
+MAX_STEPS_LEFT_OUT = 25  # float16 leaves out about fifteen before its gradients' scale is found
 # effdet's own 0.01 is for long trainings: after 100 steps a third of the statistics that eval mode
 # uses would still be the initial ones, and nothing is detected.
 BATCH_NORM_MOMENTUM = 0.1
@@ -101,6 +103,7 @@ class WholePictureTraining:
         self._started = self._saved = time.monotonic()
         self._loss_sums: dict[str, float] = {}
         self._loss_steps = 0
+        self._left_out = 0  # steps in a row whose gradients were not finite
 
     def run(self) -> None:
         """Train to the end of the plan."""
@@ -164,9 +167,17 @@ class WholePictureTraining:
         self._scaler.scale(losses["loss"]).backward()
         self._scaler.unscale_(self._optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), MAX_GRADIENT_NORM)
-        if torch.isfinite(norm) or self._scaler.is_enabled():  # a scaler leaves such steps out
+        is_finite = bool(torch.isfinite(norm))
+        if is_finite or self._scaler.is_enabled():  # a scaler leaves such steps out
             self._scaler.step(self._optimizer)
         self._scaler.update()
+        self._left_out = 0 if is_finite else self._left_out + 1
+        if self._left_out >= MAX_STEPS_LEFT_OUT:
+            raise ToolError(
+                f"the training diverged: at step {self.step + 1} the gradients have not been "
+                f"finite for {self._left_out} steps; train anew with a --rate below "
+                f"{plan.learning_rate:g}"
+            )
         self.step += 1
         update_average(self._average, self._model, self.step)
         self._loss_steps += 1

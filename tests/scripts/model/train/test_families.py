@@ -169,3 +169,15 @@ def test_what_does_not_go_together_is_refused(
         assert ran.code == 1, (model, more, ran.error)
         assert says in ran.error
         assert not out.exists()
+
+
+def test_a_training_that_diverges_ends_and_says_what_to_change(
+    training: Training, voc: Path, tmp_path: Path
+) -> None:
+    ran = training.run(
+        "train", "--data", voc, "--out", tmp_path / "out", "--model", "ross.efficientdet:micro_035",
+        "--size", 64, "--batch", 2, "--threads", 1, "--steps", 40, "--rate", 1e30,
+    )  # fmt: skip
+    assert ran.code == 1, ran.out
+    assert "the training diverged: " in ran.error
+    assert "--rate below 1e+30" in ran.error
