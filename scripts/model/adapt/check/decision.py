@@ -15,7 +15,7 @@ from scripts.model.adapt.check.trial import MANY_BOXES, VariantTrial
 
 # Enough evidence without labels: this many confirmed boxes with this mass, and a mass that is so
 # many times the other's, on three pictures and more or on fewer.
-MIN_CONFIRMED, MIN_CONFIRMED_MASS = 3, 1.5
+MIN_CONFIRMED, MIN_CONFIRMED_FOR_ORDER, MIN_CONFIRMED_MASS = 3, 6, 1.5
 TIMES_ON_THREE, TIMES_ON_FEWER = 2.0, 3.0
 MIN_SHARE_OF_PICTURES = 2 / 3  # of those where either finds something
 MIN_SHARE_KEPT = 0.5  # of what the other has confirmed
@@ -67,6 +67,7 @@ def decide(trials: Sequence[VariantTrial], objects: int) -> CheckDecision:
             if is_decisive(trial, default, objects)
             and not is_decisive(best, trial, objects)
             and not _is_placed_elsewhere(trial, default)
+            and _has_enough(trial, default, objects)
         ]
         better = [
             trial
@@ -92,6 +93,17 @@ def decide(trials: Sequence[VariantTrial], objects: int) -> CheckDecision:
     rival = rival or (others[0] if others else None)
     return CheckDecision(
         outcome, measure_for(objects), default, chosen, rival, tuple(alike), objects
+    )
+
+
+def _has_enough(trial: VariantTrial, default: VariantTrial, objects: int) -> bool:
+    """Whether there are enough boxes to tell what makes little difference; a wrong scale finds
+    nothing, but a wrong order nearly as much."""
+    is_hard_to_tell = bool({"order", "placing"} & set(trial.variant.axes_from(default.variant)))
+    return (
+        not is_hard_to_tell
+        or measure_for(objects) == "ap50"
+        or trial.confirmed >= MIN_CONFIRMED_FOR_ORDER
     )
 
 

@@ -62,6 +62,15 @@ def test_two_boxes_tell_nothing() -> None:
     assert decide([default, other], 0).outcome == "default"
 
 
+def test_an_order_takes_more_boxes_than_a_scale() -> None:
+    def better(count: int) -> list[VariantTrial]:
+        pictures = several(*[0.9] * count)
+        return [trial(NOTHING), trial(pictures, order="bgr"), trial(NOTHING, scale=255.0)]
+
+    assert decide(better(1), 0).outcome == "proposed"
+    assert decide(better(2), 0).outcome == "decided"
+
+
 def test_nothing_found_at_all() -> None:
     assert decide([trial(NOTHING), trial(NOTHING, order="bgr")], 0).outcome == "nothing"
 
@@ -79,7 +88,8 @@ def test_where_the_picture_lies_in_the_input_is_no_evidence() -> None:
         return trial(several(*scores), fit=fit)
 
     assert decide([placed((0.4,), "centre"), placed((0.9,), "yolox")], 0).outcome == "default"
-    assert decide([placed((0.4,), "stretch"), placed((0.9,), "yolox")], 0).outcome == "decided"
+    better = placed((0.9, 0.9), "yolox")
+    assert decide([placed((0.4,), "stretch"), better], 0).outcome == "decided"
 
 
 @pytest.mark.parametrize(
