@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from scripts.model.adapt.loading.foreign_model import ForeignModel
+from scripts.model.adapt.loading.image_input import ImageInput
 from scripts.model.adapt.other_tasks.maps import find_pixel_map
-from scripts.model.adapt.other_tasks.tables import is_for_each_row
+from scripts.model.adapt.other_tasks.tables import is_for_each_row, stack_tables
 from scripts.model.adapt.other_tasks.task import MASKS_INSTEAD, OtherTask, format_of_boxes
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
 
@@ -16,24 +17,21 @@ def find_task_of_masks(foreign: ForeignModel) -> OtherTask | None:
     outputs = foreign.outputs
     for output in outputs:
         prototypes = find_pixel_map(output, foreign.image)
-        tables = [o.table_shape for o in outputs if o is not output]
         if (
             prototypes is not None
             and prototypes.channels >= _MIN_PROTOTYPES
             and not _has_another_level(output, outputs)
+            and any(
+                _holds_coefficients(other, prototypes.channels, foreign.image)
+                for other in outputs
+                if other is not output
+            )
         ):
-            count = prototypes.channels
-            if any(
-                columns == count or columns >= count + 5
-                for table in tables
-                if table is not None and min(table) > 0
-                for columns in (table[1], *([table[0]] if table[0] < table[1] else []))
-            ):
-                return OtherTask(
-                    "a segmentation network",
-                    f"{prototypes.summary} holds {count} prototypes of masks",
-                    MASKS_INSTEAD,
-                )
+            return OtherTask(
+                "a segmentation network",
+                f"{prototypes.summary} holds {prototypes.channels} prototypes of masks",
+                MASKS_INSTEAD,
+            )
         if is_for_each_row(output, outputs) and _is_mask(output.shape):
             return OtherTask(
                 "a segmentation network",
@@ -42,6 +40,20 @@ def find_task_of_masks(foreign: ForeignModel) -> OtherTask | None:
                 format_of_boxes(output.name for output in outputs),
             )
     return None
+
+
+def _holds_coefficients(output: ObservedOutput, count: int, image: ImageInput) -> bool:
+    """Whether a table has a coefficient for each prototype, alone or behind box and scores.
+
+    Coefficients are below 0, too, and scores are not; a table of padding has only its width.
+    """
+    shape = output.table_shape
+    if shape is None or min(shape) == 0:
+        return False
+    widths = [shape[1], *([shape[0]] if shape[0] < shape[1] else [])]
+    if not any(width == count or width >= count + 5 for width in widths):
+        return False
+    return all(bool((table[:, -count:] < -1e-3).any()) for table in stack_tables(output, image))
 
 
 def _is_mask(shape: tuple[int, ...]) -> bool:

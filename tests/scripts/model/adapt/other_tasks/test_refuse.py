@@ -96,6 +96,10 @@ DETECTORS: dict[str, dict[str, np.ndarray]] = {
             ).T[None]
         )
     },
+    "a backbone's features beside boxes": {
+        "output0": many_classes(80),
+        "features": smooth(64, HEIGHT // 4, WIDTH // 4, -2, 2),
+    },
     "heads of three strides": {
         f"head{s}": smooth(18, HEIGHT // s, WIDTH // s, -4, 4) for s in STRIDES
     },
