@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     add(
         "--rate",
         type=float,
-        help="peak learning rate (default: the family's, from 0.0002 to 0.003)",
+        help="peak learning rate (default: the family's, from 0.0001 to 0.003)",
     )
     add(
         "--steps",

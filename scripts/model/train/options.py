@@ -20,8 +20,8 @@ RESUMED_SETTINGS = (
 # Peak learning rates of AdamW: from nothing, and from weights. torchvision's models diverge sooner.
 RATES = {
     "ross.efficientdet": (3e-3, 1e-3),
-    "torchvision.retinanet": (5e-4, 2e-4),
-    "torchvision.faster_rcnn": (5e-4, 2e-4),
+    "torchvision.retinanet": (2e-4, 1e-4),
+    "torchvision.faster_rcnn": (2e-4, 1e-4),
     "ultralytics.yolov5": (2e-3, 1e-3),
 }
 CROP_FAMILY = "ross.efficientdet"

@@ -93,7 +93,7 @@ def test_a_resnet_from_published_weights_keeps_what_torchvision_freezes(
     )  # fmt: skip
     assert ran.code == 0, ran.error
     assert f"weights: 100 of the model's 136 tensors from {file}\n" in ran.out
-    assert json.loads((tmp_path / "a" / "settings.json").read_text())["rate"] == 2e-4
+    assert json.loads((tmp_path / "a" / "settings.json").read_text())["rate"] == 1e-4
     facts = read_facts(training, tmp_path / "a", weights)
     assert facts["batches_of_bn1"] is None
     kernels = {name for name in facts["same"] if "conv" in name or "downsample.0" in name}
