@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import TensorProto
+from PIL import Image
 
 from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector, Thresholds
 from handler.images.decode import decode
 from scripts.model.adapt.adapter import AdaptResult, adapt
 from scripts.model.adapt.check import search
+from scripts.model.adapt.check.check import check_readings
+from scripts.model.adapt.check.option_text import option_text
+from scripts.model.adapt.check.pictures import read_check_pictures
 from scripts.model.adapt.check.words import explain_decision, format_check
+from scripts.model.adapt.loading.foreign_model import load_foreign_model
 from scripts.model.adapt.options import AdaptOptions
+from scripts.model.adapt.recognition.recognise import Recognition, recognise_format
 from tests.scripts.model.adapt.check.square_finder import (
     BLUE,
     RED,
@@ -108,8 +115,6 @@ def test_saturated_scores_are_no_evidence(tmp_path: Path) -> None:
         rng = np.random.default_rng(number)
         tint = rng.integers(-6, 7, (24, 32, 3)).repeat(8, 0).repeat(8, 1)
         path = draw_squares(tmp_path / "photos" / f"{number}.png", [(24, 40, RED), (120, 56, RED)])
-        from PIL import Image
-
         pixels = np.asarray(Image.open(path)).astype(int) + tint
         Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
         pictures.append(path)
@@ -184,3 +189,21 @@ def test_labels_tell_an_order_that_only_swaps_classes(
     }
     assert sorted(by_order.values())[0] < 0.1
     assert "AP50" in format_check(result.check)
+
+
+def test_a_rival_reading_of_the_boxes_is_found_out(tmp_path: Path) -> None:
+    """Corners taken for centre and size give boxes that the mirrored picture does not confirm."""
+    foreign = load_foreign_model(save(square_finder(), tmp_path))
+    right = recognise_format(foreign).reading
+    wrong = dataclasses.replace(right, coding="cxcywh")
+    red_pictures(tmp_path / "photos")
+    found = check_readings(
+        foreign,
+        Recognition(wrong, (right,)),
+        ("tomato",),
+        AdaptOptions(),
+        read_check_pictures([tmp_path / "photos"]),
+    )
+    decision = found.decision
+    assert decision.outcome == "decided" and decision.chosen.variant.reading.coding == "xyxy"
+    assert option_text(decision.chosen.variant, decision.default.variant) == "--coding xyxy"
