@@ -6,34 +6,32 @@ one layout, the one with the highest priority is tried first; ties go by the ord
 """
 
 from scripts.model.adapt.formats import (
-    blazeface,
     boxes_scores,
-    damo_yolo,
     detr,
-    face_priors,
-    fastest,
     mmdeploy,
-    nanodet,
     paddle,
-    picodet,
     rt_detr,
-    rtmdet_heads,
-    scrfd,
     ssd,
-    ssd_priors,
     tensorflow,
     tensorrt,
     torchvision,
     ultralytics,
-    yolo_anchors,
-    yolo_heads,
     yolo_nas,
-    yolov2,
     yolov5,
     yolox,
+)
+from scripts.model.adapt.formats.anchor_heads import fastest, yolo_anchors, yolov2
+from scripts.model.adapt.formats.format import Format
+from scripts.model.adapt.formats.level_heads import (
+    damo_yolo,
+    nanodet,
+    picodet,
+    rtmdet_heads,
+    scrfd,
+    yolo_heads,
     yunet,
 )
-from scripts.model.adapt.formats.format import Format
+from scripts.model.adapt.formats.prior_heads import blazeface, face_priors, ssd_priors
 
 FORMATS: tuple[Format, ...] = (
     yolox.YOLOX,

@@ -8,7 +8,7 @@ from scripts.model.adapt.formats import ultralytics, yolov5
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import STRETCHED_UNIT
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.layouts import BoxesAndScores
+from scripts.model.adapt.recognition.layouts.shared import BoxesAndScores
 
 KERAS_YOLOV3 = dataclasses.replace(ultralytics.PREPROCESSING, fill=(128, 128, 128))
 _DOUBT = (

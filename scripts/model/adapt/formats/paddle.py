@@ -10,7 +10,7 @@ from scripts.model.adapt.preprocessing import (
     Preprocessing,
 )
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.layouts import BoxesAndScores, DetectionRows
+from scripts.model.adapt.recognition.layouts.shared import BoxesAndScores, DetectionRows
 
 PREPROCESSING = Preprocessing(
     "rgb", 1, IMAGENET_MEAN, IMAGENET_STD, "stretch", BLACK, "opencv-linear"

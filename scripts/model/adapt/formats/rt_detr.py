@@ -10,8 +10,8 @@ import numpy as np
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import STRETCHED_UNIT
 from scripts.model.adapt.reading import FormatReading, OutputSlice
-from scripts.model.adapt.recognition.detection_vectors import DetectionVectors
-from scripts.model.adapt.recognition.layouts import DetectionRows, QueryTable
+from scripts.model.adapt.recognition.layouts.detection_vectors import DetectionVectors
+from scripts.model.adapt.recognition.layouts.shared import DetectionRows, QueryTable
 
 _FEW_BOXES = 5
 _ULTRALYTICS = dataclasses.replace(STRETCHED_UNIT, rule="opencv-linear")

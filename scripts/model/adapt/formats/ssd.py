@@ -6,8 +6,8 @@ from scripts.model.adapt.formats import paddle
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import BLACK, Preprocessing
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.detection_vectors import DetectionVectors
-from scripts.model.adapt.recognition.layouts import BoxesAndScores
+from scripts.model.adapt.recognition.layouts.detection_vectors import DetectionVectors
+from scripts.model.adapt.recognition.layouts.shared import BoxesAndScores
 from scripts.model.plurals import counted
 
 _DOUBT = (

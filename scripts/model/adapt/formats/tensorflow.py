@@ -7,8 +7,8 @@ import re
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import STRETCHED_BYTES
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.detection_vectors import DetectionVectors
-from scripts.model.adapt.recognition.layouts import DetectionRows
+from scripts.model.adapt.recognition.layouts.detection_vectors import DetectionVectors
+from scripts.model.adapt.recognition.layouts.shared import DetectionRows
 
 # What a SavedModel of TensorFlow 2's API has besides: the same before NMS, in other words.
 _IGNORED = r"^raw_detection_|detection_multiclass_scores|detection_anchor_indices"

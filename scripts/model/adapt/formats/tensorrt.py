@@ -10,7 +10,7 @@ from __future__ import annotations
 from scripts.model.adapt.formats import ultralytics
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.detection_vectors import DetectionVectors
+from scripts.model.adapt.recognition.layouts.detection_vectors import DetectionVectors
 
 _DOUBT = (
     "the file does not say whose NMS this is; pixels and placing are taken as by YOLOv8's code, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import STRETCHED_UNIT
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.detection_vectors import DetectionVectors
+from scripts.model.adapt.recognition.layouts.detection_vectors import DetectionVectors
 
 # What Mask R-CNN and Keypoint R-CNN have besides.
 _IGNORED = {"masks", "keypoints", "keypoints_scores"}

@@ -7,7 +7,7 @@ import dataclasses
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import GREY, UNIT_STD, ZERO_MEAN, Preprocessing
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.layouts import DetectionRows, PredictionTable
+from scripts.model.adapt.recognition.layouts.shared import DetectionRows, PredictionTable
 
 PREPROCESSING = Preprocessing("rgb", 1, ZERO_MEAN, UNIT_STD, "centre", GREY, "opencv-linear")
 

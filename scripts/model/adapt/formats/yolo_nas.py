@@ -5,7 +5,7 @@ from __future__ import annotations
 from scripts.model.adapt.formats import yolov5
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.layouts import DetectionRows
+from scripts.model.adapt.recognition.layouts.shared import DetectionRows
 
 
 def _read_yolo_nas(rows: DetectionRows) -> FormatReading | None:

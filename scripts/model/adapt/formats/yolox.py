@@ -7,7 +7,7 @@ import numpy as np
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import GREY, UNIT_STD, ZERO_MEAN, Preprocessing
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.layouts import PredictionTable
+from scripts.model.adapt.recognition.layouts.shared import PredictionTable
 
 PREPROCESSING = Preprocessing("bgr", 255, ZERO_MEAN, UNIT_STD, "yolox", GREY, "opencv-linear")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scripts.model.adapt.formats import FORMATS
-from scripts.model.adapt.recognition.level_outputs import LevelOutputs, find_level_outputs
+from scripts.model.adapt.recognition.layouts.level_outputs import LevelOutputs, find_level_outputs
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 
 _FIVE_STRIDES = (8, 16, 32, 64, 128)

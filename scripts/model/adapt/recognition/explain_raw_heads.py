@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from scripts.model.adapt.formats import (
-    FORMATS,
-    face_priors,
-    fastest,
-    ssd_default_boxes,
-    yolo_anchors,
-)
+from scripts.model.adapt.formats import FORMATS
+from scripts.model.adapt.formats.anchor_heads import fastest, yolo_anchors
+from scripts.model.adapt.formats.prior_heads import face_priors, ssd_default_boxes
 from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.explain_level_heads import explain_level_heads
-from scripts.model.adapt.recognition.layouts import find_prediction_table
-from scripts.model.adapt.recognition.level_outputs import find_level_outputs
+from scripts.model.adapt.recognition.layouts.level_outputs import find_level_outputs
+from scripts.model.adapt.recognition.layouts.one_map import find_one_map
+from scripts.model.adapt.recognition.layouts.prior_outputs import PriorOutputs, find_prior_outputs
+from scripts.model.adapt.recognition.layouts.shared import find_prediction_table
 from scripts.model.adapt.recognition.observed_model import ObservedModel
-from scripts.model.adapt.recognition.one_map import find_one_map
-from scripts.model.adapt.recognition.prior_outputs import PriorOutputs, find_prior_outputs
 
 _FIVE_STRIDES = (8, 16, 32, 64, 128)
 _OF_FIVE_STRIDES = {

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scripts.model.adapt.formats import blazeface, detr, mmdeploy, yolo_anchors, yunet
-from scripts.model.adapt.recognition import (
+from scripts.model.adapt.formats import detr, mmdeploy
+from scripts.model.adapt.formats.anchor_heads import yolo_anchors
+from scripts.model.adapt.formats.level_heads import yunet
+from scripts.model.adapt.formats.prior_heads import blazeface
+from scripts.model.adapt.recognition.layouts import (
     detection_vectors,
-    layouts,
     level_outputs,
     one_map,
     prior_outputs,
+    shared,
 )
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 
@@ -25,7 +28,7 @@ LAYOUT_FINDERS: tuple[Callable[[ObservedModel], object | None], ...] = (
     detr.find_query_outputs,
     detection_vectors.find_detection_vectors,
     mmdeploy.find_scored_boxes_and_labels,
-    layouts.find_boxes_and_scores,
-    layouts.find_detection_rows,
-    layouts.find_prediction_table,
+    shared.find_boxes_and_scores,
+    shared.find_detection_rows,
+    shared.find_prediction_table,
 )

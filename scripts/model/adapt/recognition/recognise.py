@@ -13,7 +13,8 @@ from scripts.model.adapt.formats import FORMATS
 from scripts.model.adapt.loading.foreign_model import ForeignModel
 from scripts.model.adapt.other_tasks.refuse import refuse_other_tasks
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.examine import Examination, examine
+from scripts.model.adapt.recognition.examination.examine import Examination, examine
+from scripts.model.adapt.recognition.examination.objection import Objection
 from scripts.model.adapt.recognition.explain import (
     describe_reading,
     explain_failure,
@@ -21,7 +22,6 @@ from scripts.model.adapt.recognition.explain import (
     explain_wrong_format,
 )
 from scripts.model.adapt.recognition.finders import LAYOUT_FINDERS
-from scripts.model.adapt.recognition.objection import Objection
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 from scripts.tool import ToolError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import BLACK, Preprocessing
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.level_outputs import LevelOutputs
+from scripts.model.adapt.recognition.layouts.level_outputs import LevelOutputs
 
 PREPROCESSING = Preprocessing(
     "rgb", 255, (127.5,) * 3, (128.0,) * 3, "yolox", BLACK, "opencv-linear"

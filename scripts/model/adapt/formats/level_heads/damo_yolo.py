@@ -6,8 +6,8 @@ from __future__ import annotations
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import BLACK, UNIT_STD, ZERO_MEAN, Preprocessing
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.layouts import BoxesAndScores
-from scripts.model.adapt.recognition.level_outputs import LevelOutputs
+from scripts.model.adapt.recognition.layouts.level_outputs import LevelOutputs
+from scripts.model.adapt.recognition.layouts.shared import BoxesAndScores
 
 PREPROCESSING = Preprocessing("rgb", 255, ZERO_MEAN, UNIT_STD, "stretch", BLACK, "opencv-linear")
 _SCORE_THRESHOLD, _IOU_THRESHOLD = 0.6, 0.7  # of tools/demo.py, and of its configurations

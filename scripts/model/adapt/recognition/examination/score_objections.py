@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.objection import Objection
-from scripts.model.adapt.recognition.trial_decoding import DecodedTrial
+from scripts.model.adapt.recognition.examination.objection import Objection
+from scripts.model.adapt.recognition.examination.trial_decoding import DecodedTrial
 
 _TOLERANCE = 2e-3  # float16, and int8's steps
 _MIN_ROWS = 10  # fewer may all be objects

@@ -10,7 +10,7 @@ from scripts.model.adapt.formats import mmdeploy
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import MMDET_BGR_MEAN, MMDET_BGR_STD
 from scripts.model.adapt.reading import Coding, FormatReading
-from scripts.model.adapt.recognition.level_outputs import LevelOutputs, LevelPart
+from scripts.model.adapt.recognition.layouts.level_outputs import LevelOutputs, LevelPart
 
 PREPROCESSING = dataclasses.replace(mmdeploy.PREPROCESSING, mean=MMDET_BGR_MEAN, std=MMDET_BGR_STD)
 # Median distances at stride 32: px from a quarter of a cell on, perhaps from an eighth.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scripts.model.adapt.loading.foreign_model import load_foreign_model
-from scripts.model.adapt.recognition.level_outputs import LevelOutputs, find_level_outputs
+from scripts.model.adapt.recognition.layouts.level_outputs import LevelOutputs, find_level_outputs
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 from tests.scripts.model.adapt.foreign_graphs import make_model, save
 

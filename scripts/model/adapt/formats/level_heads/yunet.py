@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from scripts.model.adapt.formats.format import Format
-from scripts.model.adapt.formats.prior_grid import PriorLevel, prior_boxes
+from scripts.model.adapt.formats.prior_heads.prior_grid import PriorLevel, prior_boxes
 from scripts.model.adapt.preprocessing import BLACK, UNIT_STD, ZERO_MEAN, Preprocessing
 from scripts.model.adapt.reading import FormatReading, OutputSlice, Priors
-from scripts.model.adapt.recognition.level_outputs import LevelOutputs
+from scripts.model.adapt.recognition.layouts.level_outputs import LevelOutputs
+from scripts.model.adapt.recognition.layouts.prior_outputs import follows_priors
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
-from scripts.model.adapt.recognition.prior_outputs import follows_priors
 
 PREPROCESSING = Preprocessing("bgr", 255, ZERO_MEAN, UNIT_STD, "mmdet", BLACK, "opencv-linear")
 _LANDMARK_COLUMNS = 10

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.objection import Objection
+from scripts.model.adapt.recognition.examination.objection import Objection
+from scripts.model.adapt.recognition.examination.trial_decoding import DecodedTrial
 from scripts.model.adapt.recognition.observed_model import ObservedModel
-from scripts.model.adapt.recognition.trial_decoding import DecodedTrial
 
 # Shares of boxes. A right reading of a trained network has hardly any such box on any picture.
 _MAX_NOT_FINITE = 0.01

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import BLACK, UNIT_STD, ZERO_MEAN, Preprocessing
 from scripts.model.adapt.reading import Anchors, FormatReading, Level, OutputSlice
-from scripts.model.adapt.recognition.layouts import PredictionTable
-from scripts.model.adapt.recognition.level_outputs import LevelOutputs
+from scripts.model.adapt.recognition.layouts.level_outputs import LevelOutputs
+from scripts.model.adapt.recognition.layouts.one_map import OneMap
+from scripts.model.adapt.recognition.layouts.shared import PredictionTable
 from scripts.model.adapt.recognition.observed_model import ObservedModel
-from scripts.model.adapt.recognition.one_map import OneMap
 
 PREPROCESSING = Preprocessing("bgr", 1, ZERO_MEAN, UNIT_STD, "stretch", BLACK, "opencv-linear")
 _FASTEST_DET_STRIDE = 16

@@ -12,8 +12,8 @@ from scripts.model.adapt.preprocessing import (
     Preprocessing,
 )
 from scripts.model.adapt.reading import CellCentre, FormatReading
-from scripts.model.adapt.recognition.layouts import PredictionTable
-from scripts.model.adapt.recognition.level_outputs import LevelOutputs
+from scripts.model.adapt.recognition.layouts.level_outputs import LevelOutputs
+from scripts.model.adapt.recognition.layouts.shared import PredictionTable
 from scripts.model.plurals import counted
 
 PREPROCESSING = Preprocessing(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from scripts.model.adapt.formats import paddle
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.level_outputs import LevelOutputs
+from scripts.model.adapt.recognition.layouts.level_outputs import LevelOutputs
 
 _STRIDES = (8, 16, 32, 64)
 _BINS = 8  # of each of a box's four sides

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.model.adapt.formats.format import Format
-from scripts.model.adapt.formats.prior_grid import PriorLevel, prior_boxes
+from scripts.model.adapt.formats.prior_heads.prior_grid import PriorLevel, prior_boxes
 from scripts.model.adapt.preprocessing import BLACK, Preprocessing
 from scripts.model.adapt.reading import FormatReading, OutputSlice, Priors
+from scripts.model.adapt.recognition.layouts.prior_outputs import follows_priors
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
-from scripts.model.adapt.recognition.prior_outputs import follows_priors
 
 PREPROCESSING = Preprocessing(
     "rgb", 255, (127.5,) * 3, (127.5,) * 3, "centre", BLACK, "opencv-linear"

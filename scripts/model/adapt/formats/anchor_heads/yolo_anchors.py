@@ -18,7 +18,7 @@ from scripts.model.adapt.formats import boxes_scores, yolov5
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.preprocessing import Preprocessing
 from scripts.model.adapt.reading import Anchors, FormatReading, Level, OutputSlice
-from scripts.model.adapt.recognition.level_outputs import LevelOutputs
+from scripts.model.adapt.recognition.layouts.level_outputs import LevelOutputs
 from scripts.model.adapt.recognition.observed_model import ObservedModel, join_values
 from scripts.model.adapt.recognition.observed_output import ObservedOutput
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.box_objections import is_dense
-from scripts.model.adapt.recognition.objection import Objection
+from scripts.model.adapt.recognition.examination.box_objections import is_dense
+from scripts.model.adapt.recognition.examination.objection import Objection
+from scripts.model.adapt.recognition.examination.trial_decoding import DecodedTrial
 from scripts.model.adapt.recognition.observed_model import FeatureGrid, ObservedModel
-from scripts.model.adapt.recognition.trial_decoding import DecodedTrial
 
 _DECODED = ("xyxy", "yxyx", "cxcywh", "xywh")  # codings of boxes that the graph has decoded
 _MIN_CELLS = 16

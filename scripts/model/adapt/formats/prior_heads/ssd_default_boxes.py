@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.model.adapt.formats.prior_grid import PriorLevel, prior_boxes
+from scripts.model.adapt.formats.prior_heads.prior_grid import PriorLevel, prior_boxes
 
 Sizes = tuple[tuple[float, float], ...]
 DataSet = Literal["voc", "coco"]

@@ -7,10 +7,11 @@ import dataclasses
 
 import numpy as np
 
-from scripts.model.adapt.formats import mmdeploy, rtmdet_heads, ultralytics, yolov5, yolox
+from scripts.model.adapt.formats import mmdeploy, ultralytics, yolov5, yolox
 from scripts.model.adapt.formats.format import Format
+from scripts.model.adapt.formats.level_heads import rtmdet_heads
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition.level_outputs import LevelOutputs, LevelPart
+from scripts.model.adapt.recognition.layouts.level_outputs import LevelOutputs, LevelPart
 from scripts.model.plurals import counted
 
 _V8_BINS, _V6_BINS = 16, 17

@@ -12,15 +12,19 @@ from typing import NamedTuple
 
 from scripts.model.adapt.loading.trial_pictures import InputScale
 from scripts.model.adapt.reading import FormatReading
-from scripts.model.adapt.recognition import box_objections, cell_objections, score_objections
-from scripts.model.adapt.recognition.objection import Objection
-from scripts.model.adapt.recognition.observed_model import ObservedModel
-from scripts.model.adapt.recognition.trial_decoding import (
+from scripts.model.adapt.recognition.examination import (
+    box_objections,
+    cell_objections,
+    score_objections,
+)
+from scripts.model.adapt.recognition.examination.objection import Objection
+from scripts.model.adapt.recognition.examination.trial_decoding import (
     DecodedTrial,
     ImpossibleReadingError,
     decode_trials,
     seen_labels,
 )
+from scripts.model.adapt.recognition.observed_model import ObservedModel
 from scripts.model.plurals import counted
 
 _MAX_LABEL = 20_000  # more than any data set of boxes has

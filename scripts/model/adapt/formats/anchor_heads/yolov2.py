@@ -11,7 +11,7 @@ import numpy as np
 from scripts.model.adapt.formats import boxes_scores
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.reading import Anchors, FormatReading
-from scripts.model.adapt.recognition.one_map import OneMap
+from scripts.model.adapt.recognition.layouts.one_map import OneMap
 
 _STRIDE, _PER_CELL, _COCO_CLASSES = 32, 5, 80
 # In cells.

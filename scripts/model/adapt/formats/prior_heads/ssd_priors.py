@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.model.adapt.formats.format import Format
-from scripts.model.adapt.formats.ssd_default_boxes import (
+from scripts.model.adapt.formats.prior_heads.ssd_default_boxes import (
     VGG_SIDES,
     DataSet,
     mobilenet_priors,
@@ -26,7 +26,7 @@ from scripts.model.adapt.preprocessing import (
     Preprocessing,
 )
 from scripts.model.adapt.reading import FormatReading, Priors
-from scripts.model.adapt.recognition.prior_outputs import PriorOutputs
+from scripts.model.adapt.recognition.layouts.prior_outputs import PriorOutputs
 
 _VGG = Preprocessing("rgb", 255, (123.0, 117.0, 104.0), UNIT_STD, "stretch", BLACK, "opencv-linear")
 _MOBILENET = Preprocessing(

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.model.adapt.formats.format import Format
-from scripts.model.adapt.formats.prior_grid import PriorLevel, prior_boxes
+from scripts.model.adapt.formats.prior_heads.prior_grid import PriorLevel, prior_boxes
 from scripts.model.adapt.preprocessing import BLACK, UNIT_STD, Preprocessing
 from scripts.model.adapt.reading import FormatReading, Priors
-from scripts.model.adapt.recognition.prior_outputs import PriorOutputs
+from scripts.model.adapt.recognition.layouts.prior_outputs import PriorOutputs
 
 Size = tuple[int, int]
 MakePriors = Callable[[Size], NDArray[np.float32]]

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from scripts.model.adapt.label_evidence import find_real_labels
-from scripts.model.adapt.recognition.detection_vectors import find_detection_vectors
+from scripts.model.adapt.recognition.layouts.detection_vectors import find_detection_vectors
 from scripts.model.adapt.recognition.observed_model import ObservedModel
 from scripts.tool import ToolError
 from tests.scripts.model.adapt.bundles import adapt_model, detect

@@ -1,0 +1,1 @@
+"""Heads before decoding whose boxes are sized by anchors."""

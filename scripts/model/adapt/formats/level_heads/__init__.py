@@ -1,0 +1,1 @@
+"""Heads before decoding that come as outputs for each stride."""

@@ -1,0 +1,1 @@
+"""Heads before decoding whose rows are offsets to prior boxes."""
