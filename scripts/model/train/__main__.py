@@ -78,20 +78,19 @@ def main(argv: list[str] | None = None) -> None:
     print(
         f"{options.checkpoint_path}: {result.steps} steps on {len(data.training)} pictures; next:"
     )
-    _print_next_commands(options, data, result.resize)
+    _print_next_commands(options, data)
 
 
-def _print_next_commands(options: TrainOptions, data: TrainingData, resize: str) -> None:
+def _print_next_commands(options: TrainOptions, data: TrainingData) -> None:
     checkpoint, bundle = options.checkpoint_path, options.out / "bundle"
-    print(f"  scripts/run export {checkpoint} --out {bundle}")
+    pictures = options.held_out_path if data.held_out else options.data
+    print(f"  scripts/run export {checkpoint} --out {bundle} --parity {pictures}")
     if data.held_out:
-        from_input = "" if resize == "opencv-linear" else " --from-input"
-        folder = data.held_out[0].path.parent
-        print(f"  scripts/run parity {bundle} {checkpoint} {folder}{from_input}")
         print(
             f"  scripts/run evaluate {bundle} {options.held_out_path} --out {options.out} "
-            "--write-threshold"
+            "--write-threshold --write-baseline"
         )
+        print(f"  scripts/release {bundle} dev")
 
 
 if __name__ == "__main__":

@@ -77,6 +77,7 @@ def format_summary(dataset: LabelledDataset, size: int) -> str:
     lines = [f"{len(dataset.pictures)} pictures ({empty} without objects), {len(sides)} boxes"]
     lines += [f"  {label:<24} {count:>7}" for label, count in sorted(counts.items())]
     lines += [f"  note: {count} {reason}" for reason, count in dataset.corrections.items()]
+    lines += [f"  warning: {sentence}" for sentence in dataset.warnings]
     lines.append(
         f"  box sides at {size} px: 5 % {low:.0f}, median {median:.0f}, 95 % {high:.0f} px"
     )

@@ -53,11 +53,9 @@ def choose_device(family: str) -> TrainingDevice:
         in_hardware = torch.cuda.is_bf16_supported(including_emulation=False)
         dtype = torch.bfloat16 if in_hardware else torch.float16
         return TrainingDevice(torch.device("cuda:0"), dtype, torch.cuda.get_device_name(0))
-    in_hardware = any(
-        getattr(torch.cpu, name, bool)()
-        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    )
-    gains = family in FAMILIES_IN_BFLOAT16_ON_CPU and in_hardware
+    # AVX-512's bfloat16 alone is slower than float32 (docs/models.md, "How fast it trains").
+    has_tiles = getattr(torch.cpu, "_is_amx_tile_supported", bool)()
+    gains = family in FAMILIES_IN_BFLOAT16_ON_CPU and has_tiles
     return TrainingDevice(torch.device("cpu"), torch.bfloat16 if gains else None)
 
 

@@ -82,7 +82,8 @@ class WholePictureTraining:
     ) -> None:
         self._device, self._output = device.device, output
         self._model_type, self._classes, self._plan = model_type, classes, plan
-        self._model = model.to(self._device)
+        # The convolutions of mobile networks take a quarter less time in this order of axes.
+        self._model = model.to(self._device, memory_format=torch.channels_last)
         self._compute_losses: ComputeLosses = make_loss_function(family, self._model, device)
         self._scaler = device.make_gradient_scaler()
         for module in self._model.modules():
@@ -162,6 +163,8 @@ class WholePictureTraining:
             batch_size=plan.batch_size, seed=plan.seed, step=self.step,
         )  # fmt: skip
         images, targets = move_to_device(batch, self._device)
+        if isinstance(images, torch.Tensor):  # torchvision's models take a list
+            images = images.contiguous(memory_format=torch.channels_last)
         losses = self._compute_losses(images, targets)
         self._optimizer.zero_grad()
         self._scaler.scale(losses["loss"]).backward()

@@ -29,11 +29,10 @@ from scripts.model.train.state import load_state
 
 @dataclass(frozen=True)
 class TrainResult:
-    """steps: taken in all. resize: the rule that the checkpoint was trained with. ap50: the best on
+    """steps: taken in all. ap50: the best on
     held-out pictures, None without any."""
 
     steps: int
-    resize: str
     ap50: float | None
 
 
@@ -82,12 +81,12 @@ def run_training(
         steps = train_on_crops(
             options, data.training, data.classes, crop_model, model, device, output, meta
         )
-        return TrainResult(steps, meta["resize"], None)
+        return TrainResult(steps, None)
     training = _train_on_whole_pictures(
         options, data, model_type, model, device, output, meta, state
     )
     ap50 = training.best["val_ap50"] if data.held_out else None
-    return TrainResult(training.step, meta["resize"], ap50)
+    return TrainResult(training.step, ap50)
 
 
 def _load_initial_weights(options: TrainOptions, model: torch.nn.Module) -> None:

@@ -37,8 +37,8 @@ def _on_cpu(family: str, *, threads: int, bfloat16: bool) -> dict[str, object]:
     try:
         with (
             mock.patch.object(torch.cuda, "is_available", return_value=False),
-            mock.patch.object(torch.cpu, "_is_avx512_bf16_supported", return_value=bfloat16),
-            mock.patch.object(torch.cpu, "_is_amx_tile_supported", return_value=False),
+            mock.patch.object(torch.cpu, "_is_avx512_bf16_supported", return_value=True),
+            mock.patch.object(torch.cpu, "_is_amx_tile_supported", return_value=bfloat16),
         ):
             return _describe(choose_device(family))
     finally:

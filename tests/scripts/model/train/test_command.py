@@ -53,9 +53,13 @@ def ended(
     for each in made:
         assert each.code == 0, each.error[-2000:]
     checkpoint, bundle = root / "voc" / "checkpoint.pth", root / "voc" / "bundle"
-    assert f"scripts/run export {checkpoint} --out {bundle}\n" in made[0].out  # what to do next
-    assert f"scripts/run parity {bundle} {checkpoint} {voc}\n" in made[0].out
-    assert f"scripts/run evaluate {bundle} {root}/voc/held-out.json --out {root}/voc" in made[0].out
+    held_out = root / "voc" / "held-out.json"
+    assert [line.strip() for line in made[0].out.partition("next:\n")[2].splitlines()] == [
+        f"scripts/run export {checkpoint} --out {bundle} --parity {held_out}",
+        f"scripts/run evaluate {bundle} {held_out} --out {root}/voc "
+        "--write-threshold --write-baseline",
+        f"scripts/release {bundle} dev",
+    ]
     return {"voc": root / "voc", "coco": root / "coco", "bundle": root / "bundle"}
 
 
