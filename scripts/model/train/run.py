@@ -29,8 +29,7 @@ from scripts.model.train.state import load_state
 
 @dataclass(frozen=True)
 class TrainResult:
-    """steps: taken in all. ap50: the best on
-    held-out pictures, None without any."""
+    """steps: taken in all. ap50: the best on held-out pictures, None without any."""
 
     steps: int
     ap50: float | None

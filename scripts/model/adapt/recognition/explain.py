@@ -15,7 +15,7 @@ _STRIDES = (4, 8, 16, 32, 64, 128)
 
 
 def list_formats() -> str:
-    """A line for each known format, for --help and error texts."""
+    """A line for each known format, for --help."""
     return "\n".join(f"  {known.name:20} {known.summary}" for known in FORMATS)
 
 
@@ -42,8 +42,10 @@ def explain_failure(model: ObservedModel, tried: Sequence[tuple[FormatReading, s
     if tried:
         lines.append("Tried were:")
         lines += [f"  {reading.format}: {text}" for reading, text in tried]
-    lines.append("Name one with --format if you know better:")
-    return "\n".join([*lines, list_formats()])
+    lines.append(
+        f"Name one with --format if you know better; --help lists the {len(FORMATS)} formats"
+    )
+    return "\n".join(lines)
 
 
 def explain_wrong_format(model: ObservedModel, format_name: str, reasons: str) -> str:

@@ -8,7 +8,7 @@ from scripts.model.adapt.formats.prior_heads import face_priors, ssd_default_box
 from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.explain_level_heads import explain_level_heads
 from scripts.model.adapt.recognition.layouts.level_outputs import find_level_outputs
-from scripts.model.adapt.recognition.layouts.one_map import find_one_map
+from scripts.model.adapt.recognition.layouts.one_map import OneMap, find_one_map
 from scripts.model.adapt.recognition.layouts.prior_outputs import PriorOutputs, find_prior_outputs
 from scripts.model.adapt.recognition.layouts.shared import find_prediction_table
 from scripts.model.adapt.recognition.observed_model import ObservedModel
@@ -28,11 +28,22 @@ def explain_raw_heads(model: ObservedModel) -> list[str]:
         return _explain_priors(outputs)
     one_map = find_one_map(model)
     if one_map is not None:
-        return [_offer(reading) for reading in _read(one_map) if not reading.plausible]
+        return _explain_map(one_map)
     maps = yolo_anchors.find_anchor_maps(model) or find_level_outputs(model)
     of_anchors = yolo_anchors.explain_anchor_heads(maps)
     sentences = [of_anchors] if of_anchors else []
     return [*sentences, *_explain_fastestv2(model), *explain_level_heads(model)]
+
+
+def _explain_map(head: OneMap) -> list[str]:
+    readings = _read(head)
+    if readings:
+        return [_offer(reading) for reading in readings if not reading.plausible]
+    return [
+        f"{head.summary}, {head.columns} columns for each: a head before decoding, but not as "
+        "FastestDet (objectness, box, classes that add up to 1) or YOLOv2 gives it. Export with "
+        "decoding."
+    ]
 
 
 def _explain_priors(outputs: PriorOutputs) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
 from scripts.tool import ToolError
 from tests.scripts.model.adapt.bundles import adapt_model
 from tests.scripts.model.adapt.cases import anchor_heads
-from tests.scripts.model.adapt.foreign_graphs import CLASSES
+from tests.scripts.model.adapt.foreign_graphs import CLASSES, make_model
 from tests.scripts.model.adapt.formats.raw_head_checks import (
     check_golden_boxes,
     check_network_input,
@@ -27,6 +28,13 @@ def test_fastestdet(size: tuple[int, int], classes: int, tmp_path: Path) -> None
     names = ",".join(f"c{number}" for number in range(classes))
     result = check_golden_boxes(tmp_path, case, format_name="fastestdet", classes=names)
     check_network_input(result, tmp_path, order="bgr", scale=1, mean=(0,) * 3, std=(1,) * 3)
+
+
+def test_a_map_of_other_values_is_named_a_head_before_decoding(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(1, 8, 6, 8)).astype(np.float32)
+    model = make_model({"758": values})  # 128 x 96 px
+    with pytest.raises(ToolError, match=r"6×8 cells of stride 16, 8 columns .* Export with dec"):
+        adapt_model(tmp_path, model)
 
 
 @pytest.mark.parametrize(
