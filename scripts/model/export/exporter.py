@@ -17,7 +17,7 @@ from handler.bundle.files import write_bundle
 from handler.bundle.manifest import DefaultThresholds, Input, Manifest, Provenance, Resize
 from handler.bundle.reader import SCHEMA
 from scripts.model import graph
-from scripts.model.export.options import RESIZE_RULES, ExportOptions
+from scripts.model.export.options import ICEVISION_RULE, RESIZE_RULES, ExportOptions
 from scripts.model.export.to_onnx import optimize, to_onnx
 from scripts.model.export.verify import verify_onnx
 from scripts.model.icevision.candidate_network import CandidateNetwork, build_candidate_network
@@ -87,7 +87,7 @@ def _build_manifest(
         classes=checkpoint.classes,
         input=Input(checkpoint.width, checkpoint.height),
         resize=Resize(
-            _option_or_meta(checkpoint, options.rule, "resize", RESIZE_RULES) or RESIZE_RULES[0],
+            _option_or_meta(checkpoint, options.rule, "resize", RESIZE_RULES) or ICEVISION_RULE,
             FILL,
             options.fit or ("stretch" if checkpoint.stretched else "centre"),
         ),

@@ -9,6 +9,7 @@ from handler.detection import letterbox
 
 MAX_DETECTIONS = 300  # effdet and Faster R-CNN stop at 100, which is too few for counting
 RESIZE_RULES = get_args(letterbox.Rule)
+ICEVISION_RULE: letterbox.Rule = "opencv-linear"  # of checkpoints that do not say it
 
 
 @dataclass(frozen=True)
