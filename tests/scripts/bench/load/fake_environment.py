@@ -25,6 +25,16 @@ HOLD_S = float(os.environ.get("FAKE_HOLD_S", "0"))
 LOG = os.environ.get("PREDICTION_LOG", "")
 
 
+def work() -> None:
+    """SECONDS by the clock, and up to 20 ms of them on the CPU: some machines count it in ticks of
+    10 ms, and a function without any CPU time is none."""
+    until, busy = time.monotonic() + SECONDS, min(SECONDS / 5, 0.02)
+    began = time.process_time()
+    while time.process_time() - began < busy:
+        pass
+    time.sleep(max(0.0, until - time.monotonic()))
+
+
 class Handler(BaseHTTPRequestHandler):
     is_cold = True
 
@@ -38,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
         body = event.get("body")
         if body == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(SECONDS)
+        work()
         print("29 Nov 2026 [INFO] (rapid) INVOKE RTDONE(status: success)", flush=True)
         if body == "die late":
             time.sleep(0.2)  # for the line to be read
