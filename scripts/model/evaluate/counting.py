@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import rankdata
 
 from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
 
@@ -115,7 +116,7 @@ def correlate_counts(found: np.ndarray, labelled: np.ndarray) -> float | None:
         return None
     if np.ptp(found) == 0:
         return 0.0
-    return float(np.corrcoef(_rank(found), _rank(labelled))[0, 1])
+    return float(np.corrcoef(rankdata(found), rankdata(labelled))[0, 1])
 
 
 def doubt_counts(found: np.ndarray, labelled: np.ndarray) -> list[str]:
@@ -146,9 +147,3 @@ def doubt_counts(found: np.ndarray, labelled: np.ndarray) -> list[str]:
             "too low (--find-threshold), or labels are missing"
         )
     return reasons
-
-
-def _rank(values: np.ndarray) -> np.ndarray:
-    """Ranks from 0, equal values at the mean of theirs: float64 (n,)."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts + 1) / 2)[inverse]

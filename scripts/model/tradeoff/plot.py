@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
+from scripts.model.plurals import counted
 from scripts.model.tradeoff.compare import ComparedBundle
 from scripts.model.tradeoff.table import label_bundles
 
@@ -62,7 +63,7 @@ def _draw_panel(figure, axis, rows: Sequence[ComparedBundle], panel: int, colour
     axis.margins(0.22)
     accuracy, threads = rows[0].accuracies[panel], rows[0].speeds[0].threads
     axis.set_title(f"{accuracy.dataset}, {accuracy.pictures} pictures", fontsize=11)
-    axis.set_xlabel(f"inference, ms (median, {threads} thread{'s' if threads > 1 else ''})")
+    axis.set_xlabel(f"inference, ms (median, {counted(threads, 'thread')})")
     axis.set_ylabel("AP50")
     axis.grid(alpha=0.3)
     labels = [

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.model.plurals import counted
 from scripts.model.tradeoff.compare import ComparedBundle
 
 SPEED_COLUMNS = ("inference ms", "predict ms", "load ms", "memory MB")
@@ -26,7 +27,7 @@ def build_table(rows: Sequence[ComparedBundle]) -> list[list[str]]:
     first = rows[0]
     header = ["bundle", "version", "input", "MB"]
     for speed in first.speeds:
-        threads = f"{speed.threads} thread" + ("s" if speed.threads > 1 else "")
+        threads = counted(speed.threads, "thread")
         header += [f"{column}, {threads}" for column in SPEED_COLUMNS]
     header.append("threshold")
     for accuracy in first.accuracies:

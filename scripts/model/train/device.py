@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from scripts.model.plurals import counted
+
 # torchvision's two-stage operators and YOLOv5 gain nothing from bfloat16 on a CPU.
 FAMILIES_IN_BFLOAT16_ON_CPU = ("ross.efficientdet",)
 
@@ -40,8 +42,7 @@ class TrainingDevice:
         if self.device.type == "cuda":
             where = f"{self.device}, {self.name}"
         else:
-            threads = torch.get_num_threads()
-            where = f"the CPU, {threads} thread{'s' * (threads != 1)}"
+            where = f"the CPU, {counted(torch.get_num_threads(), 'thread')}"
         how = f", mixed precision ({str(self.dtype).removeprefix('torch.')})" if self.dtype else ""
         return f"training on {where}{how}"
 

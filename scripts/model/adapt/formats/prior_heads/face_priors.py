@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from scripts.model.adapt.formats.format import Format
 from scripts.model.adapt.formats.prior_heads.prior_grid import PriorLevel, prior_boxes
+from scripts.model.adapt.formats.prior_heads.softmaxed_offsets import read_softmaxed_offsets
 from scripts.model.adapt.preprocessing import BLACK, UNIT_STD, Preprocessing
-from scripts.model.adapt.reading import FormatReading, Priors
+from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.layouts.prior_outputs import PriorOutputs
 
 Size = tuple[int, int]
@@ -106,34 +107,18 @@ def _read_faces(
     notes: tuple[str, ...] = (_FITTED,),
     doubts: tuple[str, ...] = (),
 ) -> FormatReading | None:
-    landmarks = outputs.landmarks
-    if outputs.score_columns != 2 or (landmarks is not None) != has_landmarks:
+    if outputs.score_columns != 2:
         return None
-    if outputs.probable and not outputs.softmaxed_in_steps:
-        return None
-    priors = make_priors(outputs.input_size)
-    if not outputs.are_offsets_to(priors):
-        return None
-    width, height = outputs.input_size
-    beside = f", landmarks {landmarks.name}" if landmarks else ""
-    return FormatReading(
-        format=format_name,
-        reasons=(
-            f"{outputs.summary}{beside}: offsets to the {len(priors)} priors that {format_name} "
-            f"has at {width} x {height} px",
-        ),
-        preprocessing=preprocessing,
-        boxes=outputs.offsets_slice,
-        coding="prior-offsets",
-        priors=Priors(priors),
-        scores=outputs.scores_slice,
-        activation="none" if outputs.probable else "softmax",
-        background="first",
-        ignored_outputs=(landmarks.name,) if landmarks else (),
+    return read_softmaxed_offsets(
+        outputs,
+        format_name,
+        make_priors(outputs.input_size),
+        preprocessing,
+        has_landmarks=has_landmarks,
         score_threshold=score_threshold,
         iou_threshold=iou_threshold,
         priority=priority,
-        notes=(*notes, *(["landmarks are left out"] if landmarks else [])),
+        notes=notes,
         doubts=doubts,
     )
 

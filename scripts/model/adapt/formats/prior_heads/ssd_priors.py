@@ -6,10 +6,8 @@ classes does; where neither does, only --format says which it is.
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from scripts.model.adapt.formats.format import Format
+from scripts.model.adapt.formats.prior_heads.softmaxed_offsets import read_softmaxed_offsets
 from scripts.model.adapt.formats.prior_heads.ssd_default_boxes import (
     VGG_SIDES,
     DataSet,
@@ -41,49 +39,12 @@ _NVIDIA = Preprocessing("rgb", 1, IMAGENET_MEAN, IMAGENET_STD, "stretch", BLACK,
 _VOC_COLUMNS, _COCO_COLUMNS, _TORCHVISION_COLUMNS = (21,), (81, 201), 91
 
 
-def _read_softmaxed(
-    outputs: PriorOutputs,
-    format_name: str,
-    priors: NDArray[np.float32],
-    preprocessing: Preprocessing,
-    *,
-    score_threshold: float = 0.5,
-    iou_threshold: float = 0.45,
-    plausible: bool = True,
-    notes: tuple[str, ...] = (),
-) -> FormatReading | None:
-    if outputs.landmarks or outputs.score_columns < 2 or not outputs.are_offsets_to(priors):
-        return None
-    if outputs.probable and not outputs.softmaxed_in_steps:
-        return None
-    width, height = outputs.input_size
-    return FormatReading(
-        format=format_name,
-        reasons=(
-            f"{outputs.summary}: offsets to the {len(priors)} priors that {format_name} has at "
-            f"{width} x {height} px, background and {outputs.score_columns - 1} classes",
-        ),
-        preprocessing=preprocessing,
-        boxes=outputs.offsets_slice,
-        coding="prior-offsets",
-        priors=Priors(priors),
-        scores=outputs.scores_slice,
-        activation="none" if outputs.probable else "softmax",
-        background="first",
-        score_threshold=score_threshold,
-        iou_threshold=iou_threshold,
-        priority=2,
-        plausible=plausible,
-        notes=notes,
-    )
-
-
 def _read_vgg(outputs: PriorOutputs, data_set: DataSet) -> FormatReading | None:
     width, height = outputs.input_size
     if width != height or width not in VGG_SIDES or outputs.layout != "rows":
         return None
     known_columns = _VOC_COLUMNS if data_set == "voc" else _COCO_COLUMNS
-    return _read_softmaxed(
+    return read_softmaxed_offsets(
         outputs,
         f"ssd-vgg-{data_set}",
         vgg_priors(width, data_set),
@@ -104,7 +65,7 @@ def _read_torchvision(outputs: PriorOutputs) -> FormatReading | None:
     """ssd300_vgg16: DefaultBoxGenerator cuts sizes, but no centres."""
     if outputs.input_size != (300, 300) or outputs.layout != "rows":
         return None
-    return _read_softmaxed(
+    return read_softmaxed_offsets(
         outputs,
         "ssd-torchvision",
         vgg_priors(300, "coco", cuts_centres=False),
@@ -117,7 +78,7 @@ def _read_ssdlite(outputs: PriorOutputs) -> FormatReading | None:
     """ssdlite320_mobilenet_v3_large; lufficc's SSD of 320 px has as many priors of other sizes."""
     if outputs.input_size != (320, 320) or outputs.layout != "rows":
         return None
-    return _read_softmaxed(
+    return read_softmaxed_offsets(
         outputs,
         "ssdlite-torchvision",
         ssdlite_priors(),
@@ -132,7 +93,7 @@ def _read_nvidia(outputs: PriorOutputs) -> FormatReading | None:
     whose sizes are as COCO's above."""
     if outputs.input_size != (300, 300) or outputs.layout != "columns":
         return None
-    return _read_softmaxed(
+    return read_softmaxed_offsets(
         outputs,
         "ssd-nvidia",
         vgg_priors(300, "coco", by_size=True),
@@ -146,7 +107,7 @@ def _read_mobilenet(outputs: PriorOutputs) -> FormatReading | None:
     """mobilenetv1_ssd_config of pytorch-ssd, which its SSD lites share."""
     if outputs.input_size != (300, 300) or outputs.layout != "rows":
         return None
-    return _read_softmaxed(
+    return read_softmaxed_offsets(
         outputs, "ssd-mobilenet", mobilenet_priors(), _MOBILENET, score_threshold=0.4
     )
 

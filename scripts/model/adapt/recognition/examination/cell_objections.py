@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from scripts.model.adapt.reading import FormatReading
 from scripts.model.adapt.recognition.examination.box_objections import is_dense
@@ -151,10 +152,10 @@ def _cell_orders(grid: FeatureGrid) -> list[_Cells]:
 def _correlation(centres: NDArray[np.float64], middles: NDArray[np.float64]) -> float:
     """Spearman's rank correlation of centres [pictures, A, 2] with their cells [A, 2]: the mean
     over the pictures of the lower axis."""
-    expected = [_ranks(middles[:, axis]) for axis in (0, 1)]
+    expected = [rankdata(middles[:, axis]) for axis in (0, 1)]
     lower = [
         min(
-            np.corrcoef(_ranks(picture[:, axis]), expected[axis])[0, 1]
+            np.corrcoef(rankdata(picture[:, axis]), expected[axis])[0, 1]
             for axis in (0, 1)
             if np.ptp(expected[axis]) > 0 and np.ptp(picture[:, axis]) > 0
         )
@@ -163,10 +164,3 @@ def _correlation(centres: NDArray[np.float64], middles: NDArray[np.float64]) -> 
         for picture in centres
     ]
     return float(np.mean(lower))
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks, equal values sharing the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return ((last - counts + last - 1) / 2)[inverse]
