@@ -28,7 +28,7 @@ FILES = {
 }
 PATHS = (PAGE, DOCS, *FILES)
 # What the page's text holds in place of the files that are put into it.
-_STYLE = '<link rel="stylesheet" href="style.css">'
+_STYLE = re.compile(r'<link rel="stylesheet" href="([\w/]+\.css)">\n')
 _SCRIPT = re.compile(r'<script src="([\w/]+\.js)"></script>\n')
 _ICON = 'href="icon.svg"'
 
@@ -75,13 +75,14 @@ def load(path: str, upload_origins: tuple[str, ...]) -> File:
     if path == DOCS:
         page = _text("docs.html")
         return _page(page, {"style-src": _hash(_between(page, "<style>", "</style>"))})
-    page, style = _text("index.html"), _text("style.css")
+    page = _text("index.html")
+    style = "".join(map(_text, _STYLE.findall(page)))
     script = "".join(map(_text, _SCRIPT.findall(page)))  # one script, so that all parts share
     icon = base64.b64encode((FOLDER / "icon.svg").read_bytes()).decode()
     page = (
-        _SCRIPT.sub("", page)
+        _STYLE.sub("", _SCRIPT.sub("", page))
         .replace("</body>", f"<script>{script}</script>\n</body>")
-        .replace(_STYLE, f"<style>{style}</style>")
+        .replace("</head>", f"<style>{style}</style>\n</head>")
         .replace(_ICON, f'href="data:image/svg+xml;base64,{icon}"')
     )
     policy = {

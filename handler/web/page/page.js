@@ -36,23 +36,6 @@ $("exact").addEventListener("change", () => {
   work();
 });
 
-$("key-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const text = $("key-text").value.trim();
-  if (!text || /[^\x21-\x7e]/.test(text)) { // a header can carry no others
-    $("key-said").className = "bad";
-    $("key-said").textContent = "A key has letters, digits and signs, without spaces.";
-    return;
-  }
-  storeKey(text);
-  $("key").close("key");
-});
-$("key-cancel").addEventListener("click", () => $("key").close(""));
-$("key-open").addEventListener("click", () => {
-  storeKey("");
-  loading = null;
-  askKey("").then(() => loadModel()).catch(() => {});
-});
 
 for (const link of document.querySelectorAll("link[data-href]")) link.href = at(link.dataset.href);
 $("key-open").hidden = !storedKey();

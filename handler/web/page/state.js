@@ -1,5 +1,5 @@
 "use strict";
-// State and helpers that all parts of the page share. The parts are one script, in the order of index.html.
+// State, events and helpers that all parts of the page share. The parts are one script, in the order of index.html.
 
 const COLOURS = ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]; // as in handler.detection.annotate
 // behind a stage (…/prod) the page's path may lack its last slash
@@ -8,11 +8,25 @@ const BASE = new URL(location.pathname.replace(/\/?$/, "/"), location.origin);
 const $ = (id) => document.getElementById(id);
 const at = (path) => new URL(path, BASE).href;
 const formatInteger = new Intl.NumberFormat("en").format;
+const formatCount = new Intl.NumberFormat("en", { maximumFractionDigits: 1 }).format; // half cells on a region's border
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 let model = null; // the manifest
-let items = []; // one for each picture, newest last
-let current = null;
+/* One item for each picture, newest last:
+ * id, file, name, url; state: "waiting", "working", "done", "failed" or "cancelled"; trouble: why it failed
+ * width, height: px of the upright picture, as the API counts them; image, thumb: to draw
+ * answer: the API's JSON, sent: what was sent for it; found: its boxes in px of the upright picture, each with an id
+ * edits: corrections of boxes by hand (count/edits.js), region: where to count (count/region.js), null for none
+ * corrected: the count that the user typed, null for none; notes: the user's text */
+let items = [];
+let current = null; // the item on the stage
 let threshold = 0.5;
 let floor = 0; // lowest score that the API is asked for
 const off = new Set(); // names of hidden classes
+
+const acts = {};
+/** Calls `act` whenever the event `name` is told:
+ * "model": the manifest is here · "items": the list or an item's state has changed · "show" (item): it is on the stage now
+ * "answer" (item): its boxes are here · "count": threshold, classes, corrections or region have changed */
+function on(name, act) { (acts[name] ??= []).push(act); }
+function tell(name, ...values) { for (const act of acts[name] || []) act(...values); }

@@ -2,8 +2,6 @@
 
 const MAX_BYTES = 4.5e6; // the largest picture in a request, since Lambda gets it as base64
 const WAIT_MS = 40000; // longer than the API's own limit of 30 s
-const KEY = "icebox-key";
-let loading = null; // promise of the manifest
 
 /** An error in words for the user. actions: keys of ACTIONS that may help. */
 class Trouble extends Error {
@@ -11,14 +9,6 @@ class Trouble extends Error {
     super(detail);
     Object.assign(this, { title, detail, actions, status });
   }
-}
-
-function storedKey() {
-  try { return sessionStorage.getItem(KEY) || ""; } catch { return ""; }
-}
-function storeKey(key) {
-  try { key ? sessionStorage.setItem(KEY, key) : sessionStorage.removeItem(KEY); } catch { /* without storage, the key is asked for again */ }
-  $("key-open").hidden = !key;
 }
 
 /** Fetches a response with a 2xx status. Asks the user for a key if the API requires one. Throws Trouble. */
@@ -62,55 +52,3 @@ async function troubleOf(response) {
   trouble.noRoute = status === 405 || (status === 404 && (!problem.type || problem.type.endsWith(":not-configured") || detail.startsWith("there is no such path")));
   return trouble;
 }
-
-function askKey(reason) {
-  const dialog = $("key");
-  if (dialog.open) return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "key"), { once: true }));
-  $("key-said").textContent = reason;
-  $("key-said").className = reason ? "bad" : "";
-  $("key-text").value = "";
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "key"), { once: true }));
-}
-
-/** Loads the manifest, once. Throws Trouble. */
-function loadModel() {
-  loading ??= (async () => {
-    try {
-      const manifest = await (await api("v1/model")).json();
-      model = manifest;
-      showModel();
-    } catch (error) {
-      loading = null;
-      throw error instanceof Trouble ? error : new Trouble("Not understood", "The API's model description could not be read.");
-    }
-  })();
-  return loading;
-}
-
-function showModel() {
-  const { name, version, classes, thresholds } = model;
-  const first = classes.slice(0, 6).join(", ");
-  const finds = classes.length > 6 ? `${first} and ${classes.length - 6} more` : first;
-  $("name").replaceChildren(name, " ", Object.assign(document.createElement("small"), { textContent: version }));
-  document.title = `${name}: ${finds}`;
-  $("finds").textContent = classes.length > 1 ? `Finds ${finds}` : `Counts ${finds}`;
-  $("finds").title = classes.slice(0, 200).join(", ");
-  $("what").textContent = classes.length === 1 ? `${classes[0]} are there` : "are there";
-  floor = Math.min(thresholds.score_floor, thresholds.score);
-  threshold = thresholds.score;
-  const slider = $("threshold");
-  slider.min = Math.floor(floor * 100) / 100;
-  slider.max = Math.max(0.99, Math.ceil(threshold * 100) / 100);
-  slider.value = threshold;
-  const fraction = (threshold - slider.min) / (slider.max - slider.min);
-  $("default-mark").style.left = `calc(${fraction * 100}% + ${8 - 16 * fraction}px)`; // a thumb is 16 px
-  $("exact-hint").textContent = canScale()
-    ? `Otherwise this device scales pictures to ${longSide()} px, twice the model's input, and sends far fewer bytes.`
-    : "This model needs exact pixels: pictures are scaled only if they are too large to send.";
-}
-
-/** Whether the page may scale pictures: where the server decodes large JPEGs at a reduced size as well. */
-const canScale = () => model.resize.rule === "antialias" && model.resize.fit !== "stretch";
-const longSide = () => 2 * Math.max(model.input.width, model.input.height);

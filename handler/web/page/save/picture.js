@@ -1,34 +1,4 @@
-// Saves what is shown as a JSON, CSV or JPEG file.
-
-const stem = (name) => name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}._-]+/gu, "_") || "picture";
-
-function save(blob, name) {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-  say(`${name} saved.`);
-}
-
-const round = (number) => Math.round(number * 100) / 100;
-
-$("save-json").addEventListener("click", () => {
-  const { answer, sent, width, height, name } = current, some = shown(current);
-  const counts = Object.fromEntries(model.classes.filter((label) => !off.has(label)).map((label) => [label, some.filter((each) => each.label === label).length]));
-  const report = {
-    file: name, prediction_id: answer.prediction_id, model: answer.model, image: { width, height },
-    sent: { ...answer.image, bytes: sent.bytes }, // boxes are in px of `image`, not of this
-    count: some.length, counts, count_interval: intervalOf(current, some.length),
-    detections: some.map(({ label, score, x0, y0, x1, y1 }) => ({ label, score, box: { xmin: round(x0), ymin: round(y0), xmax: round(x1), ymax: round(y1) } })),
-    thresholds: { ...answer.thresholds, score: threshold }, warnings: answer.warnings || [],
-  };
-  save(new Blob([JSON.stringify(report, null, 2) + "\n"], { type: "application/json" }), `${stem(name)}.json`);
-});
-
-$("save-csv").addEventListener("click", () => {
-  const cell = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
-  const lines = [["file", "label", "score", "xmin", "ymin", "xmax", "ymax"], ...shown(current).map((each) => [current.name, each.label, each.score, round(each.x0), round(each.y0), round(each.x1), round(each.y1)])];
-  save(new Blob([lines.map((line) => line.map(cell).join(",") + "\r\n").join("")], { type: "text/csv" }), `${stem(current.name)}.csv`);
-});
+// The picture with its boxes, as a JPEG.
 
 $("save-picture").addEventListener("click", async () => {
   const item = current, name = `${stem(item.name)}-annotated.jpg`;

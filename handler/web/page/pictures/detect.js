@@ -1,49 +1,6 @@
-// Sends the chosen pictures to the API, one after the other, and keeps their boxes.
+// One picture's request and answer.
 
 const MAX_BOXES = 1000; // the API's limit; a model's default may be higher
-const MAX_ITEMS = 30; // in the strip
-let working = false;
-
-function add(files) {
-  const added = [...files].map((file) => ({ file, url: URL.createObjectURL(file), name: file.name || "picture", state: "waiting", wantsScaled: false }));
-  if (!added.length) return;
-  items.push(...added);
-  for (const gone of items.splice(0, Math.max(0, items.length - MAX_ITEMS))) forget(gone);
-  $("start").hidden = true;
-  $("result").hidden = $("next").hidden = $("next-photo").hidden = false;
-  show(added.find((item) => items.includes(item)) || items[0]);
-  work();
-}
-
-function forget(item) {
-  item.gone = true;
-  URL.revokeObjectURL(item.url);
-  if (item.drawn) URL.revokeObjectURL(item.drawn);
-}
-
-/** Detects on one picture after the other: an environment of the function and a phone's uplink take one at a time. */
-async function work() {
-  if (working) return;
-  working = true;
-  for (let item; (item = items.find((each) => each.state === "waiting")); ) {
-    item.state = "working";
-    item.trouble = null;
-    refresh(item);
-    try {
-      await loadModel();
-      await detect(item);
-      item.state = "done";
-    } catch (error) {
-      if (!(error instanceof Trouble)) console.error(error);
-      item.trouble = error instanceof Trouble ? error : new Trouble("That went wrong", `This page failed: ${error.message}. Try again.`);
-      item.state = "failed";
-      if (error.status === 404) item.upload = null; // the upload has expired, or belongs to another key
-    }
-    refresh(item);
-    if (item === current) announce();
-  }
-  working = false;
-}
 
 async function detect(item) {
   const started = performance.now();
@@ -58,8 +15,8 @@ async function detect(item) {
   item.height ??= answer.image.height;
   const sx = item.width / answer.image.width, sy = item.height / answer.image.height;
   item.answer = answer;
-  item.found = answer.detections.map(({ label, score, box }) => ({
-    label, score, colour: COLOURS[Math.max(0, model.classes.indexOf(label)) % COLOURS.length],
+  item.found = answer.detections.map(({ label, score, box }, i) => ({
+    id: i, label, score, colour: COLOURS[Math.max(0, model.classes.indexOf(label)) % COLOURS.length],
     x0: box.xmin * sx, y0: box.ymin * sy, x1: box.xmax * sx, y1: box.ymax * sy,
   }));
   item.full = item.found.length >= maxDetections;

@@ -1,0 +1,25 @@
+// What the page shows while it waits, and where a picture failed.
+
+function showBusy() {
+  const { state, progress } = current;
+  $("busy").hidden = state !== "working" && state !== "waiting";
+  $("busy-text").textContent = state === "waiting" ? "Waiting …" : progress != null ? `Sending ${Math.floor(progress * 100)} % …` : "Counting …";
+  $("stage").setAttribute("aria-busy", String(!$("busy").hidden));
+}
+
+const ACTIONS = {
+  again: ["Try again", retry],
+  other: ["Choose another", () => $("files").click()],
+  scaled: ["Send it scaled", (item) => { item.wantsScaled = true; retry(item); }],
+  anyway: ["Send anyway", (item) => { item.sendsAnyway = true; retry(item); }],
+  key: ["Enter the key", retry],
+};
+
+function button(text, act, primary) {
+  const element = document.createElement("button");
+  element.type = "button";
+  element.textContent = text;
+  if (primary) element.className = "primary";
+  element.addEventListener("click", act);
+  return element;
+}

@@ -1,0 +1,66 @@
+// Draws the boxes: on the stage, and on pictures that are saved.
+
+let frame = 0;
+function paint() {
+  cancelAnimationFrame(frame);
+  frame = requestAnimationFrame(paintNow);
+}
+
+function paintNow() {
+  const ratio = devicePixelRatio || 1, { clientWidth: w, clientHeight: h } = stage;
+  if (canvas.width !== Math.round(w * ratio) || canvas.height !== Math.round(h * ratio)) {
+    canvas.width = Math.round(w * ratio);
+    canvas.height = Math.round(h * ratio);
+  }
+  const pen = canvas.getContext("2d");
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.clearRect(0, 0, w, h);
+  const line = splitAt(), isCompared = $("compare-on").getAttribute("aria-pressed") === "true" && !current?.undecodable && current?.state === "done";
+  compare.hidden = $("divide").hidden = !isCompared;
+  $("divide").style.left = `${line}px`;
+  if (!current?.width || current.state === "failed") return;
+  pen.save();
+  if (isCompared) {
+    pen.beginPath();
+    pen.rect(line, 0, w - line, h);
+    pen.clip();
+  }
+  const scale = view.k * view.fit;
+  const boxes = shown(current).map((each) => ({ ...each, each, x0: view.x + each.x0 * scale, y0: view.y + each.y0 * scale, x1: view.x + each.x1 * scale, y1: view.y + each.y1 * scale }));
+  const near = boxes.filter((box) => box.x1 > -50 && box.y1 > -50 && box.x0 < w + 50 && box.y0 < h + 50);
+  if (current.found && !current.undecodable) drawBoxes(pen, near, 2, $("labels").getAttribute("aria-pressed") === "true" ? 12 : 0, hovered);
+  pen.restore();
+  for (const overlay of overlays) overlay(pen, toStage, scale);
+}
+
+/** Draws boxes, the best on top. labels: height of their text in px, or 0 to label only `marked`. */
+function drawBoxes(pen, boxes, lineWidth, labels, marked) {
+  pen.lineJoin = "round";
+  for (const box of [...boxes].reverse()) {
+    const isMarked = marked && box.each === marked;
+    pen.strokeStyle = "rgb(255 255 255 / 60%)"; // sets a box off from objects of the same colour
+    pen.lineWidth = lineWidth * (isMarked ? 2.6 : 1.8);
+    pen.strokeRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
+    pen.strokeStyle = box.colour;
+    pen.lineWidth = isMarked ? lineWidth * 1.8 : lineWidth;
+    pen.strokeRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
+    if (isMarked) {
+      pen.fillStyle = `${box.colour}30`;
+      pen.fillRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
+    }
+  }
+  if (!labels && !marked) return;
+  const size = labels || 13;
+  pen.font = `600 ${size}px system-ui, sans-serif`;
+  pen.textBaseline = "middle";
+  for (const box of [...boxes].reverse()) {
+    if (!labels && box.each !== marked) continue;
+    const text = (model.classes.length > 1 ? `${box.label} ` : "") + box.score.toFixed(2);
+    const width = pen.measureText(text).width + size * 0.7, height = size * 1.45;
+    const x = Math.max(0, box.x0 - lineWidth / 2), y = box.y0 - height < 0 ? box.y0 : box.y0 - height;
+    pen.fillStyle = box.colour;
+    pen.fillRect(x, y, width, height);
+    pen.fillStyle = ["#e69f00", "#56b4e9", "#cc79a7"].includes(box.colour) ? "#000" : "#fff";
+    pen.fillText(text, x + size * 0.35, y + height / 2 + size * 0.04);
+  }
+}
