@@ -177,12 +177,12 @@ def test_saved_files_have_what_is_shown(visit: Visit) -> None:
     assert whole["sent"]["width"] == whole["sent"]["height"] == 128  # twice the model's 64
     assert whole["thresholds"]["score"] == 0.2 and whole["model"]["name"] == "squares"
     name, text = visit.saved("CSV")
-    rows = list(csv.DictReader(io.StringIO(text.decode(), newline="")))
+    rows = list(csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline="")))
     assert name == "my_squares_.csv" and len(rows) == ALL
     assert [row["label"] for row in rows] == [each["label"] for each in whole["detections"]]
     assert rows[0]["file"] == 'my, "squares".png'
     boxes = [
-        {side: float(row[side]) for side in each["box"]}
+        {side: float(row[f"{side}_px"]) for side in each["box"]}
         for row, each in zip(rows, whole["detections"], strict=True)
     ]
     assert boxes == [each["box"] for each in whole["detections"]]

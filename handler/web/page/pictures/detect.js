@@ -20,7 +20,7 @@ async function detect(item) {
     x0: box.xmin * sx, y0: box.ymin * sy, x1: box.xmax * sx, y1: box.ymax * sy,
   }));
   item.full = item.found.length >= maxDetections;
-  item.sent = { ...sent, body: null, width: answer.image.width, height: answer.image.height, bytes: sent.body.size, ms: performance.now() - started };
+  item.sent = { ...sent, body: null, width: answer.image.width, height: answer.image.height, bytes: sent.body.size, ms: performance.now() - started, at: Date.now() };
   item.corrected = null;
   if (item.undecodable) await drawByServer(item);
 }

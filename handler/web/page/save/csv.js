@@ -1,7 +1,24 @@
-// What is shown, as CSV.
+// The writer of CSV files, and the columns of the two tables: a row a picture (pictures_csv.js), a row a cell (cells_csv.js).
 
-$("save-csv").addEventListener("click", () => {
-  const cell = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
-  const lines = [["file", "label", "score", "xmin", "ymin", "xmax", "ymax"], ...shown(current).map((each) => [current.name, each.label, each.score, round(each.x0), round(each.y0), round(each.x1), round(each.y1)])];
-  save(new Blob([lines.map((line) => line.map(cell).join(",") + "\r\n").join("")], { type: "text/csv" }), `${stem(current.name)}.csv`);
-});
+/* A part that knows more adds columns, with the unit in the name, at its top level (this file is loaded early):
+ *   pictureColumns.push({ name: "cells_per_ml", value: (item) => … })      on pictures that are done only
+ *   cellColumns.push({ name: "length_um", value: (item, box) => … })       on boxes that count only
+ *   reportParts.push((item) => ({ scale: … }))                             fields of a picture's JSON
+ * null, undefined and NaN leave the cell empty. A number stays a number; a text never becomes a formula. */
+const pictureColumns = [], cellColumns = [], reportParts = [];
+
+/** A CSV file of rows of cells, as spreadsheets open it: UTF-8 with a byte order mark, lines ended by CR and LF (RFC 4180). */
+const csvOf = (rows) => new Blob(["\ufeff", ...rows.map((row) => row.map(csvCell).join(",") + "\r\n")], { type: "text/csv;charset=utf-8" });
+
+/** A text that a spreadsheet would calculate gets an apostrophe in front (OWASP, "CSV Injection"). */
+function csvCell(value) {
+  if (value == null || Number.isNaN(value)) return "";
+  const text = typeof value === "string" ? value.replace(/^(?=[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20])/, "'") : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** A time with its zone, in ISO 8601: 2026-05-04T09:15:00+02:00. */
+function isoTime(time) {
+  const date = new Date(time), east = -date.getTimezoneOffset(), two = (n) => String(Math.trunc(n)).padStart(2, "0");
+  return `${new Date(+date + east * 6e4).toISOString().slice(0, 19)}${east < 0 ? "-" : "+"}${two(Math.abs(east) / 60)}:${two(Math.abs(east) % 60)}`;
+}
