@@ -16,7 +16,8 @@ let model = null; // the manifest
  * id, file, name, url; state: "waiting", "working", "done", "failed" or "cancelled"; trouble: why it failed
  * width, height: px of the upright picture, as the API counts them; image, thumb: to draw
  * answer: the API's JSON, sent: what was sent for it; found: its boxes in px of the upright picture, each with an id
- * edits: corrections of boxes by hand (count/edits.js), region: where to count (count/region.js), null for none
+ * edits, undone: corrections of boxes by hand (count/edits.js), null and [] for none; a box that a person added has no score (null)
+ * region: where to count (count/region.js), null for none
  * corrected: the count that the user typed, null for none; notes: the user's text */
 let items = [];
 let current = null; // the item on the stage

@@ -3,7 +3,7 @@
 const passes = (each) => each.score > threshold; // strictly greater, as in the API
 
 /** All boxes of an item by score, with corrections by hand, of every class and anywhere on the picture. */
-const boxesOf = (item) => (item?.found || []).filter(passes);
+const boxesOf = (item) => (item ? corrected(item) : []).filter((each) => !each.isRemoved && (each.by || passes(each))); // a person's boxes have no threshold
 
 /** How much a box counts by the item's region and its rule for the border: 1, 0.5 or 0. */
 const weightOf = (item, box) => 1;

@@ -15,10 +15,11 @@ async function detect(item) {
   item.height ??= answer.image.height;
   const sx = item.width / answer.image.width, sy = item.height / answer.image.height;
   item.answer = answer;
-  item.found = answer.detections.map(({ label, score, box }, i) => ({
-    id: i, label, score, colour: COLOURS[Math.max(0, model.classes.indexOf(label)) % COLOURS.length],
+  const found = answer.detections.map(({ label, score, box }, i) => ({
+    id: i, label, score, colour: colourOf(label),
     x0: box.xmin * sx, y0: box.ymin * sy, x1: box.xmax * sx, y1: box.ymax * sy,
   }));
+  Object.assign(item, { edits: carryEdits(item, found), undone: [], found });
   item.full = item.found.length >= maxDetections;
   item.sent = { ...sent, body: null, width: answer.image.width, height: answer.image.height, bytes: sent.body.size, ms: performance.now() - started, at: Date.now() };
   item.corrected = null;
