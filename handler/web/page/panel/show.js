@@ -2,12 +2,15 @@
 
 function show(item) {
   current = item;
-  hovered = null;
+  hovered = picked = null;
   $("correct-said").textContent = "";
   showPicture();
   showClasses();
   refresh(item);
   tell("show", item);
+  const { top, bottom } = stage.getBoundingClientRect();
+  // as from a table below it
+  if (top < 0 || bottom > innerHeight + 4) $("main").scrollIntoView({ behavior: calm.matches ? "auto" : "smooth" });
 }
 
 function refresh(item) {
@@ -43,5 +46,5 @@ function showPicture() {
   if (!url) picture.removeAttribute("src");
   picture.hidden = !url;
   picture.alt = url ? item.name : "";
-  fit();
+  refit();
 }

@@ -26,36 +26,38 @@ function paintNow() {
     pen.clip();
   }
   const scale = view.k * view.fit;
-  const boxes = shown(current).map((each) => ({ ...each, each, x0: view.x + each.x0 * scale, y0: view.y + each.y0 * scale, x1: view.x + each.x1 * scale, y1: view.y + each.y1 * scale }));
+  const boxes = shown(current).map((each) => ({ ...each, x0: view.x + each.x0 * scale, y0: view.y + each.y0 * scale, x1: view.x + each.x1 * scale, y1: view.y + each.y1 * scale }));
   const near = boxes.filter((box) => box.x1 > -50 && box.y1 > -50 && box.x0 < w + 50 && box.y0 < h + 50);
-  if (current.found && !current.undecodable) drawBoxes(pen, near, 2, $("labels").getAttribute("aria-pressed") === "true" ? 12 : 0, hovered);
+  if (current.found && !current.undecodable) drawBoxes(pen, near, 2, $("labels").getAttribute("aria-pressed") === "true" ? 12 : 0, [hovered, picked]);
   pen.restore();
   for (const overlay of overlays) overlay(pen, toStage, scale);
 }
 
-/** Draws boxes, the best on top. labels: height of their text in px, or 0 to label only `marked`. */
-function drawBoxes(pen, boxes, lineWidth, labels, marked) {
+const labelOf = ({ label, score }) => (model.classes.length > 1 ? `${label} ` : "") + (score?.toFixed(2) ?? "by hand");
+
+/** Draws boxes, the best on top. labels: height of their text in px, or 0 to label only those that are marked. */
+function drawBoxes(pen, boxes, lineWidth, labels, marked = []) {
+  const isMarked = (box) => marked.some((each) => each && each.id === box.id);
   pen.lineJoin = "round";
   for (const box of [...boxes].reverse()) {
-    const isMarked = marked && box.each === marked;
+    const isBold = isMarked(box);
     pen.strokeStyle = "rgb(255 255 255 / 60%)"; // sets a box off from objects of the same colour
-    pen.lineWidth = lineWidth * (isMarked ? 2.6 : 1.8);
+    pen.lineWidth = lineWidth * (isBold ? 2.6 : 1.8);
     pen.strokeRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
     pen.strokeStyle = box.colour;
-    pen.lineWidth = isMarked ? lineWidth * 1.8 : lineWidth;
+    pen.lineWidth = isBold ? lineWidth * 1.8 : lineWidth;
     pen.strokeRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
-    if (isMarked) {
+    if (isBold) {
       pen.fillStyle = `${box.colour}30`;
       pen.fillRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
     }
   }
-  if (!labels && !marked) return;
   const size = labels || 13;
   pen.font = `600 ${size}px system-ui, sans-serif`;
   pen.textBaseline = "middle";
   for (const box of [...boxes].reverse()) {
-    if (!labels && box.each !== marked) continue;
-    const text = (model.classes.length > 1 ? `${box.label} ` : "") + box.score.toFixed(2);
+    if (!labels && !isMarked(box)) continue;
+    const text = labelOf(box);
     const width = pen.measureText(text).width + size * 0.7, height = size * 1.45;
     const x = Math.max(0, box.x0 - lineWidth / 2), y = box.y0 - height < 0 ? box.y0 : box.y0 - height;
     pen.fillStyle = box.colour;

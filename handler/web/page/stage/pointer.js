@@ -74,7 +74,8 @@ for (const name of ["pointerup", "pointercancel"]) {
       return;
     }
     tapped = event.timeStamp;
-    hovered = boxUnder(x, y);
+    picked = boxUnder(x, y); // its score stays until another tap
+    if (picked) say(labelOf(picked));
     paint();
   });
 }
@@ -94,7 +95,7 @@ stage.addEventListener("keydown", (event) => {
     if (isDone) return event.preventDefault();
   }
   const act = {
-    "+": () => zoom(1.4), "=": () => zoom(1.4), "-": () => zoom(1 / 1.4), "_": () => zoom(1 / 1.4), "0": fit,
+    "+": () => zoom(1.4), "=": () => zoom(1.4), "-": () => zoom(1 / 1.4), "_": () => zoom(1 / 1.4), "0": () => fit(),
     ArrowLeft: () => pan(60, 0), ArrowRight: () => pan(-60, 0), ArrowUp: () => pan(0, 60), ArrowDown: () => pan(0, -60),
   }[event.key];
   if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -14,7 +14,7 @@ function useTool(next) {
   tool = next;
   for (const [name, pressed] of toolButtons) pressed.setAttribute("aria-pressed", String(name === next?.name));
   stage.style.cursor = next?.cursor || "";
-  hovered = null;
+  hovered = picked = null;
   paint();
 }
 

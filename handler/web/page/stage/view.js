@@ -1,23 +1,26 @@
 // The picture's place on the stage: zoom and pan.
 
 const MAX_ZOOM = 40;
-const view = { k: 1, x: 0, y: 0, fit: 1 }; // k: zoom relative to fit; x, y: offset in CSS px
-let hovered = null;
+/* k: zoom relative to fit; x, y: offset in CSS px; w, h: the stage's size in CSS px when item was fitted to it */
+const view = { k: 1, x: 0, y: 0, fit: 1, w: 0, h: 0, item: null };
+let hovered = null, picked = null; // the box under the mouse, and the one that was tapped
 
 const stage = $("stage"), canvas = $("boxes"), compare = $("compare");
 
-function fit() {
+/** Makes the picture fill the stage. k: the zoom, about the point `centre` of the picture, by default its middle. */
+function fit(k = 1, centre) {
   const { clientWidth: w, clientHeight: h } = stage;
   if (!current?.width || !w) return;
   const aspect = String(current.width / current.height);
   if (stage.style.getPropertyValue("--aspect") !== aspect) { // on a phone the stage has the picture's aspect ratio
     stage.style.setProperty("--aspect", aspect);
-    return fit();
+    return fit(k, centre);
   }
   view.fit = Math.min(w / current.width, h / current.height);
-  view.k = 1;
-  view.x = (w - current.width * view.fit) / 2;
-  view.y = (h - current.height * view.fit) / 2;
+  Object.assign(view, { k, w, h, item: current });
+  const { x, y } = centre || { x: current.width / 2, y: current.height / 2 };
+  view.x = w / 2 - x * k * view.fit;
+  view.y = h / 2 - y * k * view.fit;
   place();
 }
 
@@ -55,5 +58,11 @@ function pan(dx, dy) {
 
 $("zoom-in").addEventListener("click", () => zoom(1.5));
 $("zoom-out").addEventListener("click", () => zoom(1 / 1.5));
-$("zoom-fit").addEventListener("click", fit);
-new ResizeObserver(() => (current?.width ? fit() : 0)).observe(stage);
+/** Fits the picture again, but keeps zoom and centre where it was on the stage already. */
+function refit() {
+  if (view.item === current && view.k > 1) fit(view.k, toPicture({ x: view.w / 2, y: view.h / 2 }));
+  else fit();
+}
+
+$("zoom-fit").addEventListener("click", () => fit());
+new ResizeObserver(refit).observe(stage);
