@@ -85,7 +85,7 @@ class Prediction:
     """The detections on one picture.
 
     raw: the API's JSON, with all its fields. warnings: sentences on what is odd about the picture
-    or the model's output.
+    or the model's output. no_interval: why there is no count_interval, where the API says it.
     """
 
     prediction_id: str
@@ -95,6 +95,7 @@ class Prediction:
     detections: tuple[Detection, ...]
     raw: dict[str, Any]
     warnings: tuple[str, ...] = ()
+    no_interval: str | None = None
 
 
 class Icebox:
@@ -290,6 +291,7 @@ def _parse_prediction(raw: dict[str, Any]) -> Prediction:
         ),
         raw=raw,
         warnings=tuple(raw.get("warnings", ())),  # deployments from before have none
+        no_interval=raw.get("no_interval"),
     )
 
 

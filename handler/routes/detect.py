@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from handler.bundle.manifest import Manifest
-from handler.detection.count_interval import interval
+from handler.detection.count_interval import AtModelThresholds, at_model_thresholds
 from handler.detection.detections import Detections
 from handler.detection.detector import Thresholds
 from handler.detection.prediction import Prediction, PredictRequest
@@ -150,19 +150,22 @@ class DetectEndpoint:
         )
         classes = manifest.classes
         counts = np.bincount(shown.class_ids, minlength=len(classes)).tolist()
+        has_all_classes = len(options.class_ids) == len(classes)
+        at_model = at_model_thresholds(prediction, manifest) if has_all_classes else None
         return {
             "prediction_id": invocation.id,
             "model": {"name": manifest.name, "version": manifest.version},
             "image": {"width": picture.width, "height": picture.height, "format": picture.format},
             "count": len(shown),
             "counts": {classes[class_id]: counts[class_id] for class_id in options.class_ids},
-            "count_interval": _count_interval(len(shown), prediction, options, manifest),
+            **_count_interval(at_model, options, manifest),
             "detections": shown.to_json(classes),
             "thresholds": {
                 "score": thresholds.score,
                 "iou": thresholds.iou,
                 "max_detections": thresholds.max_detections,
             },
+            "at_model_thresholds": at_model.to_json() if at_model else None,
             "tiles": prediction.grid.to_json() if prediction.grid else None,
             "warnings": list(prediction.warnings),
             "timing_ms": invocation.timing_ms(),
@@ -203,22 +206,26 @@ def read_options(request: Request, manifest: Manifest, fields: Parameters = ()) 
 
 
 def _count_interval(
-    count: int, prediction: Prediction, options: DetectOptions, manifest: Manifest
-) -> dict[str, int | float] | None:
-    """None where the bundle is not calibrated, or not for this request: other thresholds, tiles,
-    some classes only, or a list that may have been cut."""
-    calibration, thresholds = manifest.count_calibration, options.thresholds
-    if (
-        calibration is None
-        or prediction.grid is not None
-        or (thresholds.score, thresholds.iou)
-        != (calibration.score_threshold, calibration.iou_threshold)
-        or len(options.class_ids) != len(manifest.classes)
-        or count >= thresholds.max_detections
-    ):
-        return None
-    low, high = interval(count, calibration)
-    return {"low": low, "high": high, "coverage": calibration.coverage}
+    at_model: AtModelThresholds | None, options: DetectOptions, manifest: Manifest
+) -> dict[str, Any]:
+    """The interval of the answer's count, or why there is none."""
+    own, asked = manifest.thresholds, options.thresholds
+    reason: str | None
+    if len(options.class_ids) != len(manifest.classes):
+        reason = "it would be of all classes together, and only some are asked for"
+    elif (asked.score, asked.iou) != (own.score, own.iou):
+        reason = (
+            "it is known only at the model's own thresholds, "
+            f"{own.score:g} of the score and {own.iou:g} of the IoU"
+        )
+    elif at_model is None:
+        reason = "the list of detections may have been cut"
+    elif at_model.count >= asked.max_detections:
+        reason = f"the list of detections may have been cut at {asked.max_detections}"
+    else:
+        made = at_model.to_json()
+        return {name: made[name] for name in ("count_interval", "no_interval")}
+    return {"count_interval": None, "no_interval": reason}
 
 
 def _shown(prediction: Prediction, options: DetectOptions) -> Detections:

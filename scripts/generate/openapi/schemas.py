@@ -24,6 +24,7 @@ PREDICTION = {
     "count": 1,
     "counts": {"Microalgae": 1},
     "count_interval": {"low": 0, "high": 3, "coverage": 0.9},
+    "no_interval": None,
     "detections": [
         {
             "label": "Microalgae",
@@ -32,6 +33,13 @@ PREDICTION = {
         }
     ],
     "thresholds": {"score": 0.32, "iou": 0.5, "max_detections": 300},
+    "at_model_thresholds": {
+        "score": 0.32,
+        "iou": 0.5,
+        "count": 1,
+        "count_interval": {"low": 0, "high": 3, "coverage": 0.9},
+        "no_interval": None,
+    },
     "tiles": None,
     "warnings": [],
     "timing_ms": {"decode": 19.5, "inference": 32.3, "total": 66.8},
@@ -57,6 +65,18 @@ def make_schemas() -> dict[str, Schema]:
     counts = {"type": "object", "additionalProperties": natural}
     detections = {"type": "array", "items": ref("Detection")}
     hf_parameters = {"threshold": {**fraction, "type": ["number", "null"]}}
+    interval = {
+        "oneOf": [
+            {"type": "null"},
+            object_schema({"low": natural, "high": natural, "coverage": fraction}),
+        ],
+        "description": "where the true count lies in the fraction `coverage` of pictures like "
+        "those that it was calibrated on; null where no_interval says why",
+    }
+    no_interval = {
+        "type": ["string", "null"],
+        "description": "why there is no count_interval, as a phrase",
+    }
     corrected_box = object_schema(dict.fromkeys(feedback_route.CORNERS, px))
     schemas = {
         "Box": object_schema(dict.fromkeys(feedback_route.CORNERS, number),
@@ -70,14 +90,19 @@ def make_schemas() -> dict[str, Schema]:
                                    description="upright, px"),
             "count": {**natural, "description": "how many detections there are"},
             "counts": {**counts, "description": "the same by label"},
-            "count_interval": {"oneOf": [
-                {"type": "null"},
-                object_schema({"low": natural, "high": natural, "coverage": fraction}),
-            ], "description": "where the true count lies; null where the model is not calibrated "
-                              "for what was asked"},
+            "count_interval": interval,
+            "no_interval": no_interval,
             "detections": {**detections, "description": "best first"},
             "thresholds": object_schema({"score": fraction, "iou": fraction,
                                          "max_detections": integer}),
+            "at_model_thresholds": {"oneOf": [
+                {"type": "null"}, object_schema({
+                    "score": fraction, "iou": fraction, "count": natural,
+                    "count_interval": interval, "no_interval": no_interval,
+                }),
+            ], "description": "what the model's own thresholds give, whichever were asked for; "
+                              "null where that is not known, as for another iou_threshold or some "
+                              "labels only"},
             "tiles": {"oneOf": [
                 {"type": "null"}, object_schema({"columns": integer, "rows": integer}),
             ], "description": "null where the picture was looked at as a whole"},

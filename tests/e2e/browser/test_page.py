@@ -14,8 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handler.bundle.manifest import CountCalibration
-from handler.detection import count_interval
 from tests.e2e.browser.conftest import PHONE, Visit, opened
 from tests.e2e.browser.pictures import ALL, RED, STRONG, STRONG_RED, squares
 from tests.e2e.clients.conftest import serving
@@ -142,19 +140,24 @@ def test_classes_are_counted_and_hidden_each(visit: Visit) -> None:
 
 
 def test_the_interval_stands_beside_the_models_own_count_only(chromium: Any, url: str) -> None:
-    calibration = CountCalibration(0.9, -0.6, 1.3, 40, "squares", 0.5, 0.5, "evaluate")
+    """The API's own, never reckoned by the page; or why there is none; or nothing of an API from
+    before."""
+    interval = {"low": 2, "high": 5, "coverage": 0.9}
+    told: dict[str, Any] = {"count_interval": interval, "no_interval": None}
 
     def calibrated(route: Any) -> None:
         answer = route.fetch()
-        known = {"count_calibration": calibration._asdict()}
-        route.fulfill(response=answer, json=answer.json() | known)
+        made = answer.json()
+        made["at_model_thresholds"] = {**made["at_model_thresholds"], **told} if told else None
+        route.fulfill(response=answer, json=made)
 
-    assert count_interval.interval(STRONG, calibration) == (2, 5)
-    with opened(chromium, url, before=lambda page: page.route("**/v1/model", calibrated)) as made:
+    with opened(chromium, url, before=lambda page: page.route("**/v1/detect*", calibrated)) as made:
         made.choose(PICTURE)
-        made.expect("#interval").to_have_text("2 to 5 with 90 % certainty")
+        words = "in pictures like those it was calibrated on: 2–5"
+        made.expect("#interval").to_have_text(words)
         _, saved = made.saved("JSON")
-        assert json.loads(saved)["count_interval"] == {"low": 2, "high": 5, "coverage": 0.9}
+        assert json.loads(saved)["count_interval"] == interval
+        assert json.loads(saved)["no_interval"] is None
         made.slide(0.6)
         made.expect("#interval").to_be_hidden()
         made.slide(0.5)
@@ -163,6 +166,17 @@ def test_the_interval_stands_beside_the_models_own_count_only(chromium: Any, url
         made.expect("#interval").to_be_hidden()
         _, saved = made.saved("JSON")
         assert json.loads(saved)["count_interval"] is None
+        made.page.get_by_role("checkbox", name="green").check()
+        made.expect("#interval").to_have_text(words)
+        told.update(count_interval=None, no_interval="the picture is darker than those")
+        made.choose(PICTURE)
+        made.expect("#interval").to_have_text("No interval: the picture is darker than those")
+        _, saved = made.saved("JSON")
+        assert json.loads(saved)["count_interval"] is None
+        assert json.loads(saved)["no_interval"] == "the picture is darker than those"
+        told.clear()
+        made.choose(PICTURE)
+        made.expect("#interval").to_be_hidden()
 
 
 def test_saved_files_have_what_is_shown(visit: Visit) -> None:

@@ -47,7 +47,15 @@ def test_the_answer_is_as_documented(app: App) -> None:
         "count": 1,
         "counts": {"red": 1, "green": 0},
         "count_interval": None,
+        "no_interval": "the model's counts are not calibrated",
         "thresholds": {"score": 0.5, "iou": 0.5, "max_detections": 100},
+        "at_model_thresholds": {
+            "score": 0.5,
+            "iou": 0.5,
+            "count": 1,
+            "count_interval": None,
+            "no_interval": "the model's counts are not calibrated",
+        },
         "tiles": None,
         "warnings": [],
     }
@@ -104,8 +112,24 @@ def test_a_calibrated_bundle_says_how_far_its_count_may_be_off(tmp_path: Path) -
         # three, and √4 times each bound
         assert made["count"] == 3
         assert made["count_interval"] == {"low": 1, "high": 6, "coverage": 0.9}
-        for asked in ("labels=red", "score_threshold=0.4", "iou_threshold=0.4", "max_detections=3"):
-            assert result(app, jpeg(RED_AND_GREEN), f"?{asked}")["count_interval"] is None, asked
+        assert made["no_interval"] is None
+        at_model = made["at_model_thresholds"]
+        assert at_model == {
+            **{"score": 0.5, "iou": 0.5, "count": 3, "no_interval": None},
+            "count_interval": made["count_interval"],
+        }
+        for asked, reason, is_known in (
+            ("labels=red", "it would be of all classes together", False),
+            ("score_threshold=0.4", "it is known only at the model's own thresholds, 0.5", True),
+            ("iou_threshold=0.4", "it is known only at the model's own thresholds, 0.5", False),
+            ("max_detections=3", "the list of detections may have been cut at 3", True),
+            ("max_detections=1", "the list of detections may have been cut at 1", True),
+            ("score_threshold=0.97", "it is known only at", True),
+        ):
+            other = result(app, jpeg(RED_AND_GREEN), f"?{asked}")
+            assert other["count_interval"] is None and other["no_interval"].startswith(reason)
+            # what the page shows, which asks for all that it may need
+            assert other["at_model_thresholds"] == (at_model if is_known else None), asked
         asked = "labels=red&labels=green&score_threshold=0.50&max_detections=4"
         assert result(app, jpeg(RED_AND_GREEN), f"?{asked}")["count_interval"] is not None
 

@@ -82,6 +82,8 @@ def test_small_squares_are_counted_once_each(app: App, kind: str, tiles: str) ->
     assert boxes(made) == sorted(SQUARES)
     assert made["tiles"] == TILES
     assert made["count_interval"] is None  # it was calibrated on whole pictures
+    assert made["no_interval"].startswith("the picture is in tiles")
+    assert made["at_model_thresholds"]["count"] == sum(COUNTS.values())
 
 
 def test_columns_come_first(app: App) -> None:

@@ -1,11 +1,20 @@
-// The interval of the count.
+// The interval of the count, as the API gives it, and why there is none.
 
-/** The interval of the true count, as in handler.detection.count_interval; null where the model is not calibrated.
- * The API's answer has none, since the page asks for scores below the calibrated threshold. */
-function intervalOf(item, count) {
-  const calibration = model.count_calibration;
-  if (!calibration || !isModelsOwn(item) || threshold !== calibration.score_threshold || item.answer.thresholds.iou !== calibration.iou_threshold || item.full) return null;
-  const scale = Math.sqrt(count + 1);
-  const low = Math.ceil(count + calibration.below * scale - 1e-6), high = Math.floor(count + calibration.above * scale + 1e-6);
-  return { low: Math.max(0, Math.min(low, count)), high: Math.max(high, count), coverage: calibration.coverage };
+/** What the API says of the count that is shown; null where it is not the model's own, or where the API has not that field yet. */
+function ownCountOf(item) {
+  const own = item.found && isModelsOwn(item) ? item.answer.at_model_thresholds : null;
+  return own && own.count === countOf(item) ? own : null;
+}
+
+/** The interval of the true count, { low, high, coverage }, or null. */
+const intervalOf = (item) => ownCountOf(item)?.count_interval ?? null;
+
+/** Why there is no interval, or null. */
+const noIntervalOf = (item) => ownCountOf(item)?.no_interval ?? null;
+
+/** Either in words; "" for neither. */
+function intervalWords(item) {
+  const interval = intervalOf(item), reason = noIntervalOf(item);
+  if (interval) return `in pictures like those it was calibrated on: ${formatInteger(interval.low)}–${formatInteger(interval.high)}`;
+  return reason ? `No interval: ${reason}` : "";
 }

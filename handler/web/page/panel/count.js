@@ -8,12 +8,9 @@ function showCount() {
   const hidden = all.length - some.length;
   const what = model?.classes.length === 1 ? model.classes[0] : labels.length === 1 ? labels[0] : some.length === 1 ? "object" : "objects";
   $("count-of").textContent = !done ? (item.state === "failed" ? "No count" : "Counting …") : hidden ? `${what}, ${formatInteger(hidden)} more hidden` : what;
-  const interval = done && intervalOf(item, count);
-  $("interval").hidden = !interval;
-  if (interval) {
-    const { low, high, coverage } = interval;
-    $("interval").textContent = `${formatInteger(low)} to ${formatInteger(high)} with ${Math.round(coverage * 100)} % certainty`;
-  }
+  const words = done ? intervalWords(item) : "";
+  $("interval").hidden = !words;
+  $("interval").textContent = words;
   showThreshold();
   const tally = Map.groupBy ? Map.groupBy(all, (each) => each.label) : all.reduce((map, each) => map.set(each.label, [...(map.get(each.label) || []), each]), new Map());
   for (const chip of $("classes").children) {

@@ -15,7 +15,7 @@ const picturesCsv = (some) => {
   ]);
 };
 
-const intervalColumns = ["low", "high", "coverage"].map((name) => ({ name: `interval_${name}`, value: (item) => intervalOf(item, countOf(item))?.[name] }));
+const intervalColumns = ["low", "high", "coverage"].map((name) => ({ name: `interval_${name}`, value: (item) => intervalOf(item)?.[name] }));
 const answerColumns = [
   ["score_threshold", () => threshold],
   ["iou_threshold", ({ answer }) => answer.thresholds.iou],
