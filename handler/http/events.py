@@ -31,6 +31,15 @@ WARM = {"warm": True}
 _DEFAULT_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".on.aws", ".api.aws")
 
 
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether the header names gzip, or all, and not with a weight of nothing."""
+    weights = {}
+    for item in accept_encoding.lower().split(","):
+        name, _, weight = item.replace(" ", "").partition(";q=")
+        weights[name] = weight.strip("0.") != "" if weight else True
+    return weights.get("gzip", weights.get("*", False))
+
+
 def is_scheduled(event: object) -> bool:
     return (
         isinstance(event, Mapping)
@@ -55,13 +64,16 @@ def read_event(event: object, *, max_body_bytes: int) -> Request:
         raise _unknown(event)
     # A REST API's context has the stage, its `path` has not.
     path = _text(event.get("rawPath")) or _text(context.get("path")) or _text(event.get("path"))
+    headers = _headers(event)
     return Request(
         method=method.upper(),
         path=_without_last_slash(path),
         route_path=_route_path(event),
         has_base_path=_has_base_path(event),
         query=tuple(pair for pair in query if pair[0] != API_KEY),
-        headers=_headers(event),
+        headers=headers,
+        # A REST API passes base64 on as text, unless its BinaryMediaTypes say otherwise.
+        takes_gzip=not _is_rest(event) and accepts_gzip(headers.get("accept-encoding", "")),
         read_body=partial(_body, event, max_body_bytes),
         max_response_bytes=MAX_ALB_RESPONSE_BYTES if _is_alb(event) else MAX_RESPONSE_BYTES,
         api_key=next((value for name, value in query if name == API_KEY), ""),
@@ -153,6 +165,10 @@ def _is_payload_2(event: Event) -> bool:
 
 def _is_alb(event: Event) -> bool:
     return not _is_payload_2(event) and "elb" in _mapping(event.get("requestContext"))
+
+
+def _is_rest(event: Event) -> bool:
+    return not _is_payload_2(event) and not _is_alb(event)
 
 
 def _route_path(event: Event) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from handler.http.auth import INVOKER
+from handler.http.compression import compress
 from handler.http.events import Event, read_event, write_result
 from handler.http.request import Request, Response
 from handler.http.route import ProblemFormat, Route, compile_template, problem_json
@@ -49,7 +50,7 @@ class Gateway:
         Raises ValueError where the event has no known form, and whatever a bug raises.
         """
         request = read_event(event, max_body_bytes=self._max_body_bytes)
-        response = self._respond(request, invocation)
+        response = compress(self._respond(request, invocation), request)
         invocation.status = response.status
         return write_result(response.with_headers({**NO_SNIFFING, **response.headers}), event)
 

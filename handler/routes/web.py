@@ -31,6 +31,7 @@ PATHS = (PAGE, DOCS, *FILES)
 _STYLE = re.compile(r'<link rel="stylesheet" href="([\w/]+\.css)">\n')
 _SCRIPT = re.compile(r'<script src="([\w/]+\.js)"></script>\n')
 _ICON = 'href="icon.svg"'
+API_URL = "https://API"  # in the files that describe the API, in place of its own
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,13 @@ def make_endpoint(path: str, upload_origins: tuple[str, ...]) -> Endpoint:
 
     def endpoint(request: Request, _: Invocation) -> Response:
         file = load(path, upload_origins)
+        if path in (DOCS, "/openapi.json"):
+            file = _with_url(file, _api_url(request, path))
         headers = {**file.headers, "ETag": file.etag, "Vary": "Accept-Encoding"}
         media_type = headers.pop("Content-Type")
         if _is_known(request.headers.get("if-none-match", ""), file.etag):
             return Response(304, media_type, "", headers)
-        if not takes_gzip(request.headers.get("accept-encoding", "")):
+        if not request.takes_gzip:
             return Response(200, media_type, file.plain, headers)
         return Response(200, media_type, file.gzipped, headers | {"Content-Encoding": "gzip"})
 
@@ -72,18 +75,20 @@ def load(path: str, upload_origins: tuple[str, ...]) -> File:
     if path in FILES:
         headers = {"Content-Type": FILES[path], "Cache-Control": "public, max-age=86400"}
         return _file((FOLDER / path[1:]).read_bytes(), headers)
+    icon = base64.b64encode((FOLDER / "icon.svg").read_bytes()).decode()
+    icon = f'href="data:image/svg+xml;base64,{icon}"'
     if path == DOCS:
-        page = _text("docs.html")
-        return _page(page, {"style-src": _hash(_between(page, "<style>", "</style>"))})
+        page = _text("docs.html").replace(_ICON, icon)
+        allowed = {"style-src": _hash(_between(page, "<style>", "</style>")), "img-src": "data:"}
+        return _page(page, allowed)
     page = _text("index.html")
     style = "".join(map(_text, _STYLE.findall(page)))
     script = "".join(map(_text, _SCRIPT.findall(page)))  # one script, so that all parts share
-    icon = base64.b64encode((FOLDER / "icon.svg").read_bytes()).decode()
     page = (
         _STYLE.sub("", _SCRIPT.sub("", page))
         .replace("</body>", f"<script>{script}</script>\n</body>")
         .replace("</head>", f"<style>{style}</style>\n</head>")
-        .replace(_ICON, f'href="data:image/svg+xml;base64,{icon}"')
+        .replace(_ICON, icon)
     )
     policy = {
         "script-src": _hash(script),
@@ -95,13 +100,18 @@ def load(path: str, upload_origins: tuple[str, ...]) -> File:
     return _page(page, policy)
 
 
-def takes_gzip(accept_encoding: str) -> bool:
-    """Whether the header names gzip, or all, and not with a weight of nothing."""
-    weights = {}
-    for item in accept_encoding.lower().split(","):
-        name, _, weight = item.replace(" ", "").partition(";q=")
-        weights[name] = weight.strip("0.") != "" if weight else True
-    return weights.get("gzip", weights.get("*", False))
+def _with_url(file: File, api_url: str) -> File:
+    """A file that describes the API, with its own URL."""
+    return _file(file.plain.replace(API_URL.encode(), api_url.encode()), file.headers)
+
+
+def _api_url(request: Request, path: str) -> str:
+    """Where the client found the API, a stage's path included; the placeholder where it is not
+    known."""
+    stage = request.path.removesuffix(path)
+    if not (request.origin() and re.fullmatch(r"[\w/.~-]*", stage)):
+        return API_URL
+    return request.origin() + stage
 
 
 def _page(page: str, allowed: Mapping[str, str]) -> File:

@@ -4,6 +4,7 @@
 
 Each request becomes an HTTP API event, as in the cloud. As there, its record is written once the
 client has its answer, and before the next request is handled; a signal to stop waits for it.
+Pictures too large for a request go by uploads into out/uploads, as they go into S3 there.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from scripts.local import invoke
 from scripts.local.http_event import HttpRequest, HttpResponse, to_http_api, to_response
 from scripts.local.invoke import Function
+from scripts.local.uploads import BUCKET, make_bucket
 from scripts.paths import ROOT
 
 MAX_BODY_BYTES = 10 * 1024 * 1024  # an HTTP API's limit
@@ -107,6 +111,27 @@ def make_server(
     return ThreadingHTTPServer(("127.0.0.1", port), Handler)
 
 
+def open_bucket(env: MutableMapping[str, str], folder: Path) -> ThreadingHTTPServer | None:
+    """A bucket for uploads in a folder, which the environment's settings then name; None where they
+    name S3, since boto3 has one endpoint for all its buckets."""
+    stores = ("PREDICTION_LOG", "FEEDBACK_STORE", "GRADIO_STORE", "UPLOAD_STORE")
+    others = (
+        env.get("S3_URI_BUCKETS"),
+        env.get("AWS_ENDPOINT_URL_S3"),
+        env.get("AWS_ENDPOINT_URL"),
+    )
+    if any(others) or any(env.get(name, "").startswith("s3://") for name in stores):
+        return None
+    bucket = make_bucket(folder)
+    threading.Thread(target=bucket.serve_forever, daemon=True).start()
+    env["UPLOAD_STORE"] = f"s3://{BUCKET}"
+    env["AWS_ENDPOINT_URL_S3"] = f"http://127.0.0.1:{bucket.server_address[1]}"
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        env.setdefault(name, "local")
+    env.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    return bucket
+
+
 def respond(function: Function, request: HttpRequest) -> HttpResponse:
     """API Gateway's response: the function's, or an error of the gateway's own."""
     try:
@@ -135,6 +160,7 @@ def main(argv: list[str] | None = None) -> int:
     port = parser.parse_args(argv).port
     invoke.set_default_prediction_log(ROOT / "out")
     os.environ.setdefault("GRADIO_STORE", (ROOT / "out" / "gradio").as_uri())
+    bucket = open_bucket(os.environ, ROOT / "out")
     function = invoke.load_function(defers_work=True)
     try:
         server = make_server(function, port, after_answer=function.do_deferred)
@@ -154,6 +180,8 @@ def main(argv: list[str] | None = None) -> int:
         print("stopped")
     finally:
         server.server_close()
+        if bucket:
+            bucket.shutdown()
         function.do_deferred()  # once an event in progress is answered
     return 0
 

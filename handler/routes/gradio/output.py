@@ -62,9 +62,8 @@ def predict_output(
 
 def root_url(request: Request) -> str:
     """Where the client found the API, without a last slash; the stage's path is part of it."""
-    host, scheme = (request.headers.get(name, "") for name in ("host", "x-forwarded-proto"))
     path = request.path.partition(PREFIX)[0].removesuffix(CONFIG).rstrip("/")
-    return f"{scheme or 'http'}://{host}{path}"
+    return f"{request.origin()}{path}"
 
 
 def _file_data(request: Request, file_id: str, size_bytes: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from handler import problems
 from handler.http import gateway
 from handler.problems import Problem
+from handler.routes import web
 
 Schema = dict[str, Any]
 
@@ -26,7 +27,8 @@ def operation(
     parameters: list[Schema] | None = None, body: Schema | None = None, is_open: bool = False,
     curl: str = "",
 ) -> Schema:  # fmt: skip
-    """One operation. curl: an example call, with URL in place of the API's."""
+    """One operation. curl: an example call, with URL in place of the API's; the key's header is
+    added where the operation takes one."""
     element: Schema = {"operationId": name, "tags": [tag], "summary": summary}
     if description:
         element["description"] = description
@@ -38,7 +40,10 @@ def operation(
         element["requestBody"] = {"required": True, "content": body}
     element["responses"] = {str(status): each for status, each in sorted(responses.items())}
     if curl:
-        element["x-codeSamples"] = [{"lang": "Shell", "source": curl}]
+        call = curl if is_open else curl.replace("curl ", "curl -H 'x-api-key: KEY' ", 1)
+        element["x-codeSamples"] = [
+            {"lang": "Shell", "source": call.replace("URL/", f"{web.API_URL}/")}
+        ]
     return element
 
 

@@ -78,6 +78,7 @@ def render_page(document: Json) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{escape(info["title"])}: the API</title>
+<link rel="icon" href="icon.svg">
 <style>{STYLE}</style>
 </head>
 <body>
