@@ -65,7 +65,7 @@ function showTable() {
     if (!tableRows.has(item)) tableRows.set(item, makeRow(item));
     const row = tableRows.get(item);
     tableColumns.forEach(({ value, text = String }, i) => {
-      const known = value(item), said = known != null ? text(known, item) : i === 1 && item.state !== "failed" ? "…" : "";
+      const known = value(item), said = known != null ? text(known, item) : i === 1 ? (item.state === "waiting" || item.state === "working" ? "…" : item.state) : "";
       const cell = i ? row.children[i] : row.firstChild.firstChild;
       if (cell.textContent !== said) cell.textContent = said;
       row.children[i].hidden = isEmpty[i];

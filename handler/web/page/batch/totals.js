@@ -8,9 +8,11 @@ function totalsOf(some) {
   return { n, of: some.length, total, mean, sd, corrected: done.filter((item) => correctedOf(item) != null).length };
 }
 
+const formatMean = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 }).format;
+
 function totalsText({ n, of, total, mean, sd, corrected }) {
   if (!n) return `0 of ${formatInteger(of)} counted`;
-  const spread = sd == null ? "" : ` ± ${formatCount(sd)} (SD)`;
+  const spread = sd == null ? "" : ` ± ${formatMean(sd)} (SD)`;
   const which = n === of ? `${formatInteger(of)} pictures` : `${formatInteger(n)} of ${formatInteger(of)} pictures`;
-  return `total ${formatCount(total)}, mean ${formatCount(mean)}${spread}, of ${which}${corrected ? `, ${formatInteger(corrected)} corrected` : ""}`;
+  return `total ${formatCount(total)}, mean ${formatMean(mean)}${spread}, of ${which}${corrected ? `, ${formatInteger(corrected)} corrected` : ""}`;
 }

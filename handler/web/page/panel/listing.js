@@ -50,7 +50,10 @@ function mark(box, isClose) {
 }
 
 const rowOf = (event) => event.target.closest("tr");
-$("rows").addEventListener("pointerover", (event) => { if (event.pointerType === "mouse") mark(rowOf(event)?.box ?? null); });
+$("rows").addEventListener("pointermove", (event) => { // not pointerover, which scrolling tells, too
+  const box = rowOf(event)?.box;
+  if (event.pointerType === "mouse" && box && box !== hovered) mark(box);
+});
 $("rows").addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") mark(document.activeElement.box ?? null); });
 $("rows").addEventListener("focusin", (event) => mark(rowOf(event).box));
 $("rows").addEventListener("focusout", () => mark(null));
