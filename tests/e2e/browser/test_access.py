@@ -25,6 +25,7 @@ SNAPSHOT = """
       - button "Zoom in"
       - button "Labels"
       - button "Compare"
+      - button "Measure"
     - complementary "Count":
       - paragraph: "3"
       - paragraph: objects
@@ -38,6 +39,8 @@ SNAPSHOT = """
       - spinbutton "Is the count wrong? Correct it": "3"
       - button "One more"
       - button "Send"
+      - group: Cells per mL
+      - group: Scale and sizes
       - region "Save":
         - button "Picture"
         - button "CSV"
