@@ -1,9 +1,9 @@
 // Takes pictures (chosen, dropped, pasted, photographed) and keys from the user, and starts the page.
 
-for (const [id, input] of [["choose", "files"], ["next", "files"], ["photo", "camera"], ["next-photo", "camera"]]) $(id).addEventListener("click", () => $(input).click());
-for (const id of ["files", "camera"]) {
+for (const [id, input] of [["choose", "files"], ["next", "files"], ["folder", "folder-files"], ["photo", "camera"], ["next-photo", "camera"]]) $(id).addEventListener("click", () => $(input).click());
+for (const id of ["files", "folder-files", "camera"]) {
   $(id).addEventListener("change", (event) => {
-    add(event.target.files);
+    id === "folder-files" ? addPictures([...event.target.files]) : add(event.target.files);
     event.target.value = ""; // or the same file cannot be chosen again
     $("main").focus({ preventScroll: true });
     scrollTo({ top: 0, behavior: calm.matches ? "auto" : "smooth" });
@@ -25,20 +25,19 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   depth = 0;
   $("drop").hidden = true;
-  add(event.dataTransfer.files);
+  addDropped(event.dataTransfer);
 });
 $("exact").addEventListener("change", () => {
-  const item = current;
-  if (!item || item.undecodable || item.state === "working") return;
-  item.wantsScaled = item.sendsAnyway = false;
-  item.state = "waiting";
-  refresh(item);
-  work();
+  for (const item of items) item.wantsScaled = item.sendsAnyway = false;
+  if (items.length === 1 && !current.undecodable && current.state !== "working") retry(current);
+  tell("items");
 });
-
 
 for (const link of document.querySelectorAll("link[data-href]")) link.href = at(link.dataset.href);
 $("key-open").hidden = !storedKey();
+on("model", () => (restoring ??= restore()));
+let restoring = null;
+addEventListener("online", () => loadModel().catch(() => {}));
 loadModel().catch((error) => {
   $("finds").textContent = error.title === "A key is needed" ? "A key is needed" : `The model could not be loaded: ${error.detail}`;
 });

@@ -13,12 +13,14 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 let model = null; // the manifest
 /* One item for each picture, newest last:
- * id, file, name, url; state: "waiting", "working", "done", "failed" or "cancelled"; trouble: why it failed
- * width, height: px of the upright picture, as the API counts them; image, thumb: to draw
+ * id, file, name (unlike all others); state: "waiting", "working", "done", "failed" or "cancelled"; trouble: why it failed
+ * width, height: px of the upright picture, as the API counts them; thumb: a small picture, as a data: URL
+ * image, url: at full size, of the current picture only (pictures/memory.js: `withPicture` lends the image of another)
  * answer: the API's JSON, sent: what was sent for it; found: its boxes in px of the upright picture, each with an id
  * edits, undone: corrections of boxes by hand (count/edits.js), null and [] for none; a box that a person added has no score (null)
  * region: where to count (count/region.js), null for none
- * corrected: the count that the user typed, null for none; notes: the user's text */
+ * corrected: the count that the user typed, null for none; sample, notes: the user's text
+ * All fields outlive a reload, but for those that pictures/kept.js names; call `keep(item)` where no event tells of a change. */
 let items = [];
 let current = null; // the item on the stage
 let threshold = 0.5;

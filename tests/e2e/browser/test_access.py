@@ -105,6 +105,7 @@ def test_the_whole_way_by_keyboard(visit: Visit) -> None:
     visit.expect_count(STRONG)
     assert focus(visit) == "threshold"
     assert [tab(visit) for _ in range(4)] == ["fewer", "corrected", "more", "correct-send"]
+    assert tab(visit) == "SUMMARY"  # notes
     assert tab(visit) == "save-picture"
     tab(visit, 2)
     with visit.page.expect_download() as download:

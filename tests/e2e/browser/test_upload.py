@@ -230,7 +230,7 @@ def test_how_much_of_an_upload_has_left_is_told_also_after_another_picture(
 def test_a_broken_upload_is_told_and_tried_again(
     chromium: Any, upload_url: tuple[str, App], s3: Any
 ) -> None:
-    answers = iter([503])
+    answers = iter([500])
 
     def refuse(route: Any) -> None:
         status = next(answers, None) if route.request.method == "PUT" else None
@@ -243,7 +243,7 @@ def test_a_broken_upload_is_told_and_tried_again(
 
     with opened(chromium, upload_url[0], before=before) as visit:
         visit.choose(("scan.tif", "image/tiff", bitmap("TIFF")))
-        visit.expect("#trouble").to_contain_text("The upload storage answered 503. Try again.")
+        visit.expect("#trouble").to_contain_text("The upload storage answered 500. Try again.")
         visit.page.get_by_role("button", name="Try again").click()
         visit.expect_count(STRONG)
 

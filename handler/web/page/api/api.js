@@ -3,13 +3,16 @@
 const MAX_BYTES = 4.5e6; // the largest picture in a request, since Lambda gets it as base64
 const WAIT_MS = 40000; // longer than the API's own limit of 30 s
 
-/** An error in words for the user. actions: keys of ACTIONS that may help. */
+/** An error in words for the user. actions: keys of ACTIONS that may help. What it may have besides: isLost: nothing was answered;
+ * after: ms after which the API wants to be asked again; needsKey; noRoute: the API has no such path. */
 class Trouble extends Error {
   constructor(title, detail, actions = ["again", "other"], status = 0) {
     super(detail);
     Object.assign(this, { title, detail, actions, status });
   }
 }
+
+const lost = (...words) => Object.assign(new Trouble(...words), { isLost: true });
 
 /** Fetches a response with a 2xx status. Asks the user for a key if the API requires one. Throws Trouble. */
 async function api(path, options = {}) {
@@ -21,14 +24,15 @@ async function api(path, options = {}) {
     try {
       response = await fetch(at(path), { ...options, headers, credentials: "same-origin", signal: AbortSignal.timeout(WAIT_MS) });
     } catch (error) {
-      if (error.name === "TimeoutError") throw new Trouble("No answer", `The API did not answer within ${WAIT_MS / 1000} seconds. Try again in a moment.`);
-      throw new Trouble(navigator.onLine ? "Not reached" : "You are offline", "The API could not be reached. Check the connection, then try again.");
+      if (error.name === "TimeoutError") throw lost("No answer", `The API did not answer within ${WAIT_MS / 1000} seconds. Try again in a moment.`);
+      throw lost(navigator.onLine ? "Not reached" : "You are offline", "The API could not be reached. Check the connection, then try again.");
     }
     if (response.ok) return response;
     const trouble = await troubleOf(response);
+    trouble.after = msOf(response.headers.get("Retry-After"));
     const wantsKey = response.status === 401 || (response.status === 403 && key);
     if (!wantsKey) throw trouble;
-    if (storedKey() === key && !(await askKey(key ? trouble.detail : ""))) throw new Trouble("A key is needed", trouble.detail, ["key", "other"], response.status);
+    if (storedKey() === key && !(await askKey(key ? trouble.detail : ""))) throw Object.assign(new Trouble("A key is needed", trouble.detail, ["key", "other"], response.status), { needsKey: true });
   }
 }
 

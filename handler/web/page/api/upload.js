@@ -37,9 +37,9 @@ function put(url, type, file, onProgress) {
       onProgress(loaded / total);
     };
     request.onloadend = () => clearTimeout(idle);
-    request.onabort = () => reject(new Trouble("No answer", `The upload made no progress for ${WAIT_MS / 1000} seconds. Try again.`, ["again", "scaled", "other"]));
+    request.onabort = () => reject(lost("No answer", `The upload made no progress for ${WAIT_MS / 1000} seconds. Try again.`, ["again", "scaled", "other"]));
     request.onload = () => (request.status < 300 ? resolve() : reject(new Trouble("Not stored", `The upload storage answered ${request.status}. Try again.`, undefined, request.status)));
-    request.onerror = () => reject(new Trouble(navigator.onLine ? "Not reached" : "You are offline", "The upload storage could not be reached. Check the connection, then try again.", ["again", "scaled", "other"]));
+    request.onerror = () => reject(lost(navigator.onLine ? "Not reached" : "You are offline", "The upload storage could not be reached. Check the connection, then try again.", ["again", "scaled", "other"]));
     restartTimer();
     request.send(file);
   });

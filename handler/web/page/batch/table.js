@@ -81,7 +81,6 @@ function showTable() {
 let tableLater = 0;
 function showTableSoon() {
   $("table").hidden = items.length < 2;
-  $("batch").hidden = items.length < 2;
   if (items.length < 2) return;
   cancelAnimationFrame(tableLater);
   tableLater = requestAnimationFrame(showTable);

@@ -41,7 +41,7 @@ function refresh(item) {
 
 function showPicture() {
   const item = current, picture = $("picture");
-  const url = item.undecodable ? item.drawn : item.width ? item.url : "";
+  const url = item.undecodable || item.width ? urlOf(item) : "";
   if (url && picture.src !== url) picture.src = url;
   if (!url) picture.removeAttribute("src");
   picture.hidden = !url;

@@ -2,8 +2,8 @@
 
 function showBusy() {
   const { state, progress } = current;
-  $("busy").hidden = state !== "working" && state !== "waiting";
-  $("busy-text").textContent = state === "waiting" ? "Waiting …" : progress != null ? `Sending ${Math.floor(progress * 100)} % …` : "Counting …";
+  $("busy").hidden = state !== "working" && state !== "waiting" && state !== "cancelled";
+  $("busy-text").textContent = state === "cancelled" ? "Not counted" : state === "waiting" ? waitText() || (stopped ? "Paused" : "Waiting …") : progress != null ? `Sending ${Math.floor(progress * 100)} % …` : "Counting …";
   $("stage").setAttribute("aria-busy", String(!$("busy").hidden));
 }
 

@@ -4,7 +4,8 @@ const MAX_BOXES = 1000; // the API's limit; a model's default may be higher
 
 async function detect(item) {
   const started = performance.now();
-  await openPicture(item);
+  await readable(item);
+  await opened(item);
   const sent = await prepare(item);
   const maxDetections = Math.max(MAX_BOXES, model.thresholds.max_detections);
   const response = await post(sent, `score_threshold=${floor}&max_detections=${maxDetections}`, "application/json");
@@ -26,6 +27,22 @@ async function detect(item) {
   if (item.undecodable) await drawByServer(item);
 }
 
+/** How a picture was counted otherwise than it would be now, in words; "" if it would be the same. */
+function oddity({ answer, sent }) {
+  if (answer.model.name !== model.name || answer.model.version !== model.version) return `with ${answer.model.name} ${answer.model.version}`;
+  return sent.isScaled && $("exact").checked ? "from a scaled picture" : "";
+}
+
+/** Takes the kept copy of a file that was changed or deleted since it was chosen. Throws Trouble where there is none. */
+async function readable(item) {
+  try { await item.file.slice(0, 1).arrayBuffer(); } catch {
+    const kept = await keptFile(item);
+    if (!kept) throw new Trouble("This file cannot be read", "It was changed, moved or deleted after it was chosen. Choose it again.", ["other"]);
+    item.file = kept;
+    item.url = null;
+  }
+}
+
 function post({ body, uploadId }, query, accept) {
   const path = `v1/detect?${query}`;
   if (uploadId) return postJson(path, { upload_id: uploadId }, accept);
@@ -40,13 +57,13 @@ async function drawByServer(item) {
   const query = new URLSearchParams({ score_threshold: labels.length || !off.size ? threshold : 1 });
   if (off.size) for (const label of labels) query.append("labels", label);
   const blob = await (await post(await original(item), query, "image/jpeg")).blob();
+  if (item.url) URL.revokeObjectURL(item.url);
+  Object.assign(item, { url: null, drawnBlob: blob });
   const image = new Image();
-  const url = URL.createObjectURL(blob);
-  image.src = url;
+  image.src = urlOf(item);
   await image.decode();
-  if (item.drawn) URL.revokeObjectURL(item.drawn);
-  Object.assign(item, { drawn: url, drawnBlob: blob, image });
-  item.thumb = draw(image, image.naturalWidth, image.naturalHeight, 168, "medium");
+  item.image = image;
+  item.thumb = thumbOf(image, image.naturalWidth, image.naturalHeight);
   if (item === current) showPicture();
   refreshStrip();
 }

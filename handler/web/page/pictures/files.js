@@ -3,11 +3,11 @@
 const SMALL_BYTES = 1e6; // a file of at most so many bytes is sent unchanged, if its size in px suits the model
 const QUALITY = 0.92; // of the JPEG: changes counts about as much as the server's reduced decoding
 
-/** Sets the item's upright size, or undecodable if the browser cannot read the file. */
+/** Sets the item's image and upright size, or undecodable if the browser cannot read the file. Called by `opened` only. */
 async function openPicture(item) {
-  if (item.width || item.undecodable) return;
+  if (item.image || item.undecodable) return;
   const image = new Image();
-  image.src = item.url;
+  image.src = urlOf(item);
   try {
     await image.decode();
     item.width = image.naturalWidth;
@@ -17,10 +17,12 @@ async function openPicture(item) {
   if (!item.width || !item.height) {
     item.width = item.height = undefined;
     item.undecodable = true;
+    URL.revokeObjectURL(item.url);
+    item.url = null;
     return;
   }
   item.image = image;
-  item.thumb = draw(image, item.width, item.height, 168, "medium");
+  item.thumb ??= thumbOf(image, item.width, item.height);
   if (item === current) showPicture();
   refreshStrip();
 }

@@ -1,0 +1,48 @@
+// What is in memory at full size: the current picture, and those that are worked on. Of all others only `thumb` is.
+
+/** The address of a picture that the browser shows: the file, or what the API drew of it; "" if there is nothing yet. */
+function urlOf(item) {
+  const blob = item.undecodable ? item.drawnBlob : item.file;
+  if (!item.url && blob) item.url = URL.createObjectURL(blob);
+  return item.url || "";
+}
+
+/** A small picture for lists, as a data: URL of some kB. */
+function thumbOf(image, width, height) {
+  const small = draw(image, width, height, 168, "medium"), url = small.toDataURL("image/jpeg", 0.8);
+  small.width = small.height = 0; // or Safari does not free its memory
+  return url;
+}
+
+/** Opens a picture once, whoever asks. */
+const opened = (item) => (item.opening ??= openPicture(item).finally(() => {
+  item.opening = null;
+  letGo(item); // left meanwhile
+}));
+
+/** Gives `item.image` to `act`, also of a picture that is not on the stage, and frees it afterwards. */
+async function withPicture(item, act) {
+  item.uses = (item.uses || 0) + 1;
+  try {
+    await opened(item);
+    return await act(item.image);
+  } finally {
+    item.uses -= 1;
+    letGo(item);
+  }
+}
+
+/** Frees what a picture has at full size, unless it is in use. */
+function letGo(item) {
+  if (!item || ((item === current || item.uses || item.state === "working") && !item.gone)) return;
+  if (item.url) URL.revokeObjectURL(item.url);
+  if (item.image) item.image.src = "";
+  item.url = item.image = null;
+}
+
+let onStage = null;
+on("show", (item) => {
+  if (onStage !== item) letGo(onStage);
+  onStage = item;
+  opened(item).catch(() => {}); // a file that cannot be read is told when it is counted
+});
