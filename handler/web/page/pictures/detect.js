@@ -51,14 +51,18 @@ function post({ body, uploadId }, query, accept) {
   return api(path, { method: "POST", body, headers: { "Content-Type": type, Accept: accept } });
 }
 
+/** What a drawing of the API depends on. */
+const drawingOf = () => [threshold, ...off].join("\n");
+
 /** Shows the annotated picture of the API, for HEIC and TIFF that the browser cannot read. */
 async function drawByServer(item) {
+  const drawnFor = drawingOf();
   const labels = [...new Set(item.found.map((each) => each.label))].filter((label) => !off.has(label));
   const query = new URLSearchParams({ score_threshold: labels.length || !off.size ? threshold : 1 });
   if (off.size) for (const label of labels) query.append("labels", label);
   const blob = await (await post(await original(item), query, "image/jpeg")).blob();
   if (item.url) URL.revokeObjectURL(item.url);
-  Object.assign(item, { url: null, drawnBlob: blob });
+  Object.assign(item, { url: null, drawnBlob: blob, drawnFor });
   const image = new Image();
   image.src = urlOf(item);
   await image.decode();

@@ -1,22 +1,30 @@
 // The picture with its boxes, as a JPEG.
 
+/** The picture with the boxes that count, at full size, or halved until this device has a canvas that large. */
+async function annotated(item) {
+  if (item.undecodable) {
+    if (!item.drawnBlob || item.drawnFor !== drawingOf()) await drawByServer(item);
+    return item.drawnBlob;
+  }
+  for (let side = Math.max(item.width, item.height); ; side /= 2) {
+    let sheet = null;
+    try {
+      sheet = draw(item.image, item.width, item.height, side, "high");
+      annotate(sheet, item);
+      return await blobOf(sheet, "image/jpeg", 0.92);
+    } catch (error) {
+      if (side < 1024) throw error;
+    } finally {
+      if (sheet) sheet.width = sheet.height = 0; // or Safari does not free its memory
+    }
+  }
+}
+
 $("save-picture").addEventListener("click", async () => {
-  const item = current, name = `${stem(item.name)}-annotated.jpg`;
-  if (item.undecodable) return save(item.drawnBlob, name);
+  const item = current;
   $("save-picture").disabled = true;
   try {
-    // full size, halved until this device has a canvas that large
-    for (let side = Math.max(item.width, item.height); ; side /= 2) {
-      try {
-        const sheet = draw(item.image, item.width, item.height, side, "high");
-        annotate(sheet, item);
-        save(await blobOf(sheet, "image/jpeg", 0.92), name);
-        sheet.width = sheet.height = 0;
-        return;
-      } catch (error) {
-        if (side < 1024) throw error;
-      }
-    }
+    save(await annotated(item), `${stem(item.name)}-annotated.jpg`);
   } catch (error) {
     say(`The picture could not be saved: ${error.message}.`);
   } finally {
