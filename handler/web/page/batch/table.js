@@ -4,7 +4,7 @@
  * A column without any value is hidden. Other parts may push theirs. */
 const ifDone = (value) => (item) => (isDone(item) ? value(item) : null);
 const tableColumns = [
-  { title: "Picture", value: ({ name }) => name },
+  { title: "File", value: ({ name }) => name },
   { title: "Count", value: ifDone(modelCountOf), text: formatCount },
   { title: "Corrected", value: ifDone(correctedOf), text: formatCount },
   { title: "Interval", value: ifDone((item) => intervalOf(item, countOf(item))?.low ?? null), text: (low, item) => `${formatInteger(low)}–${formatInteger(intervalOf(item, countOf(item)).high)}` },
