@@ -9,7 +9,7 @@ const tableColumns = [
   { title: "Corrected", value: ifDone(correctedOf), text: formatCount },
   { title: "Interval", value: ifDone((item) => intervalOf(item, countOf(item))?.low ?? null), text: (low, item) => `${formatInteger(low)}–${formatInteger(intervalOf(item, countOf(item)).high)}` },
   { title: "Threshold", value: ifDone(() => threshold), text: (value) => value.toFixed(2) },
-  { title: "Counted", value: ifDone(modeOf) },
+  { title: "Counted", value: ifDone((item) => [modeOf(item), oddity(item)].filter(Boolean).join(", ")) },
   { title: "Warnings", value: ifDone(({ answer }) => answer.warnings?.join("; ") || null), className: "long" },
   { title: "Error", value: (item) => errorOf(item) || null, className: "long bad" },
 ];

@@ -1,7 +1,7 @@
 // The picture with its boxes, as a JPEG.
 
 /** The picture with the boxes that count, at full size, or halved until this device has a canvas that large. */
-async function annotated(item) {
+const annotated = (item) => withPicture(item, async (image) => {
   if (item.undecodable) {
     if (!item.drawnBlob || item.drawnFor !== drawingOf()) await drawByServer(item);
     return item.drawnBlob;
@@ -9,7 +9,7 @@ async function annotated(item) {
   for (let side = Math.max(item.width, item.height); ; side /= 2) {
     let sheet = null;
     try {
-      sheet = draw(item.image, item.width, item.height, side, "high");
+      sheet = draw(image, item.width, item.height, side, "high");
       annotate(sheet, item);
       return await blobOf(sheet, "image/jpeg", 0.92);
     } catch (error) {
@@ -18,7 +18,7 @@ async function annotated(item) {
       if (sheet) sheet.width = sheet.height = 0; // or Safari does not free its memory
     }
   }
-}
+});
 
 $("save-picture").addEventListener("click", async () => {
   const item = current;
