@@ -122,6 +122,22 @@ def test_the_examples_have_the_stage(app: App) -> None:
     assert f"https://{headers[0][1]}/prod/v1/model" in page
 
 
+def test_comments_stay_here_and_no_line_is_within_a_text(app: App) -> None:
+    """What the page is sent without may not be part of a text: every backtick that opens on a line
+    closes on it, and a comment that begins a line ends one."""
+    page = app.send("GET", "/").body.decode()
+    script = page.partition("<script>")[2].partition("</script>")[0]
+    assert "State, events and helpers" not in script and "\n  " not in script
+    parts = [*web.FOLDER.glob("page/**/*.js"), *web.FOLDER.glob("style/*.css")]
+    assert len(parts) > 30
+    for path in parts:
+        text = path.read_text()
+        for number, line in enumerate(text.splitlines(), 1):
+            assert line.count("`") % 2 == 0, f"{path.name}:{number}"
+        for comment in re.findall(r"^ */\*.*?\*/([^\n]*)$", text, re.DOTALL | re.MULTILINE):
+            assert not comment.strip(), f"{path.name}: {comment}"
+
+
 def test_the_page_loads_nothing_from_elsewhere(app: App) -> None:
     page = app.send("GET", "/").body.decode()
     addresses = re.findall(r"https?://[^\s\"'<>)]+", page)
