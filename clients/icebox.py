@@ -127,8 +127,9 @@ class Icebox:
     ) -> Prediction:
         """Find and count objects on a picture. A large picture is uploaded through S3.
 
-        picture: a path, bytes, or an open binary file. tiles: "auto", or columns x rows such as
-        "3x2". Parameters that are None have the model's default.
+        picture: a path, bytes, or an open binary file. tiles: "none", "auto", or columns x rows
+        such as "3x2"; None for the deployment's default, which is "auto" unless it says otherwise.
+        Other parameters that are None have the model's default.
         """
         parameters = {
             "score_threshold": score_threshold,
@@ -325,7 +326,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--key", default=os.environ.get("ICEBOX_KEY"), help="or $ICEBOX_KEY")
     parser.add_argument("--score-threshold", type=float)
-    parser.add_argument("--tiles", help="auto, or columns x rows such as 3x2")
+    parser.add_argument("--tiles", help="none, auto, or columns x rows such as 3x2")
     parser.add_argument(
         "--annotated", type=Path, metavar="FOLDER", help="write the pictures with boxes there"
     )

@@ -30,6 +30,7 @@ from handler.records.build import build_records
 from handler.records.destination import parse_destination
 from handler.records.log import open_log
 from handler.routes import detect, ops
+from handler.routes.parameters import tile_grid
 from handler.routes.predictor import Predictor
 from handler.settings import Settings
 from handler.shutdown import call_on_sigterm
@@ -60,7 +61,9 @@ if prediction_log and settings.runtime_api:
     call_on_sigterm(partial(prediction_log.print_unwritten, "the environment is shut down"))
 detector = Detector.load(load_bundle(settings.model_dir), threads=settings.ort_threads)
 manifest = detector.manifest
-predictor = Predictor(detector, settings.max_image_pixels)
+predictor = Predictor(
+    detector, settings.max_image_pixels, tile_grid("DEFAULT_TILES", settings.default_tiles)
+)
 if settings.capture_rate:
     from handler.records.capture import open_captures
 

@@ -24,7 +24,8 @@ class Settings(NamedTuple):
     capture_only_uncertain: whether of uncertain pictures only. capture_max_bytes: of a picture to
     keep. max_upload_bytes: of a picture in S3. s3_uri_buckets: buckets whose objects a request may
     name. max_body_bytes: of the HTTP body. max_image_pixels: width times height of the upright
-    original. max_pictures: in one request. ort_threads: of one inference. stage: of the deployment,
+    original. max_pictures: in one request. default_tiles: none, auto, or columns x rows, for
+    requests that name none. ort_threads: of one inference. stage: of the deployment,
     a dimension of its metrics. function_name, function_version: of the Lambda function, "local" and
     None outside Lambda. runtime_api: host and port of the Lambda Runtime API, None
     outside Lambda. is_snap_start: whether Lambda takes a snapshot of this environment after INIT.
@@ -45,6 +46,7 @@ class Settings(NamedTuple):
     max_body_bytes: int
     max_image_pixels: int
     max_pictures: int
+    default_tiles: str
     ort_threads: int
     log_level: str
     stage: str
@@ -84,6 +86,12 @@ class Settings(NamedTuple):
                 "CAPTURE='uncertain' keeps nothing while CAPTURE_RATE is 0; set it to the share of "
                 "uncertain pictures to keep, such as 1"
             )
+        default_tiles = env.get("DEFAULT_TILES") or "auto"
+        if not re.fullmatch(r"none|auto|[1-8]x[1-8]", default_tiles):
+            raise SettingsError(
+                f"DEFAULT_TILES={default_tiles!r}: expected none, auto, or columns x rows from 1x1 "
+                "to 8x8 such as 3x2"
+            )
         return cls(
             model_dir=model_dir,
             api_key_sha256=_digests(env, "API_KEY_SHA256"),
@@ -100,6 +108,7 @@ class Settings(NamedTuple):
             max_body_bytes=_whole_number(env, "MAX_BODY_BYTES", 6 * 1024 * 1024),
             max_image_pixels=_whole_number(env, "MAX_IMAGE_PIXELS", 64_000_000),
             max_pictures=_whole_number(env, "MAX_PICTURES", 16),
+            default_tiles=default_tiles,
             ort_threads=_whole_number(env, "ORT_THREADS", max(1, round(memory_mb / MB_PER_VCPU))),
             log_level=log_level.upper(),
             stage=stage,

@@ -71,6 +71,8 @@ def _no_interval(prediction: Prediction, manifest: Manifest) -> str | None:
         return "the model's counts are calibrated at other thresholds than its own"
     if prediction.grid is not None:
         return "the picture is in tiles, and those it was calibrated on were not"
+    if prediction.has_small_objects:
+        return "the objects are smaller than those that the model was trained on"
     if prediction.output.above_model == own.max_detections:
         return f"the list of detections may have been cut at {own.max_detections}"
     return None

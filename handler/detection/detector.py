@@ -57,8 +57,10 @@ class DetectorOutput:
     near_misses: scores from the bundle's score floor up to the threshold. content: uint8 (h, w, 3),
     the picture as the model saw it, without padding. dropped: detections of the graph that were
     none, as `drop_impossible` says. above_model: how many detections the model's own score
-    threshold and maximum give, whichever the request had. Both that and below_floor are None where
-    they are not known.
+    threshold and maximum give, whichever the request had. candidate_px: median of sqrt(area) in
+    input px of all boxes above the score floor, weighted by score; a median of the detections alone
+    would hide small objects, of which mainly the largest are found. Those three are None where they
+    are not known.
     """
 
     detections: Detections
@@ -68,6 +70,7 @@ class DetectorOutput:
     dropped: int = 0
     above_model: int | None = None
     below_floor: BelowFloor | None = None
+    candidate_px: float | None = None
 
     @property
     def all(self) -> Detections:
@@ -165,8 +168,8 @@ class Detector:
     ) -> DetectorOutput:
         """Detect what scores above the threshold (strictly, as IceVision does), and near misses.
 
-        looks_below: whether above_model and below_floor are found, too, for 1.0 ms with the default
-        model. Thread-safe.
+        looks_below: whether above_model, below_floor and candidate_px are found, too, for 1.0 ms
+        with the default model. Thread-safe.
         """
         model_input, placement = self.prepare(picture)
         own = self.manifest.thresholds
@@ -197,7 +200,8 @@ class Detector:
         )
         if not looks_below:
             return made
-        scores = self._drop_impossible(output).scores
+        everything = self._drop_impossible(output)
+        scores = everything.scores
         above = int(np.count_nonzero(scores > own.score))
         return replace(
             made,
@@ -205,6 +209,7 @@ class Detector:
             below_floor=_below_floor(scores, own.score_floor)
             if len(output) < asked.max_detections
             else None,
+            candidate_px=_candidate_px(everything, own.score_floor),
         )
 
     def _drop_impossible(self, output: Detections) -> Detections:
@@ -231,6 +236,17 @@ def _below_floor(scores: NDArray[np.float32], score_floor: float) -> BelowFloor 
     from_score = round(score_floor * BELOW_FLOOR, 6)
     below = scores[(scores > from_score) & (scores <= score_floor)]
     return BelowFloor(from_score, len(below), round(float(below.sum(dtype=np.float64)), 4))
+
+
+def _candidate_px(detections: Detections, score_floor: float) -> float | None:
+    """None without boxes above the floor. detections: best first, boxes in input px."""
+    candidates = detections.select(detections.scores > score_floor)
+    if not len(candidates):
+        return None
+    sides = np.sqrt((candidates.boxes[:, 2:] - candidates.boxes[:, :2]).astype(float).prod(1))
+    by_size = np.argsort(sides, kind="stable")
+    weights = np.cumsum(candidates.scores[by_size], dtype=float)
+    return float(sides[by_size][np.searchsorted(weights, weights[-1] / 2)])
 
 
 def split_by_score(detections: Detections, thresholds: Thresholds) -> tuple[Detections, Detections]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from handler.detection.detections import Detections
 from handler.detection.detector import DetectorOutput, Thresholds
-from handler.detection.tiling import WHOLE, Grid
+from handler.detection.tiling import WHOLE, Grid, Tiles
 from handler.images.picture import Picture
 
 
@@ -21,15 +21,17 @@ class PredictRequest(NamedTuple):
 
     image_bytes: bytes
     thresholds: Thresholds
-    tiles: Grid | Literal["auto"] = WHOLE
+    tiles: Tiles = WHOLE
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """The model's output for one picture.
 
-    grid: of the tiles, None for the picture alone. warnings: sentences about the picture, or the
-    model's output, that a user should know of.
+    grid: of the tiles, None for the picture alone. has_small_objects: whether objects are smaller,
+    as the model saw them, than those it was trained on, as `tiling.are_small` says: a count misses
+    many then, and no interval of it holds. warnings: sentences about the picture, or the model's
+    output, that a user should know of.
     """
 
     request: PredictRequest
@@ -38,6 +40,7 @@ class Prediction:
     classes: tuple[str, ...]
     decode_ms: float
     grid: Grid | None = None
+    has_small_objects: bool = False
     warnings: tuple[str, ...] = ()
 
     @property

@@ -26,6 +26,7 @@ from handler.detection.prediction import Prediction
 from handler.detection.tiling import WHOLE, Grid, Tile
 from handler.images.decode import decode
 from handler.images.picture import Picture
+from handler.images.statistics import flat_colour
 from handler.problems import Unprocessable
 
 _MAX_ROUNDS = 3  # a coarse pass finds only the larger objects, so refine up to three times
@@ -41,19 +42,25 @@ def decode_time_left(started: float, tiles_s: float) -> float:
 
 
 def predict_in_tiles(
-    whole: Prediction, detector: Detector, *, max_pixels: int, started: float, tiles_s: float
+    whole: Prediction,
+    detector: Detector,
+    *,
+    max_pixels: int,
+    started: float,
+    tiles_s: float,
+    auto_s: float,
 ) -> Prediction:
     """Predict with the request's grid, or with the one that suits the objects.
 
     whole: the prediction of the picture as a whole. started: time.perf_counter() of the request's
-    begin. tiles_s: limit in seconds from there.
+    begin. tiles_s: limit in seconds from there. auto_s: the same for "auto", where it is shorter.
 
     Raises Unprocessable if the grid of the request would take too long; "auto" stops refining then.
     """
     tiles, prediction, grid = whole.request.tiles, whole, WHOLE
     picture: Picture | None = None
     for _ in range(_MAX_ROUNDS):
-        next_grid = _choose_grid(prediction, grid, detector) if tiles == "auto" else tiles
+        next_grid = choose_grid(prediction, detector) if tiles == "auto" else tiles
         if next_grid == grid:
             break
         if picture is None:
@@ -63,11 +70,16 @@ def predict_in_tiles(
             decode_ms = whole.decode_ms + (time.perf_counter() - decode_started) * 1000
         try:
             output = _detect_in_grid(
-                whole, picture, next_grid, detector, started=started, tiles_s=tiles_s
+                whole,
+                picture,
+                next_grid,
+                detector,
+                started=started,
+                tiles_s=min(tiles_s, auto_s) if tiles == "auto" else tiles_s,
             )
         except Unprocessable:
             if tiles == "auto":
-                break  # the coarser prediction stands
+                break  # the coarser prediction stands, and a warning says that it is one
             raise
         inference_ms = prediction.output.inference_ms + output.inference_ms
         output = replace(output, inference_ms=inference_ms)
@@ -76,20 +88,54 @@ def predict_in_tiles(
     return prediction
 
 
-def _choose_grid(prediction: Prediction, grid: Grid, detector: Detector) -> Grid:
-    """The next grid, by the objects above the bundle's own threshold, whatever the request's."""
-    manifest = detector.manifest
-    detections = prediction.output.above(manifest.thresholds.score)
-    picture_size = (prediction.picture.width, prediction.picture.height)
-    input_size = (manifest.input.width, manifest.input.height)
-    scale = manifest.training_scale
-    return tiling.choose_grid(
-        picture_size,
-        input_size,
-        grid,
-        tiling.median_object_px(detections, picture_size, input_size, grid),
-        scale.object_px if scale else tiling.DEFAULT_OBJECT_PX,
+def object_px(prediction: Prediction, detector: Detector) -> float | None:
+    """How large the objects are in the model's input: of the picture, or of its tiles.
+
+    By what scores above the bundle's own threshold, whatever the request's. None where nothing
+    does.
+    """
+    found = prediction.output.above(detector.manifest.thresholds.score)
+    if not len(found):
+        return None
+    if prediction.grid is None:
+        return prediction.output.candidate_px
+    picture, size = prediction.picture, detector.manifest.input
+    return tiling.median_object_px(
+        found, (picture.width, picture.height), (size.width, size.height), prediction.grid
     )
+
+
+def target_px(detector: Detector) -> float:
+    """How large objects were in the model's input when it was trained."""
+    scale = detector.manifest.training_scale
+    return scale.object_px if scale else tiling.DEFAULT_OBJECT_PX
+
+
+def choose_grid(prediction: Prediction, detector: Detector) -> Grid:
+    """The grid that suits the objects better than the prediction's own, or that one.
+
+    Where nothing is found, finer tiles are tried once, and only if something nearly was: on an
+    empty picture a pass in tiles costs seconds and finds what is not there.
+    """
+    grid = prediction.grid or WHOLE
+    found_px = object_px(prediction, detector)
+    if found_px is None and (prediction.grid or not _nearly_found(prediction, detector)):
+        return grid
+    picture, size = prediction.picture, detector.manifest.input
+    return tiling.choose_grid(
+        (picture.width, picture.height),
+        (size.width, size.height),
+        grid,
+        found_px,
+        target_px(detector),
+    )
+
+
+def _nearly_found(prediction: Prediction, detector: Detector) -> bool:
+    """Whether a near miss scores above half the bundle's threshold, on a picture that is not of
+    one colour."""
+    almost = prediction.output.above(detector.manifest.thresholds.score / 2)
+    return len(almost) > 0 and not flat_colour(prediction.output.content)
 
 
 def _decode_full_resolution(whole: Prediction, max_pixels: int, timeout_s: float) -> Picture:

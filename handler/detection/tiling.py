@@ -7,7 +7,7 @@ fifth, and the picture as a whole is a further pass, for objects that are too la
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from handler.detection.detections import Detections
 
 MAX_PER_SIDE = 8  # columns, and rows
 OVERLAP = 0.2  # of a tile's side, SAHI's default
-MIN_GAIN = 1.3  # a finer grid must enlarge objects by at least this factor
+MIN_GAIN = 1.3  # objects are small from this factor on, and a finer grid must enlarge them by it
 DEFAULT_OBJECT_PX = 32.0  # for bundles without a training scale: COCO's limit of "small"
 
 
@@ -32,6 +32,7 @@ class Grid(NamedTuple):
 
 
 WHOLE = Grid(1, 1)  # one tile: the picture itself
+Tiles = Grid | Literal["auto"]  # what a request asks for; "auto": the grid that suits the objects
 
 
 class Tile(NamedTuple):
@@ -85,12 +86,25 @@ def choose_grid(
     target_scale = min(1.0, scale * gain)
     if gain < MIN_GAIN or target_scale < scale * MIN_GAIN:
         return current
-    columns, rows = (
-        _tile_count(length, input_px, input_px / target_scale)
-        for length, input_px in zip(picture_size, input_size, strict=True)
-    )
-    grid = Grid(columns, rows)
-    return grid if _scale(picture_size, input_size, grid) > scale else current
+    # The nearest; where that is the current one, the next finer, since objects are small.
+    for is_nearest in (True, False):
+        columns, rows = (
+            _tile_count(length, input_px, input_px / target_scale, is_nearest=is_nearest)
+            for length, input_px in zip(picture_size, input_size, strict=True)
+        )
+        grid = Grid(columns, rows)
+        if _scale(picture_size, input_size, grid) > scale:
+            return grid
+    return current
+
+
+def are_small(object_px: float | None, target_px: float) -> bool:
+    """Whether objects are evidently smaller in the model's input than those it was trained on, so
+    that it misses many: by the factor for which auto makes tiles.
+
+    object_px: see `median_object_px`; None where nothing was found. target_px: of the training.
+    """
+    return object_px is not None and target_px / max(object_px, 0.1) >= MIN_GAIN
 
 
 def median_object_px(
@@ -124,12 +138,15 @@ def _scale(picture_size: tuple[int, int], input_size: tuple[int, int], grid: Gri
     return min(input_px / side for input_px, side in zip(input_size, tile_size, strict=True))
 
 
-def _tile_count(length: int, min_px: int, target_px: float) -> int:
-    """The number of tiles along `length` whose side is nearest to `target_px`, none below
-    `min_px`."""
+def _tile_count(length: int, min_px: int, target_px: float, *, is_nearest: bool) -> int:
+    """The number of tiles along `length` whose side is nearest to `target_px`, or the largest that
+    is no longer, none below `min_px`."""
     counts = [
         count
         for count in range(1, MAX_PER_SIDE + 1)
         if count == 1 or tile_side(length, count) >= min_px
     ]
-    return min(counts, key=lambda count: abs(math.log(tile_side(length, count) / target_px)))
+    if is_nearest:
+        return min(counts, key=lambda count: abs(math.log(tile_side(length, count) / target_px)))
+    short = (count for count in counts if tile_side(length, count) <= target_px)
+    return next(short, counts[-1])

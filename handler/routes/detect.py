@@ -16,7 +16,7 @@ from handler.detection.count_interval import AtModelThresholds, at_model_thresho
 from handler.detection.detections import Detections
 from handler.detection.detector import Thresholds
 from handler.detection.prediction import Prediction, PredictRequest
-from handler.detection.tiling import WHOLE, Grid
+from handler.detection.tiling import WHOLE, Tiles
 from handler.http.request import Request, Response, json_response
 from handler.http.route import Route, Routes
 from handler.invocation import Invocation
@@ -40,7 +40,7 @@ class DetectOptions(NamedTuple):
     thresholds: Thresholds
     class_ids: tuple[int, ...]
     media_type: str
-    tiles: Grid | Literal["auto"] = WHOLE
+    tiles: Tiles = WHOLE
 
 
 def routes(
@@ -59,8 +59,7 @@ class DetectEndpoint:
         self.max_pictures, self.list_s = max_pictures, list_s
 
     def __call__(self, request: Request, invocation: Invocation) -> Response:
-        manifest = self.predictor.manifest
-        options = read_options(request, manifest)
+        options = self._read_options(request)
         images, fields = read_images(
             request,
             limit=self.max_pictures,
@@ -70,7 +69,7 @@ class DetectEndpoint:
             },
         )
         if fields:
-            options = read_options(request, manifest, fields)
+            options = self._read_options(request, fields)
         if isinstance(images, list):
             return self._detect_each(images, options, request, invocation)
         predict_request = PredictRequest(images, options.thresholds, options.tiles)
@@ -83,6 +82,11 @@ class DetectEndpoint:
         body = annotated(prediction, shown, kind, request.max_response_bytes)
         headers = {"X-Detection-Count": str(len(shown)), "Vary": "Accept"}
         return Response(200, options.media_type, body, headers)
+
+    def _read_options(self, request: Request, fields: Parameters = ()) -> DetectOptions:
+        return read_options(
+            request, self.predictor.manifest, fields, default_tiles=self.predictor.default_tiles
+        )
 
     def _detect_each(
         self,
@@ -97,10 +101,12 @@ class DetectEndpoint:
             )
         results: list[str] = []
         room_bytes = request.max_response_bytes
-        for image_bytes in images:
+        for done, image_bytes in enumerate(images):
             part = invocation.add_part()
             left_s = self.list_s - invocation.elapsed_ms() / 1000
-            text = self._detect_part(image_bytes, options, part, left_s, room_bytes)
+            # Finer tiles for one picture may not keep the following ones from being begun.
+            share_s = left_s / (len(images) - done)
+            text = self._detect_part(image_bytes, options, part, left_s, share_s, room_bytes)
             part.total_ms = part.total_ms or part.elapsed_ms()
             room_bytes -= _size(text)
             results.append(text)
@@ -112,6 +118,7 @@ class DetectEndpoint:
         options: DetectOptions,
         part: Invocation,
         left_s: float,
+        share_s: float,
         room_bytes: int,
     ) -> str:
         """The JSON of one of several pictures: its result, or its problem."""
@@ -121,7 +128,9 @@ class DetectEndpoint:
             if isinstance(image_bytes, Problem):
                 raise image_bytes
             predict_request = PredictRequest(image_bytes, options.thresholds, options.tiles)
-            prediction = self.predictor.predict(predict_request, part, tiles_s=left_s)
+            prediction = self.predictor.predict(
+                predict_request, part, tiles_s=left_s, auto_s=share_s
+            )
             # The invocation outlives its pictures, whose pixels would add up; a record needs none.
             part.prediction = prediction.without_pixels()
             part.total_ms = part.elapsed_ms()
@@ -155,7 +164,12 @@ class DetectEndpoint:
         return {
             "prediction_id": invocation.id,
             "model": {"name": manifest.name, "version": manifest.version},
-            "image": {"width": picture.width, "height": picture.height, "format": picture.format},
+            "image": {
+                "width": picture.width,
+                "height": picture.height,
+                "format": picture.format,
+                "orientation": picture.orientation,
+            },
             "count": len(shown),
             "counts": {classes[class_id]: counts[class_id] for class_id in options.class_ids},
             **_count_interval(at_model, options, manifest),
@@ -172,7 +186,13 @@ class DetectEndpoint:
         }
 
 
-def read_options(request: Request, manifest: Manifest, fields: Parameters = ()) -> DetectOptions:
+def read_options(
+    request: Request,
+    manifest: Manifest,
+    fields: Parameters = (),
+    *,
+    default_tiles: Tiles = WHOLE,
+) -> DetectOptions:
     """The query, the Accept header, and a form's fields. Raises BadRequest, NotAcceptable."""
     values: dict[str, list[str]] = {}
     for source, parameters in (("query parameter", request.query), ("form field", fields)):
@@ -201,7 +221,7 @@ def read_options(request: Request, manifest: Manifest, fields: Parameters = ()) 
         ),
         class_ids=tuple(map(classes.index, names)) or tuple(range(len(classes))),
         media_type=choose_media_type(request.headers.get("accept", "")),
-        tiles=tile_grid("tiles", query.get("tiles", "none")),
+        tiles=tile_grid("tiles", query["tiles"]) if "tiles" in query else default_tiles,
     )
 
 

@@ -32,7 +32,8 @@ def routes(predictor: Predictor) -> Routes:
     manifest = predictor.manifest
 
     def detect(request: Request, invocation: Invocation) -> Response:
-        prediction = predictor.predict(read_request(request, manifest), invocation)
+        asked = read_request(request, manifest)._replace(tiles=predictor.default_tiles)
+        prediction = predictor.predict(asked, invocation)
         return json_response(prediction.detections.to_json(manifest.classes))
 
     def check_name(request: Request) -> None:

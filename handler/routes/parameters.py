@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Literal
 
-from handler.detection.tiling import MAX_PER_SIDE, WHOLE, Grid
+from handler.detection.tiling import MAX_PER_SIDE, WHOLE, Grid, Tiles
 from handler.problems import BadRequest, quote
 
 MAX_DETECTIONS = 1000  # keeps response, and record as one log line, well within their limits
@@ -40,7 +39,7 @@ def boolean(name: str, value: object) -> bool:
     return value
 
 
-def tile_grid(name: str, value: str) -> Grid | Literal["auto"]:
+def tile_grid(name: str, value: str) -> Tiles:
     """A grid of tiles: none, auto, or columns x rows such as 3x2. Raises BadRequest, which calls it
     `name`."""
     if value == "none":

@@ -6,21 +6,30 @@ from handler.bundle.manifest import Manifest
 from handler.detection.detector import Detector
 from handler.detection.predict import TILES_S, predict
 from handler.detection.prediction import Prediction, PredictRequest
+from handler.detection.tiling import WHOLE, Tiles
 from handler.invocation import Invocation
 
 
 class Predictor:
-    """Made once, at INIT. max_pixels: of a picture's upright original."""
+    """Made once, at INIT. max_pixels: of a picture's upright original. default_tiles: of requests
+    that name none; "auto" needs the bundle's training scale, which tells what is small."""
 
-    def __init__(self, detector: Detector, max_pixels: int) -> None:
+    def __init__(self, detector: Detector, max_pixels: int, default_tiles: Tiles) -> None:
         self.detector, self.max_pixels = detector, max_pixels
+        knows_scale = detector.manifest.training_scale is not None
+        self.default_tiles = default_tiles if knows_scale or default_tiles != "auto" else WHOLE
 
     @property
     def manifest(self) -> Manifest:
         return self.detector.manifest
 
     def predict(
-        self, request: PredictRequest, invocation: Invocation, *, tiles_s: float = TILES_S
+        self,
+        request: PredictRequest,
+        invocation: Invocation,
+        *,
+        tiles_s: float = TILES_S,
+        auto_s: float = TILES_S,
     ) -> Prediction:
         """Predict, and note request and prediction on the invocation for its record.
 
@@ -28,7 +37,11 @@ class Predictor:
         """
         invocation.request = request
         prediction = predict(
-            request, detector=self.detector, max_pixels=self.max_pixels, tiles_s=tiles_s
+            request,
+            detector=self.detector,
+            max_pixels=self.max_pixels,
+            tiles_s=tiles_s,
+            auto_s=auto_s,
         )
         invocation.prediction = prediction
         return prediction

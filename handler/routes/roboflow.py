@@ -17,6 +17,7 @@ from handler.bundle.manifest import Manifest
 from handler.detection.detections import Detections
 from handler.detection.detector import Thresholds
 from handler.detection.prediction import Prediction, PredictRequest
+from handler.detection.tiling import Tiles
 from handler.http.request import Request, Response, json_response
 from handler.http.route import Route, Routes
 from handler.invocation import Invocation
@@ -25,7 +26,7 @@ from handler.routes.annotated import annotated
 from handler.routes.base64_text import decode_base64
 from handler.routes.body import read_body, read_image
 from handler.routes.form import Parameters, is_form
-from handler.routes.parameters import MAX_DETECTIONS, integer, labels, number
+from handler.routes.parameters import MAX_DETECTIONS, integer, labels, number, tile_grid
 from handler.routes.predictor import Predictor
 
 PATH = "/{project}/{version:int}"
@@ -36,13 +37,15 @@ _BASE64 = frozenset((string.ascii_letters + string.digits + "+/-_= \r\n").encode
 
 @dataclass(frozen=True)
 class RoboflowOptions:
-    """What the query asks for. class_ids: of the classes in the response."""
+    """What the query asks for. class_ids: of the classes in the response. tiles: None for the
+    deployment's default; Roboflow has no such parameter."""
 
     thresholds: Thresholds
     class_ids: tuple[int, ...]
     format: str
     labels: bool
     line_px: int
+    tiles: Tiles | None = None
 
 
 def routes(predictor: Predictor) -> Routes:
@@ -51,7 +54,9 @@ def routes(predictor: Predictor) -> Routes:
         image_bytes, fields = read_roboflow_image(request)
         if fields:
             options = read_options(request, predictor.manifest, fields)
-        prediction = predictor.predict(PredictRequest(image_bytes, options.thresholds), invocation)
+        tiles = options.tiles or predictor.default_tiles
+        asked = PredictRequest(image_bytes, options.thresholds, tiles)
+        prediction = predictor.predict(asked, invocation)
         detections = prediction.detections
         shown = detections.select(np.isin(detections.class_ids, options.class_ids))
         if options.format == "json":
@@ -103,6 +108,7 @@ def read_options(request: Request, manifest: Manifest, fields: Parameters = ()) 
         format=response_format,
         labels=query.get("labels", "").lower() in ("true", "on", "1", "yes"),
         line_px=integer("stroke", query.get("stroke") or 1, most=MAX_STROKE_PX),
+        tiles=tile_grid("tiles", query["tiles"]) if query.get("tiles") else None,
     )
 
 

@@ -28,6 +28,7 @@ def test_settings_are_those_that_are_read() -> None:
     assert rows["MAX_IMAGE_PIXELS"] == f"`{defaults.max_image_pixels}`"
     assert rows["MAX_UPLOAD_BYTES"] == f"`{defaults.max_upload_bytes}`"
     assert rows["MAX_PICTURES"] == f"`{defaults.max_pictures}`"
+    assert rows["DEFAULT_TILES"] == f"`{defaults.default_tiles}`"
     assert rows["LOG_LEVEL"] == f"`{defaults.log_level}`"
 
 

@@ -31,7 +31,8 @@ def predict_output(
     defaults = manifest.thresholds
     thresholds = Thresholds(inputs.score, defaults.iou, defaults.max_detections)
     try:
-        prediction = predictor.predict(PredictRequest(inputs.image_bytes, thresholds), invocation)
+        asked = PredictRequest(inputs.image_bytes, thresholds, predictor.default_tiles)
+        prediction = predictor.predict(asked, invocation)
     except Problem:
         if inputs.upload_id:
             sessions.delete_upload(inputs.upload_id)

@@ -44,7 +44,8 @@ def routes(predictor: Predictor) -> Routes:
         inputs = read_inputs(request, predictor.manifest)
         defaults = predictor.manifest.thresholds
         thresholds = Thresholds(inputs.score, defaults.iou, defaults.max_detections)
-        prediction = predictor.predict(PredictRequest(inputs.image_bytes, thresholds), invocation)
+        asked = PredictRequest(inputs.image_bytes, thresholds, predictor.default_tiles)
+        prediction = predictor.predict(asked, invocation)
         detections = prediction.detections
         drawn = annotated(
             prediction,

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from handler import problems
+from handler.detection.tiling import MAX_PER_SIDE
 from handler.http import gateway
 from handler.problems import Problem
 from handler.routes import web
 
 Schema = dict[str, Any]
 
+TILES_PATTERN = f"^(none|auto|[1-{MAX_PER_SIDE}]x[1-{MAX_PER_SIDE}])$"
 STORAGE_FAULTS = (500, 502, 503)  # statuses where a route waits for storage
 
 # headers of a response to one picture, in any dialect

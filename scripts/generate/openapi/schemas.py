@@ -20,7 +20,7 @@ ID = "9e0a2c1f-6a2f-4f0e-8f52-0d2f6a8f3f10"
 PREDICTION = {
     "prediction_id": ID,
     "model": {"name": "microalgae", "version": "1.0.0"},
-    "image": {"width": 1400, "height": 1400, "format": "JPEG"},
+    "image": {"width": 1400, "height": 1400, "format": "JPEG", "orientation": 1},
     "count": 1,
     "counts": {"Microalgae": 1},
     "count_interval": {"low": 0, "high": 3, "coverage": 0.9},
@@ -86,8 +86,11 @@ def make_schemas() -> dict[str, Schema]:
             "prediction_id": {"type": "string", "description": "Lambda's request id; of one of "
                               "several pictures with -1, -2 … behind it"},
             "model": object_schema({"name": text, "version": text}),
-            "image": object_schema({"width": integer, "height": integer, "format": text},
-                                   description="upright, px"),
+            "image": object_schema({
+                "width": integer, "height": integer, "format": text,
+                "orientation": {"type": "integer", "minimum": 1, "maximum": 8, "description":
+                                "the file's EXIF orientation, which is applied: 1 for upright"},
+            }, description="upright, px"),
             "count": {**natural, "description": "how many detections there are"},
             "counts": {**counts, "description": "the same by label"},
             "count_interval": interval,
@@ -107,7 +110,8 @@ def make_schemas() -> dict[str, Schema]:
                 {"type": "null"}, object_schema({"columns": integer, "rows": integer}),
             ], "description": "null where the picture was looked at as a whole"},
             "warnings": {**texts, "description": "sentences on what is odd about the picture or "
-                         "the model's output, such as a picture that is almost black"},
+                         "the model's output: a picture that is almost black, objects smaller than "
+                         "those that the model was trained on"},
             "timing_ms": object_schema(dict.fromkeys(("decode", "inference", "total"), number)),
         }),
         "PredictionOrProblem": {"oneOf": [

@@ -43,7 +43,7 @@ def test_the_answer_is_as_documented(app: App) -> None:
     }
     assert made == {
         "model": {"name": "squares", "version": "1.0.0"},
-        "image": {"width": 640, "height": 640, "format": "PNG"},
+        "image": {"width": 640, "height": 640, "format": "PNG", "orientation": 1},
         "count": 1,
         "counts": {"red": 1, "green": 0},
         "count_interval": None,

@@ -76,7 +76,7 @@ def boxes(made: dict[str, Any]) -> list[tuple[str, tuple[float, ...]]]:
 @pytest.mark.parametrize("tiles", ["2x2", "auto"])
 def test_small_squares_are_counted_once_each(app: App, kind: str, tiles: str) -> None:
     body = file(kind)
-    assert result(app, body)["count"] == 0
+    assert result(app, body, "?tiles=none")["count"] == 0
     made = result(app, body, f"?tiles={tiles}")
     assert made["counts"] == COUNTS
     assert boxes(made) == sorted(SQUARES)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from handler.detection.tiling import MAX_PER_SIDE
 from handler.records import feedback
 from handler.routes import detect, parameters
 from handler.routes import feedback as feedback_route
@@ -13,6 +12,7 @@ from handler.storage import uploads
 from scripts.generate.openapi.elements import (
     PREDICTION_HEADERS,
     STORAGE_FAULTS,
+    TILES_PATTERN,
     Schema,
     form_with,
     json_response,
@@ -23,8 +23,6 @@ from scripts.generate.openapi.elements import (
     ref,
 )
 from scripts.generate.openapi.schemas import DEFAULTS, ID, PREDICTION, UPLOAD
-
-TILES_PATTERN = f"^(none|auto|[1-{MAX_PER_SIDE}]x[1-{MAX_PER_SIDE}])$"
 
 
 def paths() -> dict[str, Any]:
@@ -72,9 +70,10 @@ def _detect() -> Schema:
         ),
         query_parameter(
             "tiles",
-            {"type": "string", "pattern": TILES_PATTERN, "default": "none"},
+            {"type": "string", "pattern": TILES_PATTERN, "default": DEFAULTS.default_tiles},
             "look at the picture in overlapping tiles, columns x rows, for small objects in "
-            "a large picture; auto decides by the model's training scale",
+            "a large picture; auto does where objects are smaller than those that the model was "
+            "trained on. The default is the deployment's (DEFAULT_TILES)",
         ),
     ]
     several = f"Several are answered by a list; at most {DEFAULTS.max_pictures} (MAX_PICTURES)"

@@ -7,6 +7,7 @@ from typing import Any
 from handler.routes import parameters, roboflow
 from scripts.generate.openapi.elements import (
     PREDICTION_HEADERS,
+    TILES_PATTERN,
     Schema,
     form_with,
     operation,
@@ -15,6 +16,7 @@ from scripts.generate.openapi.elements import (
     query_parameter,
     ref,
 )
+from scripts.generate.openapi.schemas import DEFAULTS
 
 
 def paths() -> dict[str, Any]:
@@ -42,6 +44,11 @@ def _detect() -> Schema:
             "stroke",
             {"type": "integer", "minimum": 1, "maximum": roboflow.MAX_STROKE_PX, "default": 1},
             "width of a box's line in px (format=image)",
+        ),
+        query_parameter(
+            "tiles",
+            {"type": "string", "pattern": TILES_PATTERN, "default": DEFAULTS.default_tiles},
+            "as of POST /v1/detect; Roboflow has no such parameter",
         ),
     ]
     return operation(
