@@ -19,7 +19,8 @@ let model = null; // the manifest
  * answer: the API's JSON, sent: what was sent for it; found: its boxes in px of the upright picture, each with an id
  * edits, undone: corrections of boxes by hand (count/edits.js), null and [] for none; a box that a person added has no score (null)
  * region: where to count (count/region.js), null for none
- * corrected: the count that the user typed, null for none; sample, notes: the user's text
+ * corrected: the count that the user typed, null for none; told: the correction that was sent, as text (panel/correct.js)
+ * sample, notes: the user's text
  * All fields outlive a reload, but for those that pictures/kept.js names; call `keep(item)` where no event tells of a change. */
 let items = [];
 let current = null; // the item on the stage

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.e2e.browser.conftest import Visit
+import gzip
+import json
+from typing import Any
+
+from tests.e2e.browser.conftest import PHONE, Visit, opened
+from tests.e2e.browser.pictures import SQUARES, STRONG, squares
+from tests.support.app import App
+
+PICTURE = ("squares.png", "image/png", squares())
+RED_SQUARE, PALE_SQUARE, WEAK_SQUARE, GREEN_SQUARE = SQUARES
 
 # Random corrections beside a plain book-keeping of them: a Map of boxes, copied at each step.
 RANDOM_CORRECTIONS = """seed => {
@@ -93,3 +102,217 @@ def test_corrections_outlive_another_count_of_the_picture(visit: Visit) -> None:
         ["red", 120],
     ]
     assert nothing is None and not is_taken
+
+
+def place(visit: Visit, x: float, y: float) -> tuple[float, float]:
+    """Where a point of the picture (px) is in the window (CSS px)."""
+    found = visit.page.evaluate(
+        """point => {
+          const {x, y} = stage.getBoundingClientRect(), at = toStage(point);
+          return [x + at.x, y + at.y];
+        }""",
+        {"x": x, "y": y},
+    )
+    return (found[0], found[1])
+
+
+def middle(box: tuple[int, int, int, int]) -> tuple[float, float]:
+    return ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+
+
+def click(visit: Visit, point: tuple[float, float]) -> None:
+    visit.page.mouse.click(*place(visit, *point))
+
+
+def drag(visit: Visit, start: tuple[float, float], end: tuple[float, float], **how: Any) -> None:
+    mouse = visit.page.mouse
+    mouse.move(*place(visit, *start))
+    mouse.down(**how)
+    mouse.move(*place(visit, *end), steps=4)
+    mouse.up(**how)
+
+
+def boxes(visit: Visit) -> list[list[Any]]:
+    """Label and corners of what counts, to 4 px: the page scales the picture for the model."""
+    return visit.page.evaluate(
+        """() => boxesOf(current).map(each =>
+          [each.label, ...cornersOf(each).map(px => Math.round(px / 4) * 4)])"""
+    )
+
+
+def edit_squares(visit: Visit) -> None:
+    visit.choose(PICTURE)
+    visit.expect_count(STRONG)
+    visit.page.get_by_role("button", name="Edit boxes").click()
+    visit.expect("#edit-bar").to_be_visible()
+
+
+def test_a_mouse_adds_selects_moves_resizes_and_removes(visit: Visit) -> None:
+    edit_squares(visit)
+    visit.expect("#edit-remove").to_be_disabled()
+    visit.expect("#edit-undo").to_be_disabled()
+    # A tap on nothing adds a box of the usual size; a double click adds one, not two.
+    visit.page.mouse.dblclick(*place(visit, 560, 120))
+    visit.expect_count(STRONG + 1)
+    visit.expect("#live").to_contain_text("by hand added, 4 boxes")
+    visit.expect("#count-of").to_have_text("objects, corrected by hand")
+    assert ["red", 520, 80, 600, 160] in boxes(visit)
+    # A tap where the model has a box below the threshold takes that one.
+    click(visit, middle(WEAK_SQUARE))
+    visit.expect_count(STRONG + 2)
+    assert ["red", *WEAK_SQUARE] in boxes(visit)
+    # A drag on nothing draws; into the picture's edge, it ends there.
+    drag(visit, (600, 560), (660, 700))
+    visit.expect_count(STRONG + 3)
+    assert ["red", 600, 560, 640, 640] in boxes(visit)
+    # Its corner is pulled by the handle, and the box itself moved, as far as the picture goes.
+    drag(visit, (598, 558), (558, 518))
+    visit.expect("#live").to_contain_text("resized, 80 by 120 px")
+    assert ["red", 560, 520, 640, 640] in boxes(visit)
+    drag(visit, middle(GREEN_SQUARE), (0, 300))
+    assert ["green", 0, 260, 80, 340] in boxes(visit)
+    # The selected one is called otherwise, and removed by another tap.
+    visit.page.get_by_label("Label", exact=True).select_option("red")
+    assert ["red", 0, 260, 80, 340] in boxes(visit)
+    click(visit, middle(RED_SQUARE))
+    visit.expect("#live").to_have_text("Box 1 of 6, red 1.00 selected")
+    visit.page.evaluate("lastTap.at = -1000")  # long ago: no double click
+    click(visit, middle(RED_SQUARE))
+    visit.expect_count(STRONG + 2)
+    visit.expect("#live").to_have_text("Box 1 of 6 removed, 5 left")
+    # Where it was, it is taken back.
+    visit.page.evaluate("lastTap.at = -1000")
+    click(visit, middle(RED_SQUARE))
+    visit.expect_count(STRONG + 3)
+    # The threshold moves the model's untouched boxes only.
+    visit.slide(0.95)
+    visit.expect_count(5)
+    visit.slide(0.5)
+    # The space bar and the middle button pan, the wheel zooms, and nothing is drawn.
+    before = boxes(visit)
+    visit.page.mouse.wheel(0, -400)
+    visit.page.locator("#stage").focus()
+    visit.page.keyboard.down("Space")
+    drag(visit, (300, 300), (320, 320))
+    visit.page.keyboard.up("Space")
+    drag(visit, (300, 300), (320, 320), button="middle")
+    assert boxes(visit) == before and visit.page.evaluate("view.k > 1.5")
+    # All is taken back in one go, done again, and taken back a step at a time.
+    visit.page.get_by_role("button", name="Reset", exact=True).last.click()
+    visit.expect_count(STRONG)
+    assert visit.page.evaluate("current.edits") is None
+    visit.page.get_by_role("button", name="Redo").click()
+    visit.expect_count(STRONG + 3)
+    for _ in range(8):
+        visit.page.get_by_role("button", name="Undo").click()
+    assert visit.page.evaluate("current.edits") is None
+    visit.expect("#stage").to_be_focused()  # not lost with the button
+
+
+def test_the_keyboard_alone_corrects(visit: Visit) -> None:
+    edit_squares(visit)
+    press = visit.page.keyboard.press
+    visit.expect("#stage").to_be_focused()
+    press("n")
+    visit.expect("#live").to_have_text("Box 1 of 3, red 1.00 selected")
+    press("n")
+    visit.expect("#live").to_have_text("Box 2 of 3, red 0.80 selected")
+    press("p")
+    scale = visit.page.evaluate("scaleNow()")
+    press("Shift+ArrowRight")
+    press("ArrowDown")
+    assert visit.page.evaluate("cornersOf(selectedBox())") == [
+        round(80 + 10 / scale, 2),
+        round(80 + 1 / scale, 2),
+        round(160 + 10 / scale, 2),
+        round(160 + 1 / scale, 2),
+    ]
+    press("Alt+Shift+ArrowDown")
+    assert visit.page.evaluate("current.edits.length") == 1  # one step to take back
+    press("Control+z")
+    assert ["red", *RED_SQUARE] in boxes(visit)
+    press("Delete")
+    visit.expect("#live").to_have_text("Box 1 of 3 removed, 2 left")
+    visit.expect_count(2)
+    press("n")
+    visit.expect("#live").to_have_text("Box 1 of 2, red 0.80 selected")
+    press("Escape")
+    press("a")
+    visit.expect("#live").to_contain_text("by hand added, 3 boxes")
+    press("Control+z")
+    press("Control+Shift+Z")
+    visit.expect_count(3)
+    press("Escape")
+    press("Escape")
+    visit.expect("#edit-bar").to_be_hidden()
+    visit.expect_count(3)
+
+
+def test_a_finger_corrects_and_two_fingers_zoom(chromium: Any, url: str) -> None:
+    with opened(chromium, url, **PHONE) as visit:
+        visit.choose(PICTURE)
+        visit.expect_count(STRONG)
+        visit.page.get_by_role("button", name="Edit boxes").tap()
+        wire = visit.page.context.new_cdp_session(visit.page)
+
+        def touch(kind: str, *points: tuple[float, float]) -> None:
+            made = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
+            wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": made})
+
+        visit.page.touchscreen.tap(*place(visit, 560, 120))
+        visit.expect_count(STRONG + 1)
+        # Half an inch off its corner: a handle has 44 px for a finger.
+        x, y = place(visit, 600, 160)
+        touch("touchStart", (x + 18, y + 18))
+        touch("touchMove", (x + 40, y + 40))
+        touch("touchMove", (x + 18, y + 48))
+        touch("touchEnd")
+        height = 80 + 30 / visit.page.evaluate("scaleNow()")
+        visit.expect("#live").to_contain_text(f"resized, 80 by {height:.0f} px")
+        # The second finger makes a zoom of what began as a drawing.
+        before = boxes(visit)
+        x, y = place(visit, 250, 250)
+        touch("touchStart", (x, y))
+        touch("touchMove", (x + 20, y + 20))
+        touch("touchStart", (x + 20, y + 20), (x + 80, y + 80))
+        touch("touchMove", (x + 10, y + 10), (x + 120, y + 120))
+        touch("touchEnd")
+        assert boxes(visit) == before and visit.page.evaluate("view.k > 1.2")
+        assert visit.page.evaluate("current.edits.length") == 2
+
+
+def kept(app: App) -> list[Any]:
+    files = app.log_root.glob("feedback/**/*.json.gz")
+    found = [json.loads(gzip.decompress(path.read_bytes())) for path in files]
+    return sorted(found, key=lambda each: each["time"])
+
+
+def test_corrected_boxes_are_sent_in_px_of_the_picture_that_the_api_saw(
+    visit: Visit, app: App
+) -> None:
+    visit.choose(PICTURE)
+    visit.expect_count(STRONG)
+    visit.page.get_by_label("Is the count wrong? Correct it").fill("7")
+    visit.page.get_by_role("button", name="Edit boxes").click()
+    click(visit, (560, 120))
+    visit.expect("#correct-said").to_contain_text("not the number that was typed")
+    visit.expect("#corrected").to_have_value("4")
+    visit.expect("#corrected").to_have_attribute("readonly", "")
+    visit.expect("#correct-hint").to_have_text("Your corrected boxes are sent. Not sent yet.")
+    visit.page.get_by_role("checkbox", name="green").uncheck()
+    visit.expect_count(3)
+    visit.expect("#correct-hint").to_contain_text("Of the whole picture and all classes.")
+    visit.page.get_by_role("button", name="Send", exact=True).click()
+    visit.expect("#correct-said").to_have_text(
+        "Thank you: 4 boxes are stored with this prediction."
+    )
+    [record], [feedback] = app.records(), kept(app)
+    assert feedback["prediction_id"] == record.prediction_id
+    assert feedback["count"] == 4 and feedback["counts"] == {"red": 3, "green": 1}
+    # As the page sent the picture, at 128 px: a fifth of the original.
+    added = [each["box"] for each in feedback["detections"] if each["box"]["xmin"] > 100]
+    assert added == [{"xmin": 104, "ymin": 16, "xmax": 120, "ymax": 32}]
+    visit.expect("#correct-hint").not_to_contain_text("sent it")
+    visit.page.get_by_role("button", name="Undo").click()
+    click(visit, (560, 300))
+    visit.expect("#correct-hint").to_contain_text("Changed since it was sent.")

@@ -7,7 +7,8 @@ function showCount() {
   const labels = [...new Set(all.map((each) => each.label))];
   const hidden = all.length - some.length;
   const what = model?.classes.length === 1 ? model.classes[0] : labels.length === 1 ? labels[0] : some.length === 1 ? "object" : "objects";
-  $("count-of").textContent = !done ? (item.state === "failed" ? "No count" : "Counting …") : hidden ? `${what}, ${formatInteger(hidden)} more hidden` : what;
+  const how = item.edits ? ", corrected by hand" : "";
+  $("count-of").textContent = !done ? (item.state === "failed" ? "No count" : "Counting …") : hidden ? `${what}, ${formatInteger(hidden)} more hidden${how}` : what + how;
   const words = done ? intervalWords(item) : "";
   $("interval").hidden = !words;
   $("interval").textContent = words;
@@ -18,8 +19,6 @@ function showCount() {
     chip.querySelector("b").textContent = formatInteger(n);
     chip.hidden = n === 0 && !off.has(name);
   }
-  if (done) $("corrected").value = item.corrected ?? all.length;
-  $("corrected").disabled = $("fewer").disabled = $("more").disabled = !done;
   $("stage").setAttribute("aria-label", done ? `${item.name} with ${some.length} boxes` : item.name);
 }
 

@@ -46,7 +46,9 @@ function drawBoxes(pen, boxes, lineWidth, labels, marked = []) {
     pen.strokeRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
     pen.strokeStyle = box.colour;
     pen.lineWidth = isBold ? lineWidth * 1.8 : lineWidth;
+    if (box.by) pen.setLineDash([lineWidth * 3, lineWidth * 2]); // corrected by hand
     pen.strokeRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
+    pen.setLineDash([]);
     if (isBold) {
       pen.fillStyle = `${box.colour}30`;
       pen.fillRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);

@@ -9,6 +9,7 @@ function boxUnder(x, y) {
 
 const pointers = new Map();
 let moved = 0, tapped = 0;
+let isSpace = false; // whether the space bar is down on the stage
 let isHeld = false; // whether the tool has the pointer
 const local = (event) => {
   const box = stage.getBoundingClientRect();
@@ -17,7 +18,9 @@ const local = (event) => {
 const onPicture = (event) => event.target === stage || event.target === $("picture");
 
 stage.addEventListener("pointerdown", (event) => {
-  if (!onPicture(event) || (event.pointerType === "mouse" && event.button !== 0)) return;
+  const pans = isSpace || event.button === 1; // whatever the tool
+  if (!onPicture(event) || (event.pointerType === "mouse" && event.button !== 0 && !pans)) return;
+  if (pans) event.preventDefault(); // the middle button scrolls by itself
   pointers.set(event.pointerId, local(event));
   stage.setPointerCapture(event.pointerId);
   moved = 0;
@@ -25,7 +28,7 @@ stage.addEventListener("pointerdown", (event) => {
     if (isHeld) tool?.cancel?.();
     isHeld = false;
   } else {
-    isHeld = !!tool?.down && tool.down(toPicture(local(event)), event) !== false;
+    isHeld = !pans && !!tool?.down && tool.down(toPicture(local(event)), event) !== false;
   }
   stage.classList.add("held");
 });
@@ -90,6 +93,10 @@ stage.addEventListener("wheel", (event) => {
 }, { passive: false });
 stage.addEventListener("keydown", (event) => {
   if (event.target !== stage) return;
+  if (event.key === " ") {
+    isSpace = true;
+    return event.preventDefault(); // or the page scrolls
+  }
   if (tool) {
     const isDone = event.key === "Escape" ? !tool.key?.(event) && !useTool(null) : tool.key?.(event);
     if (isDone) return event.preventDefault();
@@ -104,3 +111,4 @@ stage.addEventListener("keydown", (event) => {
   event.preventDefault();
   act();
 });
+for (const [target, name] of [[stage, "keyup"], [stage, "blur"], [window, "blur"]]) target.addEventListener(name, () => { isSpace = false; });

@@ -1,7 +1,9 @@
 // Tools that take the pointer from the stage: corrections of boxes, regions, lengths. One at a time, or none.
 
-/* A tool: { name, cursor, down(point, event), move(point, event), up(point, event), cancel(), hover(point), key(event), stop() }.
+/* A tool: { name, cursor, down(point, event), move(point, event), up(point, event), cancel(), hover(point, event), key(event),
+ *   start(), stop(), follow(item) }.
  * point: { x, y } in px of the upright picture. down returns false to let the stage pan. key returns true where it has acted.
+ * start and stop: when it is taken and put down. follow: whether it stays in hand for another picture on the stage.
  * Every part but the name may be missing. A second finger cancels the tool's move and zooms. */
 let tool = null;
 const toolButtons = new Map(); // name → its button in the toolbar
@@ -14,6 +16,8 @@ function useTool(next) {
   tool = next;
   for (const [name, pressed] of toolButtons) pressed.setAttribute("aria-pressed", String(name === next?.name));
   stage.style.cursor = next?.cursor || "";
+  stage.classList.toggle("tooled", !!next); // one finger is the tool's, and scrolls no page
+  next?.start?.();
   hovered = picked = null;
   paint();
 }
@@ -34,4 +38,4 @@ const overlays = [];
 const toStage = ({ x, y }) => ({ x: view.x + x * view.k * view.fit, y: view.y + y * view.k * view.fit });
 const toPicture = ({ x, y }) => ({ x: (x - view.x) / (view.k * view.fit), y: (y - view.y) / (view.k * view.fit) });
 
-on("show", () => useTool(null));
+on("show", (item) => { if (!tool?.follow?.(item)) useTool(null); });
