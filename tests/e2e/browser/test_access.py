@@ -93,7 +93,8 @@ def test_the_whole_way_by_keyboard(visit: Visit) -> None:
     tab(visit, 5)
     keyboard.press("Space")
     visit.expect("#compare").to_be_hidden()
-    tab(visit)  # the first class
+    while tab(visit).endswith("-on"):  # past the tools, to the first class
+        pass
     keyboard.press("Space")
     visit.expect_count(1)
     keyboard.press("Space")
