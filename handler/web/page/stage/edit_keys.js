@@ -63,7 +63,7 @@ function removeSelected() {
 function takeBack() { if (undo(current)) afterEdit("Taken back"); }
 function doAgain() { if (redo(current)) afterEdit("Done again"); }
 
-function goOn(by) {
+function stepBox(by) {
   const boxes = inOrder(), place = placeOf(selected);
   const next = place >= 0 ? place + by : by > 0 ? lastPlace : lastPlace - 1;
   if (boxes.length) selectBox(boxes[(next + boxes.length) % boxes.length]);
@@ -100,7 +100,7 @@ function editKey(event, isBar = false) {
   const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
   if (isBar || (altKey && !arrow)) return false;
   if (arrow && selectedBox()) nudgeBox(...arrow.map((by) => by * (shiftKey ? 10 : 1)), altKey);
-  else if (name === "n" || name === "p") goOn(name === "n" ? 1 : -1);
+  else if (name === "n" || name === "p") stepBox(name === "n" ? 1 : -1);
   else if (name === "a" || key === "Insert") addAt(toPicture({ x: stage.clientWidth / 2, y: stage.clientHeight / 2 }));
   else return false;
   return true;
