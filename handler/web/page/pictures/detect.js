@@ -4,7 +4,6 @@ const MAX_BOXES = 1000; // the API's limit; a model's default may be higher
 
 async function detect(item) {
   const started = performance.now();
-  await readable(item);
   await opened(item);
   const sent = await prepare(item);
   const maxDetections = Math.max(MAX_BOXES, model.thresholds.max_detections);
@@ -31,16 +30,6 @@ async function detect(item) {
 function oddity({ answer, sent }) {
   if (answer.model.name !== model.name || answer.model.version !== model.version) return `with ${answer.model.name} ${answer.model.version}`;
   return sent.isScaled && $("exact").checked ? "from a scaled picture" : "";
-}
-
-/** Takes the kept copy of a file that was changed or deleted since it was chosen. Throws Trouble where there is none. */
-async function readable(item) {
-  try { await item.file.slice(0, 1).arrayBuffer(); } catch {
-    const kept = await keptFile(item);
-    if (!kept) throw new Trouble("This file cannot be read", "It was changed, moved or deleted after it was chosen. Choose it again.", ["other"]);
-    item.file = kept;
-    item.url = null;
-  }
 }
 
 function post({ body, uploadId }, query, accept) {

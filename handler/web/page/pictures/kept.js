@@ -51,6 +51,14 @@ function saveNow() {
   if (some.length) inTurn(() => write((pictures) => some.filter((item) => !item.gone).forEach((item) => pictures.put(recordOf(item)))));
 }
 
+/** Ends when all is written. */
+async function settled() {
+  do {
+    saveNow();
+    await saving;
+  } while (dirty.size);
+}
+
 /** Keeps new pictures with their files, one after the other. */
 function keepFiles(added) {
   for (const item of added) {

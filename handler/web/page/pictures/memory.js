@@ -14,8 +14,22 @@ function thumbOf(image, width, height) {
   return url;
 }
 
-/** Opens a picture once, whoever asks. */
-const opened = (item) => (item.opening ??= openPicture(item).finally(() => {
+/** Takes the kept copy of a file that was changed or deleted since it was chosen. Throws Trouble where there is none. */
+async function readable(item) {
+  try {
+    const reader = item.file.stream().getReader();
+    await reader.read(); // a slice of a file that is gone would be empty instead
+    await reader.cancel();
+  } catch {
+    const kept = await keptFile(item);
+    if (!kept) throw new Trouble("This file cannot be read", "It was changed, moved or deleted after it was chosen. Choose it again.", ["other"]);
+    item.file = kept;
+    item.url = null;
+  }
+}
+
+/** Opens a picture once, whoever asks. Throws Trouble. */
+const opened = (item) => (item.opening ??= readable(item).then(() => openPicture(item)).finally(() => {
   item.opening = null;
   letGo(item); // left meanwhile
 }));

@@ -62,7 +62,7 @@ on("wait", progressSoon);
 let wasRunning = false;
 on("items", () => {
   const isRunning = someAre("waiting", "working");
-  if (wasRunning && !isRunning && items.length > 1) say(`All counted: ${items.filter((item) => item.state === "done").length} of ${items.length}.`);
+  if (wasRunning && !isRunning && items.length > 2) say(`All counted: ${items.filter((item) => item.state === "done").length} of ${items.length}.`);
   wasRunning = isRunning;
 });
 

@@ -69,4 +69,4 @@ const tryNow = () => {
 addEventListener("online", () => endWait());
 
 /** The wait for the next try in words, "" if there is none. */
-const waitText = () => (!waits() ? "" : retryWhy === "Offline" ? "Offline: goes on with the connection" : `${retryWhy}: next try in ${Math.ceil((retryAt - Date.now()) / 1000)} s`);
+const waitText = () => (!waits() ? "" : retryWhy === "Offline" ? "Offline: goes on with the connection" : `${retryWhy}: next try in ${formatInteger(Math.ceil((retryAt - Date.now()) / 1000))} s`);
