@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+SCORE_DECIMALS = 4  # of every score, from the detector on
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,7 @@ class Detections:
     def to_json(self, classes: Sequence[str]) -> list[dict[str, Any]]:
         """As the API and the records write them: label, score (4 digits), box (2 digits)."""
         # Rounded as float64: a float32 0.1 would print as 0.10000000149.
-        scores = self.scores.astype(float).round(4).tolist()
+        scores = self.scores.astype(float).round(SCORE_DECIMALS).tolist()
         boxes = self.boxes.astype(float).round(2).tolist()
         return [
             {
@@ -68,6 +70,13 @@ def join(parts: Sequence[Detections]) -> Detections:
         np.concatenate([part.scores for part in parts]),
         np.concatenate([part.class_ids for part in parts]),
     )
+
+
+def round_scores(detections: Detections) -> Detections:
+    """The same with scores of SCORE_DECIMALS, before anything compares them: who reads an answer
+    or a record, and filters it by a threshold, comes to the count of the API itself."""
+    scores = detections.scores.astype(float).round(SCORE_DECIMALS).astype(np.float32)
+    return replace(detections, scores=scores)
 
 
 def drop_impossible(

@@ -14,7 +14,7 @@ from handler.bundle.files import Bundle
 from handler.bundle.manifest import Manifest
 from handler.bundle.reader import BundleError
 from handler.detection import letterbox
-from handler.detection.detections import Detections, drop_impossible, join
+from handler.detection.detections import Detections, drop_impossible, join, round_scores
 from handler.detection.letterbox import Letterbox
 from handler.images.picture import Picture
 
@@ -168,6 +168,8 @@ class Detector:
     ) -> DetectorOutput:
         """Detect what scores above the threshold (strictly, as IceVision does), and near misses.
 
+        Scores are rounded to the decimals of an answer before any of them is compared.
+
         looks_below: whether above_model, below_floor and candidate_px are found, too, for 1.0 ms
         with the default model. Thread-safe.
         """
@@ -183,7 +185,7 @@ class Detector:
                 max(max_candidates, own.max_detections + MAX_NEAR_MISSES) + _MAX_BELOW_FLOOR,
             )
         started = time.perf_counter()
-        output = Detections(*self._run(model_input, asked))
+        output = round_scores(Detections(*self._run(model_input, asked)))
         inference_ms = (time.perf_counter() - started) * 1000
         # NMS at a lower score threshold, or for more boxes, only adds boxes below the others.
         is_below = np.isfinite(output.scores) & (output.scores <= floor)

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from handler.bundle.manifest import Manifest
 from handler.detection import tiling
 from handler.detection.detector import (
     MAX_NEAR_MISSES,
@@ -23,7 +24,7 @@ from handler.detection.detector import (
 )
 from handler.detection.merging import TileDetections, merge
 from handler.detection.prediction import Prediction
-from handler.detection.tiling import WHOLE, Grid, Tile
+from handler.detection.tiling import WHOLE, Grid, Tile, Tiles
 from handler.images.decode import decode
 from handler.images.picture import Picture
 from handler.images.statistics import flat_colour
@@ -103,6 +104,12 @@ def object_px(prediction: Prediction, detector: Detector) -> float | None:
     return tiling.median_object_px(
         found, (picture.width, picture.height), (size.width, size.height), prediction.grid
     )
+
+
+def tiles_by_default(setting: Tiles, manifest: Manifest) -> Tiles:
+    """Tiles of a request that names none: the setting's, but none where "auto" lacks the bundle's
+    training scale, which tells what is small."""
+    return WHOLE if setting == "auto" and manifest.training_scale is None else setting
 
 
 def target_px(detector: Detector) -> float:

@@ -6,18 +6,18 @@ from handler.bundle.manifest import Manifest
 from handler.detection.detector import Detector
 from handler.detection.predict import TILES_S, predict
 from handler.detection.prediction import Prediction, PredictRequest
-from handler.detection.tiling import WHOLE, Tiles
+from handler.detection.tiled import tiles_by_default
+from handler.detection.tiling import Tiles
 from handler.invocation import Invocation
 
 
 class Predictor:
     """Made once, at INIT. max_pixels: of a picture's upright original. default_tiles: of requests
-    that name none; "auto" needs the bundle's training scale, which tells what is small."""
+    that name none, as the deployment is set; "auto" needs the bundle's training scale."""
 
     def __init__(self, detector: Detector, max_pixels: int, default_tiles: Tiles) -> None:
         self.detector, self.max_pixels = detector, max_pixels
-        knows_scale = detector.manifest.training_scale is not None
-        self.default_tiles = default_tiles if knows_scale or default_tiles != "auto" else WHOLE
+        self.default_tiles = tiles_by_default(default_tiles, detector.manifest)
 
     @property
     def manifest(self) -> Manifest:

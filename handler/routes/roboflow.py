@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from handler.bundle.manifest import Manifest
-from handler.detection.detections import Detections
+from handler.detection.detections import SCORE_DECIMALS, Detections
 from handler.detection.detector import Thresholds
 from handler.detection.prediction import Prediction, PredictRequest
 from handler.detection.tiling import Tiles
@@ -135,7 +135,7 @@ def _result(invocation: Invocation, prediction: Prediction, shown: Detections) -
     boxes = shown.boxes.astype(float)
     centres = ((boxes[:, :2] + boxes[:, 2:]) / 2).round(2).tolist()
     sizes = (boxes[:, 2:] - boxes[:, :2]).round(2).tolist()
-    scores = shown.scores.astype(float).round(4).tolist()
+    scores = shown.scores.astype(float).round(SCORE_DECIMALS).tolist()
     invocation.total_ms = invocation.elapsed_ms()
     return {
         "inference_id": invocation.id,

@@ -13,6 +13,7 @@ from handler.detection.detections import Detections
 from handler.detection.detector import Detector, Thresholds
 from handler.detection.predict import predict
 from handler.detection.prediction import PredictRequest
+from handler.detection.tiled import tiles_by_default
 from handler.invocation import Invocation
 from handler.records.build import build_records
 from handler.records.record import PredictionRecord
@@ -32,7 +33,8 @@ def record_prediction(
     """
     defaults = detector.manifest.thresholds
     thresholds = Thresholds(defaults.score, defaults.iou, defaults.max_detections)
-    request = PredictRequest(image_bytes, thresholds)
+    tiles = tiles_by_default("auto", detector.manifest)
+    request = PredictRequest(image_bytes, thresholds, tiles)
     prediction = predict(request, detector=detector, max_pixels=MAX_PIXELS)
     invocation = Invocation(
         prediction_id, cold_start=False, received_s=received_s, route="baseline"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
 
 from tqdm import tqdm
 
 from handler.detection.detector import Detector, Thresholds
 from handler.detection.predict import predict
 from handler.detection.prediction import Prediction, PredictRequest
-from handler.detection.tiling import WHOLE, Grid
+from handler.detection.tiled import tiles_by_default
+from handler.detection.tiling import Tiles
 from handler.problems import Problem
 from scripts.model.dataset import DatasetError, LabelledPicture
 from scripts.model.evaluate.average_precision import MAX_DETECTIONS
@@ -40,16 +40,19 @@ def predict_picture(
     detector: Detector,
     picture: LabelledPicture,
     *,
-    tiles: Grid | Literal["auto"] = WHOLE,
+    tiles: Tiles | None = None,
     max_detections: int = MAX_DETECTIONS,
 ) -> Prediction:
     """The handler's prediction, down to the bundle's score floor.
+
+    tiles: None for those that the API takes by default.
 
     Raises DatasetError where the file cannot be read or decoded.
     """
     defaults = detector.manifest.thresholds
     thresholds = Thresholds(defaults.score_floor, defaults.iou, max_detections)
     try:
+        tiles = tiles or tiles_by_default("auto", detector.manifest)
         request = PredictRequest(picture.path.read_bytes(), thresholds, tiles)
         return predict(request, detector=detector, max_pixels=MAX_PIXELS, tiles_s=TILES_S)
     except (OSError, Problem) as error:

@@ -1,6 +1,6 @@
 // Which boxes count, and how much: by score, by corrections, by class, by region.
 
-const passes = (each) => each.score > threshold; // strictly greater, as in the API
+const passes = (each) => each.score > threshold; // strictly greater, by the 4 decimals of the answer: the API rounds before it compares
 
 /** All boxes of an item by score, with corrections by hand, of every class and anywhere on the picture. */
 const boxesOf = (item) => (item ? corrected(item) : []).filter((each) => !each.isRemoved && (each.by || passes(each))); // a person's boxes have no threshold

@@ -50,7 +50,8 @@ def _detect() -> Schema:
         query_parameter(
             "score_threshold",
             {"type": "number", "minimum": 0, "maximum": 1},
-            "keep detections of at least this score; the model's own by default",
+            "keep detections that score more than this, by the four decimals that are answered; "
+            "the model's own by default",
         ),
         query_parameter(
             "iou_threshold",
