@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import http.client
+import io
 import json
 import os
 import random
@@ -24,6 +25,7 @@ import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -31,6 +33,7 @@ MAX_BODY_BYTES = 4_400_000  # API Gateway and Lambda accept so many, since they 
 TRIES = 4
 RETRIED_STATUSES = (429, 502, 503, 504)
 MAX_WAIT_S = 30.0
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 SIGNATURES = {
     b"\xff\xd8\xff": "image/jpeg",
     b"\x89PNG": "image/png",
@@ -332,17 +335,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     formats = parser.add_mutually_exclusive_group()
     formats.add_argument("--json", action="store_true", help="print one prediction a line")
-    formats.add_argument("--csv", action="store_true", help="print one detection a line")
-    options = parser.parse_args(argv)
+    formats.add_argument(
+        "--csv",
+        choices=TABLES,
+        help="print a CSV table with a row a picture, or a row a cell; --csv alone: a row a cell",
+    )
+    options = parser.parse_args(_spell_out(sys.argv[1:] if argv is None else argv))
     try:
         api = Icebox(options.url, options.key)
     except ValueError as error:
         parser.error(str(error))
     parameters = {"score_threshold": options.score_threshold, "tiles": options.tiles}
     failed = 0
-    writer = csv.writer(sys.stdout)
-    if options.csv:
-        writer.writerow(["picture", "label", "score", "xmin", "ymin", "xmax", "ymax"])
+    table = _Table(options.csv, sys.stdout) if options.csv else None
     total, width = len(options.pictures), max(len(str(path)) for path in options.pictures)
     results = api.detect_many(options.pictures, **parameters)
     for done, (path, result) in enumerate(zip(options.pictures, results, strict=True), 1):
@@ -356,15 +361,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (IceboxError, OSError) as error:
             failed += 1
             _print_line(f"{path}: {error}", done, total, sys.stderr)
+            if table:
+                table.write_failed(path, error)
             continue
         for warning in result.warnings:
             print(f"{path}: {warning}", file=sys.stderr)
         if options.json:
             print(json.dumps({"picture": str(path), **result.raw}, ensure_ascii=False))
-        elif options.csv:
-            for detection in result.detections:
-                box = vars(detection.box).values()
-                writer.writerow([path, detection.label, detection.score, *box])
+        elif table:
+            table.write(path, result)
         else:
             line = f"{path!s:{width}}  {result.count:6}"
             if interval := result.count_interval:
@@ -373,6 +378,96 @@ def main(argv: Sequence[str] | None = None) -> int:
     if failed:
         print(f"{failed} of {total} pictures failed", file=sys.stderr)
     return 1 if failed else 0
+
+
+TABLES = ("pictures", "cells")
+PICTURE_COLUMNS = (
+    *("count", "interval_low", "interval_high", "interval_coverage"),
+    *("score_threshold", "iou_threshold", "mode", "tiles", "width_px", "height_px"),
+    *("counted_at", "model", "model_version", "prediction_id", "warnings"),
+)
+CELL_COLUMNS = (
+    *("cell", "label", "score", "xmin_px", "ymin_px", "xmax_px", "ymax_px"),
+    *("width_px", "height_px"),
+)
+
+
+class _Table:
+    """A CSV table as the page saves it, with a row for every picture: without cells or failed, too.
+
+    It has no byte order mark, unlike the page's files: what reads a command's output in a pipe
+    would take the mark for a part of the first heading.
+    """
+
+    def __init__(self, kind: str, stream: TextIO) -> None:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", newline="")  # the writer ends its lines itself
+        self.columns = PICTURE_COLUMNS if kind == "pictures" else CELL_COLUMNS
+        self._write = csv.writer(stream).writerow
+        self._write(["file", "state", "error", *self.columns])
+
+    def write(self, path: Path, prediction: Prediction) -> None:
+        if self.columns is PICTURE_COLUMNS:
+            rows = [_picture_cells(prediction)]
+        else:
+            rows = [_cell_cells(i, each) for i, each in enumerate(prediction.detections, 1)]
+        for row in rows or [{}]:
+            self._write_row(path, "done", "", row)
+
+    def write_failed(self, path: Path, error: Exception) -> None:
+        self._write_row(path, "failed", str(error), {})
+
+    def _write_row(self, path: Path, state: str, error: str, row: dict[str, Any]) -> None:
+        cells = [str(path), state, error, *(row.get(name) for name in self.columns)]
+        self._write([_no_formula(cell) for cell in cells])
+
+
+def _spell_out(arguments: Sequence[str]) -> list[str]:
+    """`--csv` alone as `--csv=cells`; argparse would take the picture after it for its value."""
+    following = [*arguments[1:], ""]
+    return [
+        "--csv=cells" if each == "--csv" and after not in TABLES else each
+        for each, after in zip(arguments, following, strict=True)
+    ]
+
+
+def _picture_cells(prediction: Prediction) -> dict[str, Any]:
+    raw, interval, tiles = prediction.raw, prediction.count_interval, prediction.raw.get("tiles")
+    return {
+        "count": prediction.count,
+        "interval_low": interval and interval.low,
+        "interval_high": interval and interval.high,
+        "interval_coverage": interval and interval.coverage,
+        "score_threshold": raw["thresholds"]["score"],
+        "iou_threshold": raw["thresholds"]["iou"],
+        "mode": "tiles" if tiles else "whole",
+        "tiles": tiles and f"{tiles['columns']}x{tiles['rows']}",
+        "width_px": raw["image"]["width"],
+        "height_px": raw["image"]["height"],
+        "counted_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "model": raw["model"]["name"],
+        "model_version": raw["model"]["version"],
+        "prediction_id": prediction.prediction_id,
+        "warnings": "; ".join(prediction.warnings),
+    }
+
+
+def _cell_cells(number: int, detection: Detection) -> dict[str, Any]:
+    box = detection.box
+    return {
+        "cell": number,
+        "label": detection.label,
+        "score": detection.score,
+        **{f"{side}_px": px for side, px in vars(box).items()},
+        "width_px": round(box.xmax - box.xmin, 2),
+        "height_px": round(box.ymax - box.ymin, 2),
+    }
+
+
+def _no_formula(cell: object) -> object:
+    """A text that a spreadsheet would calculate, with an apostrophe in front, as OWASP advises."""
+    is_formula = isinstance(cell, str) and cell.startswith(FORMULA_STARTS)
+    return f"'{cell}" if is_formula else cell
 
 
 def _print_line(line: str, done: int, total: int, stream: TextIO) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from clients import icebox
 from tests.e2e.browser.conftest import Visit
 from tests.e2e.browser.pictures import STRONG, squares
 
@@ -73,6 +74,7 @@ def test_tables_and_json_of_all_pictures(visit: Visit) -> None:
     assert [row["count_red"] for row in rows] == ["2", "2", "0", ""]
     assert rows[3]["error"].startswith("Not a supported picture: ")
     one = rows[0]
+    assert set(icebox.PICTURE_COLUMNS) <= set(one)  # as the Python client names them
     known = {"score_threshold": "0.5", "iou_threshold": "0.5", "model": "squares"}
     known |= {"model_version": "1.0.0", "width_px": "640", "height_px": "640"}
     assert {key: one[key] for key in known} == known
@@ -88,6 +90,7 @@ def test_tables_and_json_of_all_pictures(visit: Visit) -> None:
     assert [row["cell"] for row in rows] == ["1", "2", "3", "1", "2", "3", "", ""]
     assert float(rows[0]["xmax_px"]) - float(rows[0]["xmin_px"]) == float(rows[0]["width_px"])
     assert rows[6]["state"] == "done" and rows[7]["error"]
+    assert set(icebox.CELL_COLUMNS) <= set(rows[0])
 
     name, saved = visit.saved("All as JSON")
     whole = json.loads(saved)

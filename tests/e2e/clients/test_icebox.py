@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -241,6 +243,37 @@ def test_the_command_for_machines(url: str, tmp_path: Path) -> None:
     [line] = command(url, tmp_path / "bb.jpg", *options).stdout.splitlines()
     answer = json.loads(line)
     assert answer["tiles"] == {"columns": 2, "rows": 2} and answer["thresholds"]["score"] == 0.6
-    head, *rows = command(url, tmp_path / "bb.jpg", "--csv").stdout.splitlines()
-    assert head == "picture,label,score,xmin,ymin,xmax,ymax" and len(rows) == 3
     assert command("example.com", "a.jpg").returncode == 2
+
+
+def test_the_commands_tables(url: str, tmp_path: Path) -> None:
+    """A row for every picture: one called like a formula, one without cells, one that failed."""
+    (tmp_path / "=1.jpg").write_bytes(jpeg(RED_AND_GREEN))
+    (tmp_path / "none.jpg").write_bytes(jpeg([]))
+    (tmp_path / "c.txt").write_text("hello, I am a text")
+
+    def table(*options: str) -> list[dict[str, str]]:
+        names = ("=1.jpg", "none.jpg", "c.txt")
+        arguments = [sys.executable, "-I", client.__file__, url, *options, *names]
+        ran = subprocess.run(arguments, cwd=tmp_path, capture_output=True, timeout=60, check=False)
+        assert ran.returncode == 1 and b"1 of 3 pictures failed" in ran.stderr
+        assert ran.stdout.startswith(b"file,state,error,")  # without a byte order mark
+        assert ran.stdout.count(b"\r\n") == ran.stdout.count(b"\n") > 3
+        return list(csv.DictReader(io.StringIO(ran.stdout.decode(), newline="")))
+
+    pictures = table("--csv", "pictures")
+    assert [row["file"] for row in pictures] == ["'=1.jpg", "none.jpg", "c.txt"]
+    assert [row["count"] for row in pictures] == ["3", "0", ""]
+    assert [row["state"] for row in pictures] == ["done", "done", "failed"]
+    assert pictures[2]["error"].startswith("415: Not a supported picture: ")
+    whole = pictures[0]
+    assert whole["score_threshold"] == "0.5" and whole["model"] == "squares"
+    assert datetime.fromisoformat(whole["counted_at"]).utcoffset() is not None
+    for options in (("--csv",), ("--csv", "cells")):
+        cells = table(*options)
+        assert [row["file"] for row in cells] == ["'=1.jpg"] * 3 + ["none.jpg", "c.txt"]
+        assert [row["cell"] for row in cells] == ["1", "2", "3", "", ""]
+        width = float(cells[0]["xmax_px"]) - float(cells[0]["xmin_px"])
+        assert float(cells[0]["width_px"]) == pytest.approx(width)
+    tiles = table("--csv=pictures", "--tiles", "2x2")[0]
+    assert (tiles["mode"], tiles["tiles"]) == ("tiles", "2x2")
