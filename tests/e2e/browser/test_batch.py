@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,24 @@ def test_a_key_that_is_asked_for_pauses_the_batch(chromium: Any, locked: str) ->
         visit.page.get_by_label("API key").fill("open-sesame")
         visit.page.keyboard.press("Enter")
         visit.expect("#progress-text").to_have_text("4 counted")
+
+
+def test_pictures_that_were_sent_otherwise_are_told_and_counted_again(visit: Visit) -> None:
+    visit.choose(*numbered(3))
+    visit.expect("#progress-text").to_have_text("3 counted")
+    switch = visit.page.get_by_role("switch")
+    switch.click()
+    visit.expect("#progress-text").to_have_text(
+        re.compile(r"^3 counted · 3 counted from (a scaled picture|the original)$")
+    )
+    switch.click()
+    visit.expect("#progress-text").to_have_text("3 counted")
+    switch.click()
+    assert len(visit.posts) == 3
+    visit.page.get_by_role("button", name="Count all again").click()
+    visit.expect("#recount").to_be_hidden()
+    visit.expect("#progress-text").to_have_text("3 counted")
+    assert len(visit.posts) == 6
 
 
 DROP = """async bytes => {

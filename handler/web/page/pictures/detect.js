@@ -5,7 +5,7 @@ const MAX_BOXES = 1000; // the API's limit; a model's default may be higher
 async function detect(item) {
   const started = performance.now();
   await opened(item);
-  const sent = await prepare(item);
+  const saves = savesData(), sent = await prepare(item);
   const maxDetections = Math.max(MAX_BOXES, model.thresholds.max_detections);
   const response = await post(sent, `score_threshold=${floor}&max_detections=${maxDetections}`, "application/json");
   let answer;
@@ -21,16 +21,19 @@ async function detect(item) {
   }));
   Object.assign(item, { edits: carryEdits(item, found), undone: [], found });
   item.full = item.found.length >= maxDetections;
-  item.sent = { ...sent, body: null, width: answer.image.width, height: answer.image.height, bytes: sent.body.size, ms: performance.now() - started, at: Date.now() };
+  item.sent = { ...sent, saves, body: null, width: answer.image.width, height: answer.image.height, bytes: sent.body.size, ms: performance.now() - started, at: Date.now() };
   item.corrected = null;
   if (item.undecodable) await drawByServer(item);
 }
 
 /** How a picture was counted otherwise than it would be now, in words; "" if it would be the same. */
-function oddity({ answer, sent }) {
+function oddity(item) {
+  const { answer, sent } = item;
   if (answer.model.name !== model.name || answer.model.version !== model.version) return `with ${answer.model.name} ${answer.model.version}`;
-  return sent.isScaled && $("exact").checked ? "from a scaled picture" : "";
+  if (sent.saves === savesData() || item.undecodable) return "";
+  return sent.isScaled ? "from a scaled picture" : savesData() && canScale() && Math.max(item.width, item.height) > longSide() ? "from the original" : "";
 }
+const savesData = () => !$("exact").checked;
 
 function post({ body, uploadId }, query, accept) {
   const path = `v1/detect?${query}`;

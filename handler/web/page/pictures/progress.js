@@ -15,8 +15,9 @@ function showProgress() {
   const failed = by("failed"), done = by("done"), left = by("waiting").length + by("working").length, cancelled = by("cancelled").length;
   const bar = $("batch-bar"), wait = left ? waitText() : "", n = (value) => formatInteger(value);
   bar.hidden = items.length < 2 && !stopped && !wait && !cancelled;
-  $("batch").hidden = items.length < 2 && bar.hidden;
+  $("batch").hidden = items.length < 2;
   if (bar.hidden) return;
+  bar.classList.toggle("running", left > 0);
   const counted = items.length - left - cancelled, progress = $("progress");
   progress.hidden = !left;
   Object.assign(progress, { max: items.length - cancelled, value: counted });
@@ -26,7 +27,7 @@ function showProgress() {
   if (odd.length) parts.push(`${n(odd.length)} counted ${oddity(odd[0])}`);
   $("progress-text").textContent = parts.filter(Boolean).join(" · ");
   $("pause").textContent = stopped ? "Continue" : "Pause";
-  for (const [id, isOn] of [["pause", left], ["try-now", wait], ["cancel", left], ["rest", cancelled && !left], ["recount", odd.length && !left]]) $(id).hidden = !isOn;
+  for (const [id, isOn] of [["pause", left], ["try-now", wait], ["cancel", left], ["rest", cancelled && !left], ["recount", odd.length && !left], ["forget-all", !left || stopped]]) $(id).hidden = !isOn;
   $("failures").hidden = !failed.length;
   $("failures").firstElementChild.textContent = `${n(failed.length)} failed`;
   if ($("failures").open) listFailures(failed);
@@ -73,8 +74,8 @@ $("rest").addEventListener("click", () => { $("pause").hidden = false; $("pause"
 $("again-all").addEventListener("click", () => { $("failures").open = false; retry(...items.filter((item) => item.state === "failed")); });
 $("failures").addEventListener("toggle", showProgress);
 $("recount").addEventListener("click", async () => {
-  const some = items.filter(isOld), withWork = some.filter((item) => item.edits || item.corrected != null).length;
-  if (withWork && !(await ask(`${formatInteger(withWork)} of them have corrections by hand, which a new count removes.`, "Count all again"))) return;
+  const some = items.filter(isOld), withWork = some.filter((item) => item.corrected != null).length;
+  if (withWork && !(await ask(`${formatInteger(withWork)} of them have a typed count, which a new count removes.`, "Count all again"))) return;
   retry(...some);
 });
 $("forget-all").addEventListener("click", async () => {
