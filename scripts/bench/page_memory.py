@@ -132,12 +132,8 @@ def _state(page: Any, *, collects: bool = True) -> dict[str, float]:
     }
     wire.detach()
     state = {"script's heap, MB": metrics["JSHeapUsedSize"] / 1e6, "elements": metrics["Nodes"]}
-    browser = page.context.browser or page.context
-    known = (
-        browser.new_browser_cdp_session() if hasattr(browser, "new_browser_cdp_session") else None
-    )
     memory: dict[str, float] = defaultdict(float)
-    for process_id, kind in _processes(known):
+    for process_id, kind in _processes(page.context.browser.new_browser_cdp_session()):
         memory[f"{kind}, MB"] += _resident(process_id)
     return state | dict(sorted(memory.items()))
 
@@ -154,7 +150,8 @@ def _resident(process_id: int) -> float:
         text = Path(f"/proc/{process_id}/status").read_text()
     except OSError:
         return 0.0
-    return next((int(line.split()[1]) * 1024 / 1e6 for line in text.splitlines() if line.startswith("VmRSS")), 0.0)  # fmt: skip
+    lines = [line for line in text.splitlines() if line.startswith("VmRSS")]
+    return int(lines[0].split()[1]) * 1024 / 1e6 if lines else 0.0
 
 
 def make_jpeg() -> bytes:

@@ -86,21 +86,21 @@ def test_a_batch_is_paused_goes_on_and_is_cancelled(chromium: Any, url: str, app
     with opened(chromium, url, before=gate) as visit:
         visit.choose(*numbered(8))
         gate.open(visit, 1)
-        visit.expect("#progress-text").to_contain_text("1 of 8")
+        visit.expect("#progress-text").to_contain_text("1 of 8", timeout=WAIT_MS)
         visit.page.get_by_role("button", name="Pause").click()
         gate.open(visit, 2)  # those under way
-        visit.expect("#progress-text").to_have_text("Paused · 3 of 8")
+        visit.expect("#progress-text").to_have_text("Paused · 3 of 8", timeout=WAIT_MS)
         assert len(visit.posts) == 3
         visit.page.get_by_role("button", name="Continue").click()
         gate.open(visit, 1)
-        visit.expect("#progress-text").to_contain_text("4 of 8 · about 10 s left")
+        visit.expect("#progress-text").to_contain_text("4 of 8 · about 10 s left", timeout=WAIT_MS)
         visit.page.get_by_role("button", name="Cancel the rest").click()
         gate.open(visit, 2)
-        visit.expect("#progress-text").to_have_text("6 counted · 2 not counted")
+        visit.expect("#progress-text").to_have_text("6 counted · 2 not counted", timeout=WAIT_MS)
         visit.page.get_by_role("button", name="008.png, not counted").wait_for()
         visit.page.get_by_role("button", name="Count the rest").click()
         gate.open(visit, 2)
-        visit.expect("#progress-text").to_have_text("8 counted")
+        visit.expect("#progress-text").to_have_text("8 counted", timeout=WAIT_MS)
         assert len(visit.posts) == 8 and not gate.held
 
 
@@ -135,24 +135,26 @@ def test_failures_are_told_by_name_and_an_api_that_is_down_pauses_the_batch(
     visit.expect("#failures li").to_contain_text("no.png Not a supported picture")
     visit.page.route("**/v1/detect*", down)
     visit.choose(*pictures("b.png", "c.png", "d.png", "e.png"))
-    visit.expect("#progress-text").to_have_text("Paused: That went wrong · 4 of 6")
+    visit.expect("#progress-text").to_have_text("Paused: That went wrong · 4 of 6", timeout=WAIT_MS)
     assert len([post for post in visit.posts if "detect" in post.url]) == 2 + 2 * 5
     visit.page.unroute("**/v1/detect*", down)
     visit.page.get_by_role("button", name="Continue").click()
-    visit.expect("#progress-text").to_have_text("3 counted · 3 failed")
+    visit.expect("#progress-text").to_have_text("3 counted · 3 failed", timeout=WAIT_MS)
     visit.page.get_by_role("button", name="Try b.png again").click()
-    visit.expect("#progress-text").to_have_text("4 counted · 2 failed")
+    visit.expect("#progress-text").to_have_text("4 counted · 2 failed", timeout=WAIT_MS)
     visit.page.get_by_role("button", name="Try all again").click()
-    visit.expect("#progress-text").to_have_text("5 counted · 1 failed")
+    visit.expect("#progress-text").to_have_text("5 counted · 1 failed", timeout=WAIT_MS)
 
 
 def test_a_batch_waits_for_a_connection(visit: Visit) -> None:
     visit.expect("#name").to_contain_text("squares")
     visit.page.context.set_offline(True)
     visit.choose(*pictures("a.png", "b.png", "c.png"))
-    visit.expect("#progress-text").to_contain_text("Offline: goes on with the connection")
+    visit.expect("#progress-text").to_contain_text(
+        "Offline: goes on with the connection", timeout=WAIT_MS
+    )
     visit.page.context.set_offline(False)
-    visit.expect("#progress-text").to_have_text("3 counted")
+    visit.expect("#progress-text").to_have_text("3 counted", timeout=WAIT_MS)
 
 
 def test_a_key_that_is_asked_for_pauses_the_batch(chromium: Any, locked: str) -> None:
@@ -160,28 +162,29 @@ def test_a_key_that_is_asked_for_pauses_the_batch(chromium: Any, locked: str) ->
         visit.page.get_by_role("button", name="Cancel").click()
         visit.choose(*pictures("a.png", "b.png", "c.png", "d.png"))
         visit.page.get_by_role("button", name="Cancel", exact=True).click()
-        visit.expect("#progress-text").to_contain_text("Paused: A key is needed")
+        visit.expect("#progress-text").to_contain_text("Paused: A key is needed", timeout=WAIT_MS)
         visit.page.get_by_role("button", name="Continue").click()
         visit.page.get_by_label("API key").fill("open-sesame")
         visit.page.keyboard.press("Enter")
-        visit.expect("#progress-text").to_have_text("4 counted")
+        visit.expect("#progress-text").to_have_text("4 counted", timeout=WAIT_MS)
 
 
 def test_pictures_that_were_sent_otherwise_are_told_and_counted_again(visit: Visit) -> None:
     visit.choose(*numbered(3))
-    visit.expect("#progress-text").to_have_text("3 counted")
+    visit.expect("#progress-text").to_have_text("3 counted", timeout=WAIT_MS)
     switch = visit.page.get_by_role("switch")
     switch.click()
     visit.expect("#progress-text").to_have_text(
-        re.compile(r"^3 counted · 3 counted from (a scaled picture|the original)$")
+        re.compile(r"^3 counted · 3 counted from (a scaled picture|the original)$"),
+        timeout=WAIT_MS,
     )
     switch.click()
-    visit.expect("#progress-text").to_have_text("3 counted")
+    visit.expect("#progress-text").to_have_text("3 counted", timeout=WAIT_MS)
     switch.click()
     assert len(visit.posts) == 3
     visit.page.get_by_role("button", name="Count all again").click()
     visit.expect("#recount").to_be_hidden()
-    visit.expect("#progress-text").to_have_text("3 counted")
+    visit.expect("#progress-text").to_have_text("3 counted", timeout=WAIT_MS)
     assert len(visit.posts) == 6
 
 
@@ -215,7 +218,7 @@ def test_names_twice_pictures_twice_folders_and_files_that_are_gone(
     assert len(visit.posts) == 2
     visit.page.evaluate(DROP, list(PICTURE))
     visit.expect("#notice").to_have_text("One file is no picture and was left out.")
-    visit.expect("#progress-text").to_have_text("5 counted")
+    visit.expect("#progress-text").to_have_text("5 counted", timeout=WAIT_MS)
     names = visit.page.evaluate("items.slice(2).map(item => item.name)")
     assert names == ["dish/9.png", "dish/10.png", "dish/b/1.png"]
     visit.page.evaluate("settled()")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.e2e.browser.conftest import Visit, opened, sync_api
+from tests.e2e.browser.conftest import WAIT_MS, Visit, opened, sync_api
 from tests.e2e.browser.pictures import ALL, STRONG, squares
 
 PICTURE = squares()
@@ -35,7 +35,7 @@ def reload(visit: Visit) -> None:
 
 def test_pictures_outlive_a_reload_with_all_that_was_done_to_them(visit: Visit) -> None:
     visit.choose(*pictures("a.png", "b.png"), ("no.png", "image/png", b"no"))
-    visit.expect("#progress-text").to_have_text("2 counted · 1 failed")
+    visit.expect("#progress-text").to_have_text("2 counted · 1 failed", timeout=WAIT_MS)
     visit.page.get_by_text("Notes", exact=True).click()
     visit.page.get_by_label("Sample", exact=True).fill("dish 7")
     visit.page.get_by_label("Notes on this picture").fill("pale cells")
@@ -52,7 +52,7 @@ def test_pictures_outlive_a_reload_with_all_that_was_done_to_them(visit: Visit) 
     visit.expect("#corrected").to_have_value(str(STRONG + 1))
     visit.expect("#sample").to_have_value("dish 7")
     visit.expect("#notes").to_have_value("pale cells")
-    visit.expect("#progress-text").to_contain_text("Paused: Not all were counted")
+    visit.expect("#progress-text").to_contain_text("Paused: Not all were counted", timeout=WAIT_MS)
     visit.page.get_by_role("button", name=f"b.png, count {STRONG - 1}").wait_for()
     visit.page.get_by_role("button", name="no.png, failed").click()
     visit.expect("#trouble-title").to_have_text("Not a supported picture")
@@ -67,7 +67,7 @@ def test_pictures_outlive_a_reload_with_all_that_was_done_to_them(visit: Visit) 
 
 def test_pictures_are_forgotten_one_or_all(visit: Visit) -> None:
     visit.choose(*pictures("a.png", "b.png", "c.png"))
-    visit.expect("#progress-text").to_have_text("3 counted")
+    visit.expect("#progress-text").to_have_text("3 counted", timeout=WAIT_MS)
     visit.page.evaluate("settled()")
     assert visit.page.evaluate(STORED) == [3, 3]
     forget = visit.page.get_by_role("button", name="Forget this picture")
@@ -102,7 +102,7 @@ def test_a_browser_that_stores_nothing_or_no_more_counts_all_the_same(
         before = lambda page, script=script: page.add_init_script(script)  # noqa: E731
         with opened(chromium, url, before=before) as visit:
             visit.choose(*pictures("a.png", "b.png"))
-            visit.expect("#progress-text").to_have_text("2 counted")
+            visit.expect("#progress-text").to_have_text("2 counted", timeout=WAIT_MS)
             visit.expect("#notice").to_contain_text(words)
 
 
