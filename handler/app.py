@@ -110,6 +110,7 @@ def feedback_routes() -> Routes:
     "GET /manifest.webmanifest",
     "GET /icon-192.png",
     "GET /icon-512.png",
+    "GET /sample.jpg",
 )
 def web_routes() -> Routes:
     from handler.routes import web

@@ -1,4 +1,5 @@
 """`GET /`: the web page, whole in one response, and the few files that its installation needs;
+`GET /sample.jpg`: the picture that it offers to try;
 `GET /docs` and `GET /openapi.json`: the API's description.
 
 Style, script and icon are put into the page: a page of five requests would start five cold
@@ -25,6 +26,7 @@ FILES = {
     "/manifest.webmanifest": "application/manifest+json",
     "/icon-192.png": "image/png",
     "/icon-512.png": "image/png",
+    "/sample.jpg": "image/jpeg",
 }
 PATHS = (PAGE, DOCS, *FILES)
 # What the page's text holds in place of the files that are put into it.

@@ -278,7 +278,7 @@ def send_pictures(caller: Caller, form: str) -> set[tuple[str, str]]:
     for target in (
         "/v1/model", "/health", "/hf/health", "/models/x/health", "/models/planted/x/health",
         "/config", "/gradio_api/info", "/", "/docs", "/openapi.json", "/manifest.webmanifest",
-        "/icon-192.png", "/icon-512.png",
+        "/icon-192.png", "/icon-512.png", "/sample.jpg",
     ):  # fmt: skip
         caller.send("GET", target, **quiet)
     return ROUTES
@@ -327,6 +327,7 @@ ROUTES = {
     ("get", "/gradio_api/call/predict/{event_id}"), ("get", "/gradio_api/file={file_id}/{name}"),
     ("post", "/{project}/{version}"), ("get", "/"), ("get", "/docs"), ("get", "/openapi.json"),
     ("get", "/manifest.webmanifest"), ("get", "/icon-192.png"), ("get", "/icon-512.png"),
+    ("get", "/sample.jpg"),
 }  # fmt: skip
 
 

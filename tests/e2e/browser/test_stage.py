@@ -138,3 +138,20 @@ def test_forced_colours_tell_on_from_off(chromium: Any, url: str) -> None:
             assert (np.abs(on - off).max(axis=2) > 60).mean() > 0.2, selector
         tiles = [seen(f"#items li:nth-child({n})") for n in (1, 2)]
         assert (np.abs(tiles[0] - tiles[1]).max(axis=2) > 60).sum() > 100
+
+
+def test_the_sample_picture_is_loaded_by_who_asks_for_it(
+    chromium: Any, url: str, real_url: str
+) -> None:
+    with opened(chromium, real_url) as visit:
+        loaded: list[str] = []
+        visit.page.on("request", lambda sent: loaded.append(sent.url))
+        visit.expect("#finds").to_have_text("Counts Microalgae")
+        assert loaded == []
+        visit.page.get_by_role("button", name="Try a sample picture").click()
+        visit.expect("#count-of").to_have_text("Microalgae, on the sample picture")
+        visit.expect_count(48)  # as the README has it of the same file
+        assert loaded[0] == f"{real_url}sample.jpg"
+    with opened(chromium, url) as visit:  # a model of something else
+        visit.expect("#finds").to_have_text("Finds red, green")
+        visit.expect("#sample").to_be_hidden()

@@ -148,8 +148,9 @@ def test_the_page_loads_nothing_from_elsewhere(app: App) -> None:
 
 def test_the_page_is_small(app: App) -> None:
     headers = [("Accept-Encoding", "gzip")]
-    of_page = set(web.PATHS) - {"/docs", "/openapi.json"}
+    of_page = set(web.PATHS) - {"/docs", "/openapi.json", "/sample.jpg"}
     assert sum(len(app.send("GET", path, headers=headers).body) for path in of_page) < MAX_BYTES
+    assert len(app.send("GET", "/sample.jpg").body) < 200_000  # loaded by who asks for it
 
 
 def test_the_manifest_is_installable(app: App) -> None:

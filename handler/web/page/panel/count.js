@@ -7,11 +7,10 @@ function showCount() {
   const labels = [...new Set(all.map((each) => each.label))];
   const hidden = all.length - some.length;
   const what = model?.classes.length === 1 ? model.classes[0] : labels.length === 1 ? labels[0] : some.length === 1 ? "object" : "objects";
-  const how = item.edits ? ", corrected by hand" : "";
-  $("count-of").textContent = !done ? (item.state === "failed" ? "No count" : "Counting …") : hidden ? `${what}, ${formatInteger(hidden)} more hidden${how}` : what + how;
+  $("count-of").textContent = !done ? (item.state === "failed" ? "No count" : "Counting …") : (hidden ? `${what}, ${formatInteger(hidden)} more hidden` : what) + (isSample(item) ? ", on the sample picture" : "");
   const words = done ? intervalWords(item) : "";
   $("interval").hidden = !words;
-  $("interval").textContent = words;
+  if (words) $("interval").textContent = words; // else what was there keeps its lines, unseen (panel.css)
   showThreshold();
   const tally = Map.groupBy ? Map.groupBy(all, (each) => each.label) : all.reduce((map, each) => map.set(each.label, [...(map.get(each.label) || []), each]), new Map());
   for (const chip of $("classes").children) {

@@ -40,6 +40,7 @@ RECORDED = {
     "/manifest.webmanifest": False,
     "/icon-192.png": False,
     "/icon-512.png": False,
+    "/sample.jpg": False,
     "/hf": True,
     "/models/{name}": True,
     "/models/{owner}/{name}": True,

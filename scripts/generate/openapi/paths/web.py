@@ -10,6 +10,7 @@ SUMMARIES = {
     "/": "The web page",
     "/docs": "The API described, to read",
     "/openapi.json": "The API described, for tools",
+    "/sample.jpg": "A rendered picture to try",
 }
 
 
@@ -22,6 +23,7 @@ def paths() -> dict[str, Any]:
         ("/manifest.webmanifest", "webManifest", "application/manifest+json"),
         ("/icon-192.png", "icon192", "image/png"),
         ("/icon-512.png", "icon512", "image/png"),
+        ("/sample.jpg", "sample", "image/jpeg"),
     ):
         file = {"description": "the file", "content": {media_type: {"schema": {}}}}
         unchanged = {"description": "the file is the one of If-None-Match"}
