@@ -1,7 +1,6 @@
 "use strict";
 // State, events and helpers that all parts of the page share. The parts are one script, in the order of index.html.
 
-const COLOURS = ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]; // as in handler.detection.annotate
 // behind a stage (…/prod) the page's path may lack its last slash
 const BASE = new URL(location.pathname.replace(/\/?$/, "/"), location.origin);
 

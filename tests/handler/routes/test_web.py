@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 from PIL import Image
@@ -144,6 +145,14 @@ def test_the_page_loads_nothing_from_elsewhere(app: App) -> None:
     assert set(addresses) <= {"http://www.w3.org/2000/svg"}
     # relative to whatever path the page has, such as a stage's: none begins with a slash
     assert not re.findall(r"""(?:href|src|action)=["']/""", page)
+
+
+def test_no_two_parts_of_the_script_share_a_name(app: App) -> None:
+    """They are one script: of two functions of one name the later would silently be both."""
+    page = app.send("GET", "/").body.decode()
+    names = re.findall(r"^(?:async function|function|const|let) (\w+)", page, re.MULTILINE)
+    assert len(names) > 100
+    assert [name for name, count in Counter(names).items() if count > 1] == []
 
 
 def test_the_page_is_small(app: App) -> None:

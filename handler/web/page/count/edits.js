@@ -5,7 +5,6 @@
  * that was added ("h1", "h2", …). box: [x0, y0, x1, y1] in px of the upright picture.
  * item.edits: what was done, in order, null for nothing; never changed in place. item.undone: lists of what redo does again. */
 
-const colourOf = (label) => COLOURS[Math.max(0, model.classes.indexOf(label)) % COLOURS.length];
 const cornersOf = ({ x0, y0, x1, y1 }) => [x0, y0, x1, y1];
 const toCorners = ([x0, y0, x1, y1]) => ({ x0, y0, x1, y1 });
 

@@ -17,7 +17,7 @@ function showClasses() {
       drawAgain();
     });
     const spot = document.createElement("i");
-    spot.style.background = COLOURS[model.classes.indexOf(name) % COLOURS.length];
+    showLook(spot, name);
     label.append(box, spot, `${name} `, document.createElement("b"));
     chip.append(label);
     return chip;

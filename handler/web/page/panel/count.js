@@ -1,13 +1,18 @@
 // Shows the count, its interval, the warnings and the facts.
 
+/** What is counted, in words behind the count. */
+function whatOf(item) {
+  const all = boxesOf(item), some = shown(item), labels = [...new Set(all.map((each) => each.label))];
+  const what = model.classes.length === 1 ? model.classes[0] : labels.length === 1 ? labels[0] : some.length === 1 ? "object" : "objects";
+  const hidden = all.length - some.length;
+  return what + (hidden ? `, ${formatInteger(hidden)} more hidden` : "") + (isSample(item) ? ", on the sample picture" : "");
+}
+
 function showCount() {
   const item = current, done = item.found && item.state !== "failed";
   const all = boxesOf(item), some = shown(item), count = countOf(item);
   $("count").textContent = done ? formatCount(count) : "–";
-  const labels = [...new Set(all.map((each) => each.label))];
-  const hidden = all.length - some.length;
-  const what = model?.classes.length === 1 ? model.classes[0] : labels.length === 1 ? labels[0] : some.length === 1 ? "object" : "objects";
-  $("count-of").textContent = !done ? (item.state === "failed" ? "No count" : "Counting …") : (hidden ? `${what}, ${formatInteger(hidden)} more hidden` : what) + (isSample(item) ? ", on the sample picture" : "");
+  $("count-of").textContent = done ? whatOf(item) : item.state === "failed" ? "No count" : "Counting …";
   const words = done ? intervalWords(item) : "";
   $("interval").hidden = !words;
   if (words) $("interval").textContent = words; // else what was there keeps its lines, unseen (panel.css)

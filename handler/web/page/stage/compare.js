@@ -3,9 +3,11 @@
 const THUMB = 48; // px, as in style.css
 const splitAt = () => THUMB / 2 + (compare.value / 100) * (stage.clientWidth - THUMB);
 
+const isPressed = (id) => $(id).getAttribute("aria-pressed") === "true";
+
 function toggle(id, act) {
   $(id).addEventListener("click", () => {
-    const on = $(id).getAttribute("aria-pressed") !== "true";
+    const on = !isPressed(id);
     $(id).setAttribute("aria-pressed", String(on));
     act(on);
   });

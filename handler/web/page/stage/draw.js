@@ -15,7 +15,7 @@ function paintNow() {
   const pen = canvas.getContext("2d");
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, w, h);
-  const line = splitAt(), isCompared = $("compare-on").getAttribute("aria-pressed") === "true" && !current?.undecodable && current?.state === "done";
+  const line = splitAt(), isCompared = isPressed("compare-on") && !current?.undecodable && current?.state === "done";
   compare.hidden = $("divide").hidden = !isCompared;
   $("divide").style.left = `${line}px`;
   if (!current?.width || current.state === "failed") return;
@@ -28,7 +28,7 @@ function paintNow() {
   const scale = view.k * view.fit;
   const boxes = shown(current).map((each) => ({ ...each, x0: view.x + each.x0 * scale, y0: view.y + each.y0 * scale, x1: view.x + each.x1 * scale, y1: view.y + each.y1 * scale }));
   const near = boxes.filter((box) => box.x1 > -50 && box.y1 > -50 && box.x0 < w + 50 && box.y0 < h + 50);
-  if (current.found && !current.undecodable) drawBoxes(pen, near, 2, $("labels").getAttribute("aria-pressed") === "true" ? 12 : 0, [hovered, picked]);
+  if (current.found && !current.undecodable) drawBoxes(pen, near, 2, isPressed("labels") ? 12 : 0, [hovered, picked]);
   pen.restore();
   for (const overlay of overlays) overlay(pen, toStage, scale);
 }
@@ -46,7 +46,7 @@ function drawBoxes(pen, boxes, lineWidth, labels, marked = []) {
     pen.strokeRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
     pen.strokeStyle = box.colour;
     pen.lineWidth = isBold ? lineWidth * 1.8 : lineWidth;
-    if (box.by) pen.setLineDash([lineWidth * 3, lineWidth * 2]); // corrected by hand
+    pen.setLineDash(DASHES[dashOf(box.label)].map((part) => part * pen.lineWidth));
     pen.strokeRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
     pen.setLineDash([]);
     if (isBold) {
@@ -64,7 +64,7 @@ function drawBoxes(pen, boxes, lineWidth, labels, marked = []) {
     const x = Math.max(0, box.x0 - lineWidth / 2), y = box.y0 - height < 0 ? box.y0 : box.y0 - height;
     pen.fillStyle = box.colour;
     pen.fillRect(x, y, width, height);
-    pen.fillStyle = ["#e69f00", "#56b4e9", "#cc79a7"].includes(box.colour) ? "#000" : "#fff";
+    pen.fillStyle = inkOn(box.colour);
     pen.fillText(text, x + size * 0.35, y + height / 2 + size * 0.04);
   }
 }
