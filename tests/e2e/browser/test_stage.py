@@ -154,4 +154,4 @@ def test_the_sample_picture_is_loaded_by_who_asks_for_it(
         assert loaded[0] == f"{real_url}sample.jpg"
     with opened(chromium, url) as visit:  # a model of something else
         visit.expect("#finds").to_have_text("Finds red, green")
-        visit.expect("#sample").to_be_hidden()
+        visit.expect("#try-sample").to_be_hidden()

@@ -9,10 +9,7 @@ async function printAll() {
   clearSheet();
   for (const [i, item] of some.entries()) {
     $("print-said").textContent = `Page ${i + 1} of ${some.length} …`;
-    const opened = new Image();
-    opened.src = item.drawn || item.url;
-    await opened.decode();
-    const canvas = sheetPicture(item, opened, PAGES_SIDE), picture = new Image();
+    const canvas = await withPicture(item, (image) => sheetPicture(item, image, PAGES_SIDE)), picture = new Image();
     picture.src = URL.createObjectURL(await blobOf(canvas, "image/jpeg", 0.9));
     canvas.width = canvas.height = 0;
     await picture.decode();

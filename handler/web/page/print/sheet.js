@@ -1,7 +1,7 @@
 // The print sheet: a page for each picture, with its boxes, its count and what it was counted with.
 
 const SHEET_SIDE = 2400; // px of the printed picture's longer side
-const STAGE_SIDE = 1000; // px of the stage that lines and letters on it are made for
+const STAGE_SIDE = 1000; // px of the stage that the boxes' lines and letters are made for
 
 /** An element with text and children. */
 function make(tag, className, ...inside) {
@@ -14,36 +14,42 @@ function make(tag, className, ...inside) {
 function sheetPicture(item, image, side) {
   const sheet = draw(image, item.width, item.height, side, "high"), pen = sheet.getContext("2d");
   const ratio = Math.max(0.5, Math.max(sheet.width, sheet.height) / STAGE_SIDE), scale = sheet.width / ratio / item.width;
+  pen.save();
   pen.scale(ratio, ratio);
-  const place = ({ x, y }) => ({ x: x * scale, y: y * scale });
   const boxes = shown(item).map((each) => ({ ...each, x0: each.x0 * scale, y0: each.y0 * scale, x1: each.x1 * scale, y1: each.y1 * scale }));
   if (!item.undecodable) drawBoxes(pen, boxes, 2, isPressed("labels") ? 12 : 0);
-  const onStage = current;
+  pen.restore();
+  const onStage = current, fit = Math.min(stage.clientWidth / item.width, stage.clientHeight / item.height); // they draw on a stage
+  pen.scale(sheet.width / item.width / fit, sheet.width / item.width / fit);
   current = item; // whose region and scale the overlays draw
   try {
-    for (const overlay of overlays) overlay(pen, place, scale);
+    for (const overlay of overlays) overlay(pen, ({ x, y }) => ({ x: x * fit, y: y * fit }), fit);
   } finally {
     current = onStage;
   }
   return sheet;
 }
 
+const SAID = /^(chamber|pooled|dilution|cells_per|um_per)/; // columns of the tables whose content is in a sentence
 const sizeText = (width, height) => `${formatInteger(width)} × ${formatInteger(height)} px`;
 
 /** What a picture was counted with: [what, text], without those that say nothing. */
 function sheetFacts(item) {
-  const { answer, sent, width, height, notes, edits } = item, typed = correctedOf(item);
+  const { answer, sent, width, height, notes, edits } = item, typed = correctedOf(item), scale = scaleOf(item), perMl = concentrationOf(item);
   const isOwn = threshold === model.thresholds.score;
   return [
     ["Corrected", typed != null && `${formatCount(typed)}${edits ? ", box by box" : ""}; the model's count is ${formatCount(modelCountOf(item))}`],
     ["Score above", `${threshold.toFixed(2)}${isOwn ? ", the model's default" : `; the model's default is ${model.thresholds.score.toFixed(2)}`}`],
     ["Classes hidden", [...off].join(", ")],
-    ...pictureColumns.map(({ name, value }) => [name[0].toUpperCase() + name.slice(1).replaceAll("_", " "), value(item)]),
+    ["Concentration", perMl?.sentence && `${perMl.sentence} (${perMl.detail})`],
+    ["Scale", scale && `1 px is ${significant(scale)} µm`],
+    ...pictureColumns.filter(({ name }) => !SAID.test(name)).map(({ name, value }) => [name[0].toUpperCase() + name.slice(1).replaceAll("_", " "), value(item)]),
     ["Counted", `${modeOf(item)}${answer.tiles ? ` (${answer.tiles.columns} × ${answer.tiles.rows})` : ""}${sent.isScaled ? `, sent as ${sizeText(sent.width, sent.height)}` : ""}`],
     ["Picture", sizeText(width, height)],
     ["Model", `${answer.model.name} ${answer.model.version}`],
     ["Date", isoTime(sent.at).slice(0, 16).replace("T", " ")],
-    ["Warnings", (answer.warnings || []).join("; ")],
+    ["Warnings", [...(answer.warnings || []), ...(perMl?.warnings || [])].join("; ")],
+    ["Sample", item.sample],
     ["Notes", notes],
   ].filter(([, text]) => text != null && text !== "" && text !== false);
 }

@@ -35,7 +35,7 @@ $("save-picture").addEventListener("click", async () => {
 function annotate(sheet, item) {
   const pen = sheet.getContext("2d"), scale = sheet.width / item.width, long = Math.max(sheet.width, sheet.height);
   const boxes = shown(item).map((each) => ({ ...each, x0: each.x0 * scale, y0: each.y0 * scale, x1: each.x1 * scale, y1: each.y1 * scale }));
-  const isOn = $("labels").getAttribute("aria-pressed") === "true";
+  const isOn = isPressed("labels");
   drawBoxes(pen, boxes, Math.max(1, Math.round(long / 500)), isOn ? Math.max(11, long / 90) : 0);
   if (Math.min(sheet.width, sheet.height) < 64) return;
   const tally = model.classes.map((label, i) => [label, boxes.filter((box) => box.label === label).length, COLOURS[i % COLOURS.length]]).filter(([, n]) => n).slice(0, 12);

@@ -8,8 +8,7 @@ function boxUnder(x, y) {
 }
 
 const pointers = new Map();
-let moved = 0, tapped = 0;
-let isSpace = false; // whether the space bar is down on the stage
+let moved = 0, tapped = { at: 0, x: 0, y: 0 };
 let isHeld = false; // whether the tool has the pointer
 const local = (event) => {
   const box = stage.getBoundingClientRect();
@@ -71,12 +70,12 @@ for (const name of ["pointerup", "pointercancel"]) {
     if (tool) return;
     if (name !== "pointerup" || moved > 8 || pointers.size) return;
     const { x, y } = local(event);
-    if (event.timeStamp - tapped < 320) { // a double tap zooms in, or shows the whole picture again
+    if (event.timeStamp - tapped.at < 320 && Math.hypot(x - tapped.x, y - tapped.y) < 40) { // a double tap zooms in, or shows the whole picture again
       view.k > 1.5 ? fit() : zoom(3, x, y);
-      tapped = 0;
+      tapped.at = 0;
       return;
     }
-    tapped = event.timeStamp;
+    tapped = { at: event.timeStamp, x, y };
     picked = boxUnder(x, y); // its score stays until another tap
     if (picked) say(labelOf(picked));
     paint();
