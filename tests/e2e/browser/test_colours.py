@@ -10,7 +10,7 @@ import numpy as np
 
 from handler.detection import annotate
 from tests.e2e.browser.conftest import opened
-from tests.e2e.browser.pictures import STRONG, squares
+from tests.e2e.browser.pictures import ALL, squares
 from tests.support.app import App
 
 PICTURE = ("squares.png", "image/png", squares())
@@ -59,17 +59,35 @@ def test_classes_differ_for_colour_blind_eyes_and_their_labels_can_be_read(
         model = json.loads(app.send("GET", "/v1/model").body)
         route.fulfill(json=model | {"classes": many})
 
-    before = lambda page: page.route("**/v1/model", with_many)  # noqa: E731
+    def with_third(route: Any) -> None:
+        answer = route.fetch()
+        found = answer.json()
+        found["detections"][-1] |= {"label": "class 7", "score": 0.9}
+        route.fulfill(response=answer, json=found)
+
+    def before(page: Any) -> None:
+        page.route("**/v1/model", with_many)
+        page.route("**/v1/detect?*", with_third)
+
     with opened(chromium, url, before=before) as visit:
         visit.choose(PICTURE)
-        visit.expect_count(STRONG)
+        visit.expect_count(ALL)
         looks = visit.page.evaluate(
             "model.classes.map(name => [colourOf(name), dashOf(name), inkOn(colourOf(name))])"
         )
         chips = visit.page.locator("#classes .spot").evaluate_all(
             "all => all.map(each => each.style.border)"
         )
-    assert chips == ["2.5px solid rgb(213, 94, 0)", "2.5px solid rgb(0, 114, 178)"]
+        visit.page.get_by_role("button", name="Only class 7").click()
+        visit.expect_count(1)
+        visit.page.get_by_role("button", name="None").click()
+        visit.expect_count(0)
+        visit.page.get_by_role("checkbox", name="green").check()
+        visit.expect_count(1)
+        visit.page.get_by_role("button", name="All classes").click()
+        visit.expect_count(ALL)
+    assert chips[:2] == ["2.5px solid rgb(213, 94, 0)", "2.5px solid rgb(0, 114, 178)"]
+    assert chips[2:] == ["2.5px dashed rgb(0, 114, 178)"]
     rgb = [tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour, _, _ in looks]
     assert tuple(rgb[: len(annotate.COLOURS)]) == annotate.COLOURS  # the API draws the same
     assert len({(colour, dash) for colour, dash, _ in looks}) == len(many)

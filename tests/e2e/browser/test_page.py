@@ -262,9 +262,9 @@ def test_labels_compare_and_zoom_change_the_view(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Compare").click()
     middle = drawn()
     assert 0 < middle < plain
-    visit.page.get_by_role("slider", name="Compare").press("End")
+    visit.page.get_by_role("slider", name="Divider").press("End")
     assert drawn() == 0
-    visit.page.get_by_role("slider", name="Compare").press("Home")
+    visit.page.get_by_role("slider", name="Divider").press("Home")
     assert drawn() == plain
     visit.page.get_by_role("button", name="Compare").click()
 

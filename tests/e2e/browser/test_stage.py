@@ -11,7 +11,7 @@ from PIL import Image
 
 from handler.bundle.manifest import CountCalibration
 from tests.e2e.browser.conftest import DESK, PHONE, Visit, opened
-from tests.e2e.browser.pictures import STRONG, squares
+from tests.e2e.browser.pictures import ALL, STRONG, squares
 
 PICTURE = ("squares.png", "image/png", squares())
 LANDSCAPE = {**PHONE, "viewport": {"width": 844, "height": 390}}
@@ -52,6 +52,7 @@ def test_the_score_of_a_tapped_box_stays_until_another_tap(chromium: Any, url: s
             assert visit.page.evaluate("picked.label") == "red"
             visit.slide(0.6)  # and while the threshold moves
             assert drawn(visit) > plain + 100
+            visit.page.evaluate("scrollTo(0, 0)")
             press(*place(visit, 560, 80))  # empty ground
             assert drawn(visit) == plain
 
@@ -138,6 +139,29 @@ def test_forced_colours_tell_on_from_off(chromium: Any, url: str) -> None:
             assert (np.abs(on - off).max(axis=2) > 60).mean() > 0.2, selector
         tiles = [seen(f"#items li:nth-child({n})") for n in (1, 2)]
         assert (np.abs(tiles[0] - tiles[1]).max(axis=2) > 60).sum() > 100
+
+
+def test_two_thresholds_stand_side_by_side(visit: Visit) -> None:
+    visit.choose(PICTURE)
+    visit.expect_count(STRONG)
+    visit.page.get_by_role("button", name="Compare").click()
+    visit.expect("#compare-left").to_have_text("◀ no boxes")
+    visit.expect("#compare-right").to_have_text(f"{STRONG} at 0.50 ▶")
+    visit.page.get_by_label("Left of the divider").select_option("Another threshold")
+    visit.page.get_by_label("Threshold left of the divider").fill("0.2")
+    visit.expect("#compare-left").to_have_text(f"◀ {ALL} at 0.20")
+    visit.expect_count(STRONG)  # of the slider's own threshold, as before
+    visit.slide(0.9)
+    visit.expect("#compare-right").to_have_text("2 at 0.90 ▶")
+    divider = visit.page.get_by_role("slider", name="Divider")
+    divider.press("Home")
+    right = drawn(visit)
+    assert divider.get_attribute("aria-valuetext") == "0 %; left: 4 at 0.20, right: 2 at 0.90"
+    divider.press("End")
+    assert drawn(visit) > 1.5 * right  # four boxes for two
+    visit.page.get_by_role("button", name="Compare").click()
+    visit.expect("#compare-bar").to_be_hidden()
+    assert drawn(visit) == right
 
 
 def test_the_sample_picture_is_loaded_by_who_asks_for_it(

@@ -9,7 +9,7 @@ function announce() {
   const item = current;
   if (item.state === "failed") return; // the alert speaks for itself
   const parts = [...$("classes").children].filter((chip) => !chip.hidden && !off.has(chip.dataset.name)).map((chip) => `${chip.querySelector("b").textContent} ${chip.dataset.name}`);
-  const interval = $("interval").hidden ? "" : `, ${$("interval").textContent}`;
+  const interval = intervalOf(item) ? `, ${intervalWords(item)}` : "";
   say(`${$("count").textContent} ${$("count-of").textContent}${interval}${parts.length > 1 ? `: ${parts.join(", ")}` : ""}, at threshold ${threshold.toFixed(2)}, on ${item.name}.`);
 }
 

@@ -18,10 +18,10 @@ function showCount() {
   if (words) $("interval").textContent = words; // else what was there keeps its lines, unseen (panel.css)
   showThreshold();
   const tally = Map.groupBy ? Map.groupBy(all, (each) => each.label) : all.reduce((map, each) => map.set(each.label, [...(map.get(each.label) || []), each]), new Map());
-  for (const chip of $("classes").children) {
+  for (const chip of chips()) {
     const name = chip.dataset.name, n = (tally.get(name) || []).length;
     chip.querySelector("b").textContent = formatInteger(n);
-    chip.hidden = n === 0 && !off.has(name);
+    chip.hidden = n === 0 && !off.has(name) && chips().length > 8; // few stay, or the slider below would jump
   }
   $("stage").setAttribute("aria-label", done ? `${item.name} with ${some.length} boxes` : item.name);
 }

@@ -15,21 +15,24 @@ function paintNow() {
   const pen = canvas.getContext("2d");
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, w, h);
-  const line = splitAt(), isCompared = isPressed("compare-on") && !current?.undecodable && current?.state === "done";
-  compare.hidden = $("divide").hidden = !isCompared;
+  const line = splitAt(), isSplit = isCompared();
+  compare.hidden = $("divide").hidden = !isSplit;
   $("divide").style.left = `${line}px`;
   if (!current?.width || current.state === "failed") return;
-  pen.save();
-  if (isCompared) {
-    pen.beginPath();
-    pen.rect(line, 0, w - line, h);
-    pen.clip();
-  }
   const scale = view.k * view.fit;
-  const boxes = shown(current).map((each) => ({ ...each, x0: view.x + each.x0 * scale, y0: view.y + each.y0 * scale, x1: view.x + each.x1 * scale, y1: view.y + each.y1 * scale }));
-  const near = boxes.filter((box) => box.x1 > -50 && box.y1 > -50 && box.x0 < w + 50 && box.y0 < h + 50);
-  if (current.found && !current.undecodable) drawBoxes(pen, near, 2, isPressed("labels") ? 12 : 0, [hovered, picked]);
-  pen.restore();
+  const drawSide = (from, to) => {
+    pen.save();
+    pen.beginPath();
+    pen.rect(from, 0, to - from, h);
+    pen.clip();
+    const boxes = shownAt(from).map((each) => ({ ...each, x0: view.x + each.x0 * scale, y0: view.y + each.y0 * scale, x1: view.x + each.x1 * scale, y1: view.y + each.y1 * scale }));
+    drawBoxes(pen, boxes.filter((box) => box.x1 > -50 && box.y1 > -50 && box.x0 < w + 50 && box.y0 < h + 50), 2, isPressed("labels") ? 12 : 0, [hovered, picked]);
+    pen.restore();
+  };
+  if (current.found && !current.undecodable) {
+    if (isSplit) drawSide(0, line);
+    drawSide(isSplit ? line : 0, w);
+  }
   for (const overlay of overlays) overlay(pen, toStage, scale);
 }
 

@@ -3,7 +3,7 @@
 function boxUnder(x, y) {
   if (!current?.found || current.undecodable || current.state !== "done") return null;
   const scale = view.k * view.fit, px = (x - view.x) / scale, py = (y - view.y) / scale;
-  const hits = shown(current).filter((each) => px >= each.x0 && px <= each.x1 && py >= each.y0 && py <= each.y1);
+  const hits = shownAt(x).filter((each) => px >= each.x0 && px <= each.x1 && py >= each.y0 && py <= each.y1);
   return hits.sort((a, b) => (a.x1 - a.x0) * (a.y1 - a.y0) - (b.x1 - b.x0) * (b.y1 - b.y0))[0] || null;
 }
 
