@@ -5,7 +5,7 @@ function whatOf(item) {
   const all = boxesOf(item), some = shown(item), labels = [...new Set(all.map((each) => each.label))];
   const what = model.classes.length === 1 ? model.classes[0] : labels.length === 1 ? labels[0] : some.length === 1 ? "object" : "objects";
   const hidden = all.length - some.length;
-  return what + (hidden ? `, ${formatInteger(hidden)} more hidden` : "") + (isSample(item) ? ", on the sample picture" : "");
+  return what + (hidden ? `, ${formatInteger(hidden)} more hidden` : "") + (item.edits ? ", corrected by hand" : "") + (isSample(item) ? ", on the sample picture" : "");
 }
 
 function showCount() {

@@ -29,7 +29,7 @@ function refresh(item) {
   }
   $("result").classList.toggle("stale", state !== "done");
   $("result").classList.toggle("failed", state === "failed");
-  for (const id of ["save-picture", "save-csv", "save-json", "print", "correct-send", "threshold"]) $(id).disabled = state !== "done";
+  for (const id of ["save-picture", "save-csv", "save-json", "print", "threshold"]) $(id).disabled = state !== "done";
   for (const id of ["labels", "compare-on"]) $(id).disabled = !!item.undecodable;
   if (answer) showClasses();
   showCount();

@@ -49,9 +49,14 @@ function drawBoxes(pen, boxes, lineWidth, labels, marked = []) {
     pen.strokeRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
     pen.strokeStyle = box.colour;
     pen.lineWidth = isBold ? lineWidth * 1.8 : lineWidth;
-    pen.setLineDash(DASHES[dashOf(box.label)].map((part) => part * pen.lineWidth));
+    const isMany = model.classes.length > COLOURS.length; // then dashes tell classes apart
+    pen.setLineDash((isMany ? DASHES[dashOf(box.label)] : box.by ? [3, 2] : []).map((part) => part * lineWidth));
     pen.strokeRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
     pen.setLineDash([]);
+    if (isMany && box.by) { // corrected by hand
+      pen.fillStyle = box.colour;
+      pen.fillRect(box.x0, box.y0, 4 * lineWidth, 4 * lineWidth);
+    }
     if (isBold) {
       pen.fillStyle = `${box.colour}30`;
       pen.fillRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);

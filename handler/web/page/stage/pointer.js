@@ -9,6 +9,7 @@ function boxUnder(x, y) {
 
 const pointers = new Map();
 let moved = 0, tapped = { at: 0, x: 0, y: 0 };
+let isSpace = false; // whether the space bar is down on the stage
 let isHeld = false; // whether the tool has the pointer
 const local = (event) => {
   const box = stage.getBoundingClientRect();
