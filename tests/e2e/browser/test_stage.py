@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from handler.bundle.manifest import CountCalibration
-from tests.e2e.browser.conftest import DESK, PHONE, Visit, opened
+from tests.e2e.browser.conftest import DESK, PHONE, WAIT_MS, Visit, opened
 from tests.e2e.browser.pictures import ALL, STRONG, squares
 
 PICTURE = ("squares.png", "image/png", squares())
@@ -147,7 +147,7 @@ def test_two_thresholds_stand_side_by_side(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Compare").click()
     visit.expect("#compare-left").to_have_text("◀ no boxes")
     visit.expect("#compare-right").to_have_text(f"{STRONG} at 0.50 ▶")
-    visit.page.get_by_label("Left of the divider").select_option("Another threshold")
+    visit.page.get_by_label("Left of the divider", exact=True).select_option("Another threshold")
     visit.page.get_by_label("Threshold left of the divider").fill("0.2")
     visit.expect("#compare-left").to_have_text(f"◀ {ALL} at 0.20")
     visit.expect_count(STRONG)  # of the slider's own threshold, as before
@@ -173,7 +173,7 @@ def test_the_sample_picture_is_loaded_by_who_asks_for_it(
         visit.expect("#finds").to_have_text("Counts Microalgae")
         assert loaded == []
         visit.page.get_by_role("button", name="Try a sample picture").click()
-        visit.expect("#count-of").to_have_text("Microalgae, on the sample picture")
+        visit.expect("#count-of").to_have_text("Microalgae, on the sample picture", timeout=WAIT_MS)
         visit.expect_count(48)  # as the README has it of the same file
         assert loaded[0] == f"{real_url}sample.jpg"
     with opened(chromium, url) as visit:  # a model of something else
