@@ -153,7 +153,7 @@ def test_two_thresholds_stand_side_by_side(visit: Visit) -> None:
     visit.expect_count(STRONG)  # of the slider's own threshold, as before
     visit.slide(0.9)
     visit.expect("#compare-right").to_have_text("2 at 0.90 ▶")
-    divider = visit.page.get_by_role("slider", name="Divider")
+    divider = visit.page.get_by_role("slider", name="Divider", exact=True)
     divider.press("Home")
     right = drawn(visit)
     assert divider.get_attribute("aria-valuetext") == "0 %; left: 4 at 0.20, right: 2 at 0.90"
