@@ -60,6 +60,7 @@ $("correct").addEventListener("submit", async (event) => {
   try {
     await postJson(`v1/predictions/${encodeURIComponent(item.answer.prediction_id)}/feedback`, sent);
     item.told = told;
+    keep(item);
     if (item === current) status.textContent = `Thank you: ${edits ? `${countedBoxes(n)} ${n === 1 ? "is" : "are"}` : `${formatInteger(n)} is`} stored with this prediction.`;
   } catch (error) {
     if (error.noRoute) {
