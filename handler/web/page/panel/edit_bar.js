@@ -25,6 +25,7 @@ function updateEditBar() {
   if (!item || $("edit-bar").hidden) return;
   $("edit-undo").disabled = $("edit-reset").disabled = !item.edits;
   $("edit-redo").disabled = !item.undone?.length;
+  $("edit-add").disabled = !isEditable(item);
   $("edit-remove").disabled = !box;
   const list = $("edit-label"), names = model.classes.filter((name) => !off.has(name));
   list.parentNode.hidden = model.classes.length < 2;
@@ -36,6 +37,7 @@ function updateEditBar() {
 
 $("edit-undo").addEventListener("click", takeBack);
 $("edit-redo").addEventListener("click", doAgain);
+$("edit-add").addEventListener("click", addInView);
 $("edit-remove").addEventListener("click", removeSelected);
 $("edit-reset").addEventListener("click", () => { if (undo(current, current.edits?.length)) afterEdit("The model's own boxes again"); });
 $("edit-label").addEventListener("change", (event) => {

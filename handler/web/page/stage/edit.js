@@ -1,4 +1,5 @@
-// The tool that corrects boxes: a tap adds, selects and removes one; a drag draws, moves or resizes one.
+// The tool that corrects boxes: a tap adds, selects and removes one; a drag draws, moves or resizes one. With Shift it
+// starts a new one, inside another box too.
 
 const SLACK = 8; // CSS px from which a small box is hit
 const SMALL = 24; // CSS px of such a box's shorter side
@@ -80,12 +81,12 @@ function addAt(point) {
 }
 
 function tapAt(point, event) {
-  const box = boxAt(point), gone = box ? null : removedBoxes().find((each) => contains(each, point));
+  const box = event.shiftKey ? null : boxAt(point), gone = box ? null : removedBoxes().find((each) => contains(each, point));
   // a double click neither adds nor removes a second time
   const isDouble = event.timeStamp - lastTap.at < 350 && scaleNow() * Math.hypot(point.x - lastTap.x, point.y - lastTap.y) < 12;
   lastTap = { at: event.timeStamp, ...point };
   if (box && box.id !== selected) selectBox(box);
-  else if (isDouble || (!box && cornerAt(point, 8))) return;
+  else if (isDouble || (!box && !event.shiftKey && cornerAt(point, 8))) return;
   else if (box) removeSelected();
   else if (gone) {
     selected = gone.id;

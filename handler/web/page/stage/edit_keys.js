@@ -69,6 +69,8 @@ function stepBox(by) {
   if (boxes.length) selectBox(boxes[(next + boxes.length) % boxes.length]);
 }
 
+const addInView = () => addAt(toPicture({ x: stage.clientWidth / 2, y: stage.clientHeight / 2 }));
+
 /** Moves or resizes the selected box by px of the screen. */
 function nudgeBox(dx, dy, isSize) {
   const box = selectedBox(), scale = scaleNow(), x = dx / scale, y = dy / scale;
@@ -101,7 +103,7 @@ function editKey(event, isBar = false) {
   if (isBar || (altKey && !arrow)) return false;
   if (arrow && selectedBox()) nudgeBox(...arrow.map((by) => by * (shiftKey ? 10 : 1)), altKey);
   else if (name === "n" || name === "p") stepBox(name === "n" ? 1 : -1);
-  else if (name === "a" || key === "Insert") addAt(toPicture({ x: stage.clientWidth / 2, y: stage.clientHeight / 2 }));
+  else if (name === "a" || key === "Insert") addInView();
   else return false;
   return true;
 }
