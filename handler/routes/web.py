@@ -153,6 +153,8 @@ def _code(name: str) -> str:
     """A part of the script or of the style without its comments and indents, a fifth of its gzipped
     bytes. No part has a text of several lines, which this would change: a test holds that."""
     text = re.sub(r"^ */\*(?:(?!\*/).)*\*/ *\n", "", _text(name), flags=re.DOTALL | re.MULTILINE)
+    # After a comment's slashes no quote may follow: they might be within a text.
+    text = re.sub(r" // [^\"'`\n]*$", "", text, flags=re.MULTILINE)
     lines = (line.strip() for line in text.splitlines())
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
 

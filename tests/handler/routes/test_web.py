@@ -129,6 +129,7 @@ def test_comments_stay_here_and_no_line_is_within_a_text(app: App) -> None:
     page = app.send("GET", "/").body.decode()
     script = page.partition("<script>")[2].partition("</script>")[0]
     assert "State, events and helpers" not in script and "\n  " not in script
+    assert "const SLACK = 8;\n" in script  # without what stands behind it
     parts = [*web.FOLDER.glob("page/**/*.js"), *web.FOLDER.glob("style/*.css")]
     assert len(parts) > 30
     for path in parts:
