@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.browser.conftest import WAIT_MS, Visit, opened, sync_api
+from tests.e2e.browser.conftest import PHONE, WAIT_MS, Visit, opened, sync_api
 from tests.e2e.browser.pictures import STRONG, squares
+from tests.e2e.browser.test_access import CONTRAST
 from tests.e2e.browser.test_trouble import locked
 from tests.support.app import App
 
@@ -186,6 +187,37 @@ def test_pictures_that_were_sent_otherwise_are_told_and_counted_again(visit: Vis
     visit.expect("#recount").to_be_hidden()
     visit.expect("#progress-text").to_have_text("3 counted", timeout=WAIT_MS)
     assert len(visit.posts) == 6
+
+
+SMALL = """() => [...document.querySelectorAll('button, summary, textarea, input[type=text]')]
+  .filter(each => each.checkVisibility())
+  .map(each => [each.id || each.textContent, each.getBoundingClientRect()])
+  .filter(([, box]) => box.height < 40 || box.width < 40).map(([name]) => name)"""
+
+
+def test_the_bar_is_readable_by_phone_in_the_light_and_in_the_dark(chromium: Any, url: str) -> None:
+    for scheme in ("light", "dark"):
+        with opened(chromium, url, **PHONE, color_scheme=scheme) as visit:
+            visit.choose(*numbered(2), ("no.png", "image/png", b"no"))
+            visit.expect("#progress-text").to_have_text("2 counted · 1 failed", timeout=WAIT_MS)
+            visit.page.locator("#failures summary").click()
+            visit.page.get_by_text("Notes", exact=True).click()
+            assert visit.page.evaluate(SMALL) == []
+            assert visit.page.evaluate(CONTRAST) == []
+            assert visit.page.evaluate("document.documentElement.scrollWidth") == 390
+            visit.page.locator("#failures summary").click()
+            visit.page.evaluate("stop(PAUSED)")
+            visit.choose(*pictures("late.png"))
+            visit.expect("#progress-text").to_have_text("Paused · 3 of 4")
+            bar = visit.page.locator("#batch-bar").bounding_box()
+            assert bar["y"] + bar["height"] < 844 / 2  # in sight, above the picture
+            assert visit.page.evaluate(SMALL) == []
+            visit.page.get_by_role("button", name="Cancel the rest").click()
+            visit.page.get_by_role("button", name="Forget all pictures").click()
+            assert visit.page.evaluate(CONTRAST) == []
+            sync_api.expect(visit.page.get_by_role("dialog")).to_have_accessible_name(
+                "Forget all 4 pictures, with counts, corrections and notes?"
+            )
 
 
 DROP = """async bytes => {

@@ -29,3 +29,6 @@ function ask(question, yes) {
   dialog.showModal();
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
 }
+
+pictureColumns.push({ name: "sample", value: (item) => item.sample });
+reportParts.push(({ sample }) => ({ sample: sample || "" }));

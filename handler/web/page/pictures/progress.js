@@ -27,7 +27,7 @@ function showProgress() {
   if (odd.length) parts.push(`${n(odd.length)} counted ${oddity(odd[0])}`);
   $("progress-text").textContent = parts.filter(Boolean).join(" · ");
   $("pause").textContent = stopped ? "Continue" : "Pause";
-  for (const [id, isOn] of [["pause", left], ["try-now", wait], ["cancel", left], ["rest", cancelled && !left], ["recount", odd.length && !left], ["forget-all", !left || stopped]]) $(id).hidden = !isOn;
+  for (const [id, isOn] of [["pause", left], ["try-now", wait], ["cancel", left], ["rest", cancelled && !left], ["recount", odd.length && !left], ["forget-all", !left]]) $(id).hidden = !isOn;
   $("failures").hidden = !failed.length;
   $("failures").firstElementChild.textContent = `${n(failed.length)} failed`;
   if ($("failures").open) listFailures(failed);
