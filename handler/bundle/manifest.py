@@ -105,12 +105,38 @@ class Parity(NamedTuple):
     first_difference: str | None
 
 
+class CountSpread(NamedTuple):
+    """How the error of a count grows with the picture: see handler.detection.count_interval.scale.
+
+    base: of every picture. doubtful: of each candidate near the threshold. share: of the count.
+    """
+
+    base: float
+    doubtful: float
+    share: float
+
+
+class PictureRanges(NamedTuple):
+    """From where to where the features of the calibration's pictures reach, both included.
+
+    The features are those of handler.detection.likeness.PictureFeatures.
+    """
+
+    brightness: tuple[float, float]
+    contrast: tuple[float, float]
+    sharpness: tuple[float, float]
+    object_px: tuple[float, float]
+    near_miss_share: tuple[float, float]
+    count: tuple[float, float]  # type: ignore[assignment]  # hides tuple.count, which nobody needs
+
+
 class CountCalibration(NamedTuple):
     """How far true counts lie from detected ones, on labelled pictures not used for training.
 
-    below, above: quantiles of (true - detected) / √(detected + 1), between which `coverage` of
-    similar pictures lie (split conformal prediction: scripts.model.evaluate.count_calibration).
-    Valid for these thresholds, and for all classes together.
+    below, above: quantiles of (true - detected) / scale, between which `coverage` of similar
+    pictures lie (split conformal prediction: scripts.model.evaluate.count_calibration). Valid for
+    these thresholds, for all classes together, and within `ranges`. spread, ranges: missing in
+    older bundles, whose scale is √(detected + 1), and which give no interval.
     """
 
     coverage: float
@@ -121,6 +147,8 @@ class CountCalibration(NamedTuple):
     score_threshold: float
     iou_threshold: float
     command: str
+    spread: Annotated[CountSpread | None, MAY_BE_MISSING] = None
+    ranges: Annotated[PictureRanges | None, MAY_BE_MISSING] = None
 
 
 class Histogram(NamedTuple):

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from handler.bundle.manifest import CountCalibration, Manifest
+from handler.detection.likeness import PictureFeatures, find_difference, measure_features
 from handler.detection.prediction import Prediction
+from handler.images.statistics import sample_light
 
 
 class CountInterval(NamedTuple):
@@ -40,39 +42,60 @@ class AtModelThresholds:
 
 def at_model_thresholds(prediction: Prediction, manifest: Manifest) -> AtModelThresholds | None:
     """None where it is not known: for another IoU threshold, or where tiles were cut short."""
-    own, output = manifest.thresholds, prediction.output
-    if output.above_model is None or prediction.request.thresholds.iou != own.iou:
+    own, count = manifest.thresholds, prediction.output.above_model
+    if count is None or prediction.request.thresholds.iou != own.iou:
         return None
-    reason = _no_interval(prediction, manifest)
-    found = None
-    if reason is None and manifest.count_calibration:
-        low, high = interval(output.above_model, manifest.count_calibration)
-        found = CountInterval(low, high, manifest.count_calibration.coverage)
-    return AtModelThresholds(own.score, own.iou, output.above_model, found, reason)
+    made = _find_interval(prediction, count, manifest)
+    if isinstance(made, str):
+        return AtModelThresholds(own.score, own.iou, count, None, made)
+    return AtModelThresholds(own.score, own.iou, count, made, None)
 
 
-def interval(count: int, calibration: CountCalibration) -> tuple[int, int]:
-    """Smallest and largest true count for `count` detections, both inclusive.
-
-    The whole numbers from count + below·√(count + 1) to count + above·√(count + 1), widened to
-    include `count`. Split conformal prediction: see CountCalibration.
-    """
-    scale = math.sqrt(count + 1)
-    low = math.ceil(count + calibration.below * scale - 1e-6)
-    high = math.floor(count + calibration.above * scale + 1e-6)
-    return max(0, min(low, count)), max(high, count)
-
-
-def _no_interval(prediction: Prediction, manifest: Manifest) -> str | None:
+def _find_interval(prediction: Prediction, count: int, manifest: Manifest) -> CountInterval | str:
+    """The interval, or a phrase that says why there is none."""
     calibration, own = manifest.count_calibration, manifest.thresholds
     if calibration is None:
         return "the model's counts are not calibrated"
     if (calibration.score_threshold, calibration.iou_threshold) != (own.score, own.iou):
         return "the model's counts are calibrated at other thresholds than its own"
+    if calibration.ranges is None:
+        return "the model's calibration does not say for which pictures it holds"
     if prediction.grid is not None:
         return "the picture is in tiles, and those it was calibrated on were not"
     if prediction.has_small_objects:
         return "the objects are smaller than those that the model was trained on"
-    if prediction.output.above_model == own.max_detections:
+    if count == own.max_detections:
         return f"the list of detections may have been cut at {own.max_detections}"
-    return None
+    output = prediction.output
+    if output.candidates is None:
+        return "the model found more candidates than it could compare"
+    features = measure_features(output.candidates, sample_light(output.content), own)
+    if difference := find_difference(features, calibration.ranges):
+        return difference
+    return CountInterval(*interval(features, calibration), calibration.coverage)
+
+
+def interval(features: PictureFeatures, calibration: CountCalibration) -> tuple[int, int]:
+    """Smallest and largest true count, both inclusive, whatever the picture is like.
+
+    The whole numbers from count + below·s to count + above·s, widened to include the count, with
+    s of `scale`. Split conformal prediction: see CountCalibration.
+    """
+    count, reach = features.count, scale(features, calibration)
+    low = math.ceil(count + calibration.below * reach - 1e-6)
+    high = math.floor(count + calibration.above * reach + 1e-6)
+    return max(0, min(low, count)), max(high, count)
+
+
+def scale(features: PictureFeatures, calibration: CountCalibration) -> float:
+    """How far a count like this may be off, but for a factor that the calibration finds.
+
+    √(base + doubtful·d + (share·count)²), of the d doubtful candidates, each of which may have been
+    decided wrongly, and of what goes wrong with all objects of a picture alike, such as a person's
+    habit of what to label. √(count + 1) in bundles of before.
+    """
+    spread = calibration.spread
+    if spread is None:
+        return math.sqrt(features.count + 1)
+    in_common = spread.share * features.count
+    return math.sqrt(spread.base + spread.doubtful * features.doubtful + in_common * in_common)

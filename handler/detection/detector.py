@@ -59,8 +59,8 @@ class DetectorOutput:
     none, as `drop_impossible` says. above_model: how many detections the model's own score
     threshold and maximum give, whichever the request had. candidate_px: median of sqrt(area) in
     input px of all boxes above the score floor, weighted by score; a median of the detections alone
-    would hide small objects, of which mainly the largest are found. Those three are None where they
-    are not known.
+    would hide small objects, of which mainly the largest are found. candidates: all boxes above the
+    score floor, in input px. All four are None where they are not known.
     """
 
     detections: Detections
@@ -71,6 +71,7 @@ class DetectorOutput:
     above_model: int | None = None
     below_floor: BelowFloor | None = None
     candidate_px: float | None = None
+    candidates: Detections | None = None
 
     @property
     def all(self) -> Detections:
@@ -203,15 +204,17 @@ class Detector:
         if not looks_below:
             return made
         everything = self._drop_impossible(output)
-        scores = everything.scores
+        scores, is_cut = everything.scores, len(output) >= asked.max_detections
         above = int(np.count_nonzero(scores > own.score))
+        above_floor = int(np.count_nonzero(scores > own.score_floor))
         return replace(
             made,
             above_model=min(above, own.max_detections),
-            below_floor=_below_floor(scores, own.score_floor)
-            if len(output) < asked.max_detections
-            else None,
+            below_floor=None if is_cut else _below_floor(scores, own.score_floor),
             candidate_px=_candidate_px(everything, own.score_floor),
+            candidates=None
+            if is_cut and above_floor == len(everything)
+            else everything.select(slice(0, above_floor)),
         )
 
     def _drop_impossible(self, output: Detections) -> Detections:

@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from handler.bundle.manifest import PictureRanges
 from scripts.model import graph
 
 CELL = 8
@@ -68,6 +69,26 @@ def tiny_manifest(
         "monitoring_baseline": None,
         "parity": None,
     }
+
+
+def calibrate_tiny_bundle(folder: Path, **changed: object) -> None:
+    """Give its model.json a count interval of count - √(count + 1) to count + 1.5·√(count + 1), for
+    every picture on which something is found. changed: fields of the calibration."""
+    path = folder / "model.json"
+    manifest = json.loads(path.read_text())
+    manifest["count_calibration"] = {
+        "coverage": 0.9,
+        "below": -1.0,
+        "above": 1.5,
+        "pictures": 40,
+        "dataset": "squares",
+        "score_threshold": 0.5,
+        "iou_threshold": 0.5,
+        "command": "evaluate",
+        "ranges": {name: [0, 1000] for name in PictureRanges._fields},
+        **changed,
+    }
+    path.write_text(json.dumps(manifest, indent=2))
 
 
 def paint(

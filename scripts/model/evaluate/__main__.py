@@ -14,11 +14,12 @@ too few are found. Detections that score above 0.8 where nothing is labelled are
 that look missing.
 
 Each option writes its own part of model.json: the figures (--write); the score threshold that
-counts best (--write-threshold); how far a count may be off, which the API then answers as
-count_interval (--calibrate FOLDER); of which pictures the monitor's reference is, and how large
-objects are in the model's input, which tiles=auto aims at (--write-baseline). The reference itself
-is reference.parquet beside it: the predictions on these pictures, and on some of them made darker,
-blurred, compressed and so on, by which the monitor knows a cause again. 300 pictures or more.
+counts best (--write-threshold); how far a count may be off, and on pictures like which, which the
+API then answers as count_interval (--calibrate FOLDER …, each a kind of pictures); of which
+pictures the monitor's reference is, and how large objects are in the model's input, which
+tiles=auto aims at (--write-baseline). The reference itself is reference.parquet beside it: the
+predictions on these pictures, and on some of them made darker, blurred, compressed and so on, by
+which the monitor knows a cause again. 300 pictures or more.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ import json
 import sys
 from pathlib import Path
 
+from scripts.model.evaluate.count_calibration import describe_coverage
 from scripts.model.evaluate.counting import MEASURE, BestThreshold
 from scripts.model.evaluate.findings import format_findings
 from scripts.model.evaluate.report.page import REPORT_FILE, write_report
 from scripts.model.evaluate.run import EvaluateOptions, EvaluateResult, run_evaluation
 from scripts.model.evaluate.table import format_table
+from scripts.model.plurals import counted
 from scripts.tool import exit_on_error
 
 
@@ -55,8 +58,9 @@ def main(argv: list[str] | None = None) -> None:
         "--write", action="store_true", help="write the figures, with this command, into model.json"
     )
     add("--write-threshold", action="store_true", help="and the threshold that counts best")
-    add("--calibrate", type=Path, metavar="FOLDER", help="write how far a count may be off, from "
-        "these labelled pictures that training never saw")  # fmt: skip
+    add("--calibrate", type=Path, nargs="+", default=[], metavar="FOLDER", help="write how far a "
+        "count may be off, from these labelled pictures that training never saw; each folder "
+        "is a kind of pictures, on which the interval shall hold")  # fmt: skip
     add("--coverage", type=float, default=0.9, help="of that interval (%(default)s)")
     add("--write-baseline", action="store_true", help="write what predictions on the folders look "
         "like, for the monitor, and how large objects are, for tiles=auto")  # fmt: skip
@@ -71,7 +75,7 @@ def main(argv: list[str] | None = None) -> None:
         find_threshold=arguments.find_threshold,
         write_figures=arguments.write,
         write_threshold=arguments.write_threshold,
-        calibration_folder=arguments.calibrate,
+        calibration_folders=tuple(arguments.calibrate),
         coverage=arguments.coverage,
         write_baseline=arguments.write_baseline,
         threads=arguments.threads,
@@ -114,10 +118,11 @@ def _print_json(result: EvaluateResult) -> None:
     rows = []
     for row in result.figures:
         findings = result.findings[row.dataset]
+        interval = result.interval_coverage.get(row.dataset)
         rows.append(
             {
                 **dataclasses.asdict(row),
-                "interval_held": result.interval_coverage.get(row.dataset),
+                "interval": interval._asdict() if interval else None,
                 "count_doubts": findings.count_doubts,
                 "confusions": [
                     {"labelled": labelled, "found": found, "boxes": boxes}
@@ -147,14 +152,12 @@ def _print_counts(result: EvaluateResult) -> None:
 
 
 def _print_interval_coverage(result: EvaluateResult) -> None:
-    calibration = result.manifest.count_calibration
+    if result.interval_coverage and (calibration := result.manifest.count_calibration):
+        pictures = counted(calibration.pictures, "picture")
+        print(f"count interval: {calibration.coverage:.0%} asked of {pictures} of "
+              f"{calibration.dataset}")  # fmt: skip
     for name, coverage in result.interval_coverage.items():
-        assert calibration
-        print(
-            f"count interval: {calibration.coverage:.0%} asked of {calibration.pictures} pictures "
-            f"of {calibration.dataset}, held on {coverage:.0%} of {len(result.datasets[name])} "
-            f"of {name}"
-        )
+        print(f"  {name}: {describe_coverage(coverage)}")
 
 
 if __name__ == "__main__":

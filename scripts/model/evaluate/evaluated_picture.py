@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handler.detection.detections import Detections
+from handler.images.statistics import LightSample
 from scripts.model.dataset import LabelledPicture
 
 
@@ -13,13 +14,16 @@ class EvaluatedPicture:
     """Ground truth and predictions of one picture, both in px of the upright picture.
 
     predictions: every detection above the bundle's score floor, best first. width, height: px of
-    the upright picture.
+    the upright picture. candidates, light: what an interval of the count depends on; None where
+    there can be none, as for tiles, or where no handler predicted.
     """
 
     ground_truth: LabelledPicture
     predictions: Detections
     width: int
     height: int
+    candidates: Detections | None = None
+    light: LightSample | None = None
 
     @property
     def true_count(self) -> int:

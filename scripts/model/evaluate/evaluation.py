@@ -12,6 +12,7 @@ from handler.detection.predict import predict
 from handler.detection.prediction import Prediction, PredictRequest
 from handler.detection.tiled import tiles_by_default
 from handler.detection.tiling import Tiles
+from handler.images.statistics import sample_light
 from handler.problems import Problem
 from scripts.model.dataset import DatasetError, LabelledPicture
 from scripts.model.evaluate.average_precision import MAX_DETECTIONS
@@ -62,11 +63,14 @@ def predict_picture(
 
 def to_evaluated_picture(ground_truth: LabelledPicture, prediction: Prediction) -> EvaluatedPicture:
     """The ground truth beside its prediction."""
+    has_no_interval = prediction.grid is not None or prediction.has_small_objects
     return EvaluatedPicture(
         ground_truth,
         prediction.output.detections,
         prediction.picture.width,
         prediction.picture.height,
+        None if has_no_interval else prediction.output.candidates,
+        sample_light(prediction.output.content),
     )
 
 

@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from handler.bundle.manifest import (
-    CountCalibration,
     Evaluation,
     Input,
     Manifest,
     MonitoringBaseline,
     TrainingScale,
 )
+from handler.detection.likeness import measure_features
 from handler.records.record import PredictionRecord
 from scripts.model.evaluate.accuracy import Figures
-from scripts.model.evaluate.count_calibration import calibrate_count_interval, measure_coverage
+from scripts.model.evaluate.count_calibration import CountedPicture, calibrate_count_interval
 from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
 
 
@@ -37,16 +37,16 @@ def with_evaluation(manifest: Manifest, figures: Sequence[Figures], command: str
 
 def with_count_calibration(
     manifest: Manifest,
-    pictures: Sequence[EvaluatedPicture],
+    folders: Sequence[Sequence[EvaluatedPicture]],
     *,
     coverage: float,
     dataset: str,
     command: str,
 ) -> Manifest:
-    """The manifest with the count interval of these pictures, at its own thresholds. Raises
-    ToolError."""
+    """The manifest with the count interval of these folders' pictures, at its own thresholds.
+    Raises ToolError."""
     calibration = calibrate_count_interval(
-        *_counts(pictures, manifest.thresholds.score),
+        [count_objects(pictures, manifest) for pictures in folders],
         coverage=coverage,
         dataset=dataset,
         score_threshold=manifest.thresholds.score,
@@ -107,23 +107,17 @@ def measure_training_scale(
     return TrainingScale(round(median, 2), len(pictures), dataset, command)
 
 
-def measure_interval_coverage(
-    datasets: Mapping[str, Sequence[EvaluatedPicture]], calibration: CountCalibration
-) -> dict[str, float]:
-    """By dataset, the fraction of pictures whose true count lies in the count interval."""
-    return {
-        name: measure_coverage(*_counts(pictures, calibration.score_threshold), calibration)
-        for name, pictures in datasets.items()
-    }
-
-
-def _counts(
-    pictures: Sequence[EvaluatedPicture], score_threshold: float
-) -> tuple[list[int], list[int]]:
-    return (
-        [picture.predicted_count(score_threshold) for picture in pictures],
-        [picture.true_count for picture in pictures],
-    )
+def count_objects(pictures: Sequence[EvaluatedPicture], manifest: Manifest) -> list[CountedPicture]:
+    """What the count interval is made of, at the manifest's own thresholds. Without the pictures
+    that can have no interval, as those in tiles."""
+    return [
+        CountedPicture(
+            measure_features(picture.candidates, picture.light, manifest.thresholds),
+            picture.true_count,
+        )
+        for picture in pictures
+        if picture.candidates is not None and picture.light is not None
+    ]
 
 
 def _to_evaluation(figures: Figures, command: str, onnx_sha256: str) -> Evaluation:

@@ -17,6 +17,11 @@ from scripts.model.baseline.build import MIN_PICTURES, build_baseline, count_pre
 from scripts.model.dataset import LabelledPicture, read_dataset
 from scripts.model.evaluate import manifest_entries
 from scripts.model.evaluate.accuracy import Figures, compute_figures
+from scripts.model.evaluate.count_calibration import (
+    Coverage,
+    leave_each_out,
+    measure_coverage,
+)
 from scripts.model.evaluate.counting import BestThreshold, find_best_count_threshold
 from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
 from scripts.model.evaluate.evaluation import evaluate_pictures, name_dataset
@@ -29,8 +34,9 @@ from scripts.tool import ToolError
 class EvaluateOptions:
     """What to evaluate, and which entries of model.json to write.
 
-    score_threshold: None for the bundle's own. calibration_folder: labelled pictures that the
-    count interval, with this coverage, is calibrated on; None writes none.
+    score_threshold: None for the bundle's own. calibration_folders: labelled pictures that the
+    count interval, with this coverage, is calibrated on, each folder a kind of pictures; without
+    any, none is written.
     """
 
     bundle_dir: Path
@@ -39,19 +45,25 @@ class EvaluateOptions:
     find_threshold: bool = False
     write_figures: bool = False
     write_threshold: bool = False
-    calibration_folder: Path | None = None
+    calibration_folders: tuple[Path, ...] = ()
     coverage: float = 0.9
     write_baseline: bool = False
     threads: int = 1
 
     def check(self) -> None:
         """Raises ToolError for options that exclude each other."""
-        writes_own_threshold = self.calibration_folder or self.write_threshold
+        writes_own_threshold = self.calibration_folders or self.write_threshold
         if self.score_threshold is not None and writes_own_threshold:
             raise ToolError(
                 "--calibrate and --write-threshold are of the bundle's own threshold; "
                 "leave --score-threshold out"
             )
+
+    @property
+    def calibration_command(self) -> str:
+        """The command that the calibration quotes."""
+        folders = shlex.join(map(str, self.calibration_folders))
+        return f"{self.command} --calibrate {folders} --coverage {self.coverage:g}"
 
     @property
     def command(self) -> str:
@@ -65,8 +77,8 @@ class EvaluateResult:
     """A run's outcome.
 
     datasets: the evaluated pictures by dataset, in the order of `figures`; findings: by dataset.
-    interval_coverage: how often the bundle's count interval held, by dataset; empty where it is not
-    of this threshold.
+    interval_coverage: how often the bundle's count interval was given and held, by dataset; empty
+    where it is not of this threshold.
     """
 
     manifest: Manifest
@@ -74,7 +86,7 @@ class EvaluateResult:
     score_threshold: float
     figures: list[Figures]
     findings: dict[str, Findings]
-    interval_coverage: dict[str, float]
+    interval_coverage: dict[str, Coverage]
 
 
 def run_evaluation(
@@ -119,18 +131,25 @@ def run_evaluation(
         name: find_findings(pictures, manifest.classes, threshold)
         for name, pictures in datasets.items()
     }
-    if options.calibration_folder:
-        manifest = _calibrate(options, manifest, detector, datasets, on_warning)
+    calibrated_on: dict[str, list[EvaluatedPicture]] = {}
+    if options.calibration_folders:
+        calibrated_on = _read_calibration(options, detector, datasets, on_warning)
+        manifest = manifest_entries.with_count_calibration(
+            manifest,
+            list(calibrated_on.values()),
+            coverage=options.coverage,
+            dataset=", ".join(calibrated_on),
+            command=options.calibration_command,
+        )
     if options.write_baseline:
         manifest = _write_baseline(options, manifest, datasets, on_warning)
     if options.write_figures or options.write_threshold:
         manifest = manifest_entries.with_evaluation(manifest, figures, options.command)
     if manifest != bundle.manifest:
         write_manifest(manifest, options.bundle_dir)
-    calibration = manifest.count_calibration
-    coverage: dict[str, float] = {}
-    if calibration and threshold == calibration.score_threshold:
-        coverage = manifest_entries.measure_interval_coverage(datasets, calibration)
+    coverage = {}
+    if manifest.count_calibration and threshold == manifest.count_calibration.score_threshold:
+        coverage = _measure_interval_coverage(manifest, datasets, calibrated_on)
     return EvaluateResult(manifest, datasets, threshold, figures, findings, coverage)
 
 
@@ -179,25 +198,44 @@ def _write_baseline(
     )
 
 
-def _calibrate(
+def _read_calibration(
     options: EvaluateOptions,
-    manifest: Manifest,
     detector: Detector,
     datasets: Mapping[str, list[EvaluatedPicture]],
     on_warning: Callable[[str], None],
-) -> Manifest:
-    """The manifest with the count interval of the calibration folder."""
-    folder = options.calibration_folder
-    name = name_dataset(folder)
-    namesakes = [each for each in options.folders if name_dataset(each) == name]
-    if any(each.resolve() == folder.resolve() for each in namesakes):
-        pictures = datasets[name]
-    else:
-        pictures = evaluate_pictures(detector, _read_pictures(folder, on_warning))
-    return manifest_entries.with_count_calibration(
-        manifest,
-        pictures,
-        coverage=options.coverage,
-        dataset=name,
-        command=f"{options.command} --calibrate {folder} --coverage {options.coverage:g}",
-    )
+) -> dict[str, list[EvaluatedPicture]]:
+    """The pictures of the calibration's folders by name; those of `datasets` are there already."""
+    calibrated_on: dict[str, list[EvaluatedPicture]] = {}
+    evaluated = {folder.resolve(): name_dataset(folder) for folder in options.folders}
+    for folder in options.calibration_folders:
+        name = name_dataset(folder)
+        if name in calibrated_on:
+            raise ToolError(f"two folders to calibrate on have one name, {name}; rename one")
+        known = evaluated.get(folder.resolve())
+        calibrated_on[name] = (
+            datasets[known]
+            if known
+            else evaluate_pictures(detector, _read_pictures(folder, on_warning))
+        )
+    return calibrated_on
+
+
+def _measure_interval_coverage(
+    manifest: Manifest,
+    datasets: Mapping[str, list[EvaluatedPicture]],
+    calibrated_on: Mapping[str, list[EvaluatedPicture]],
+) -> dict[str, Coverage]:
+    """By dataset. Pictures that the interval was calibrated on are left out of it one by one."""
+    calibration = manifest.count_calibration
+    assert calibration
+    folders = [manifest_entries.count_objects(each, manifest) for each in calibrated_on.values()]
+    coverage = {}
+    for name, pictures in datasets.items():
+        at = [n for n, each in enumerate(calibrated_on.values()) if each is pictures]
+        measured = (
+            leave_each_out(folders, at[0], calibration)
+            if at
+            else measure_coverage(manifest_entries.count_objects(pictures, manifest), calibration)
+        )
+        coverage[name] = measured._replace(pictures=len(pictures))
+    return coverage

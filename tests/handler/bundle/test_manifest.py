@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.bundle.files import load_bundle, write_manifest
-from handler.bundle.manifest import Manifest, TrainingScale
+from handler.bundle.manifest import Manifest, PictureRanges, TrainingScale
 from handler.bundle.reader import BundleError
 from tests.support.tiny_bundle import tiny_manifest
 
@@ -201,8 +201,20 @@ baselines = st.fixed_dictionaries(
         "histograms": st.dictionaries(st.text(), histograms, max_size=3),
     },
 )
+spreads = st.fixed_dictionaries(dict.fromkeys(("base", "doubtful", "share"), numbers))
+ranges = st.fixed_dictionaries(
+    dict.fromkeys(PictureRanges._fields, st.lists(numbers, min_size=2, max_size=2))
+)
 calibrations = st.fixed_dictionaries(
-    {**measured, **thresholds_of, "coverage": st.floats(0.5, 1), "below": numbers, "above": numbers}
+    {
+        **measured,
+        **thresholds_of,
+        "coverage": st.floats(0.5, 1),
+        "below": numbers,
+        "above": numbers,
+    },
+    # not in bundles of before
+    optional={"spread": st.none() | spreads, "ranges": st.none() | ranges},
 )
 
 

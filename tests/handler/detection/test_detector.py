@@ -283,6 +283,26 @@ def test_looking_below_the_floor_changes_nothing_above_it(
         assert (plain.dropped, made.dropped) == (0, 0)
 
 
+def test_the_candidates_are_the_same_whatever_is_asked_for(
+    default_detector: Detector, rendered: list[Picture]
+) -> None:
+    own = default_detector.manifest.thresholds
+    for picture in rendered:
+        whole = default_detector.detect(picture, Thresholds(own.score_floor, own.iou, 1000))
+        for score, most in ((own.score, own.max_detections), (0.9, 1), (0.0, 5)):
+            made = default_detector.detect(picture, Thresholds(score, own.iou, most)).candidates
+            assert made and made.scores.tobytes() == whole.detections.scores.tobytes()
+        # in px of the input, which is as wide as the picture is
+        ratio = 640 / max(picture.width, picture.height)
+        assert whole.candidates
+        sides = whole.candidates.boxes[:, 2:] - whole.candidates.boxes[:, :2]
+        original = whole.detections.boxes[:, 2:] - whole.detections.boxes[:, :2]
+        inside = (whole.detections.boxes[:, :2] > 0).all(1) & (
+            whole.detections.boxes[:, 2:] < [picture.width, picture.height]
+        ).all(1)
+        np.testing.assert_allclose(sides[inside], original[inside] * ratio, rtol=0.02, atol=0.2)
+
+
 @pytest.fixture(scope="module")
 def default_detector() -> Detector:
     return Detector.load(load_bundle(ROOT / "handler" / "model"), threads=1)

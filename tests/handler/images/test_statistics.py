@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from handler.images.statistics import PictureStatistics, flat_colour, statistics
+from handler.images.statistics import PictureStatistics, flat_colour, sample_light, statistics
 from tests.support.paths import ROOT
 
 SIZES = [(1, 1), (1, 64), (2, 2), (2, 3), (3, 3), (64, 1), (5, 40), (9, 9)]
@@ -54,6 +54,23 @@ def test_brightness_contrast_and_sharpness_are_those_of_prediction_1() -> None:
     ):
         made = statistics(part)
         assert (made.brightness, made.contrast, made.sharpness) == golden
+
+
+def test_the_sample_before_the_answer_is_near_all_pixels(photo: NDArray[np.uint8]) -> None:
+    for content in (photo, blur(photo, 2), scale(photo, 0.4)):
+        made, whole = sample_light(content), statistics(content)
+        assert made.brightness == pytest.approx(whole.brightness, abs=0.005)
+        assert made.contrast == pytest.approx(whole.contrast, abs=0.005)
+        assert made.sharpness == pytest.approx(whole.sharpness, rel=0.1)
+    rows = photo[:3]  # of which one is sampled, and its neighbours
+    assert sample_light(rows).sharpness == pytest.approx(statistics(rows).sharpness, abs=1e-4)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_sliver_has_a_sample_too(size: tuple[int, int]) -> None:
+    assert sample_light(np.full((*size, 3), 51, np.uint8)) == (0.2, 0.0, 0.0)
+    noise = np.random.default_rng(3).integers(0, 256, (*size, 3), np.uint8)
+    assert all(map(math.isfinite, sample_light(noise)))
 
 
 def test_a_flat_picture_has_nothing_but_a_brightness() -> None:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from handler.bundle.manifest import PictureRanges
 from handler.http.events import MAX_ALB_RESPONSE_BYTES
 from handler.images.decode import decode
 from handler.images.picture import Picture
@@ -22,7 +23,7 @@ from handler.problems import NotAcceptable
 from handler.routes.accept import MEDIA_TYPES, choose_media_type
 from tests.support.app import App, make_app
 from tests.support.pictures import RED, RED_AND_GREEN, encoded, jpeg, png
-from tests.support.tiny_bundle import make_tiny_bundle
+from tests.support.tiny_bundle import calibrate_tiny_bundle, make_tiny_bundle
 
 
 def result(app: App, body: bytes, query: str = "") -> dict[str, Any]:
@@ -95,18 +96,7 @@ def test_what_the_decoder_notes_is_a_warning(app: App, monkeypatch: pytest.Monke
 
 def test_a_calibrated_bundle_says_how_far_its_count_may_be_off(tmp_path: Path) -> None:
     folder = make_tiny_bundle(tmp_path / "bundle")
-    manifest = json.loads((folder / "model.json").read_text())
-    manifest["count_calibration"] = {
-        "coverage": 0.9,
-        "below": -1.0,
-        "above": 1.5,
-        "pictures": 40,
-        "dataset": "squares",
-        "score_threshold": 0.5,
-        "iou_threshold": 0.5,
-        "command": "evaluate",
-    }
-    (folder / "model.json").write_text(json.dumps(manifest))
+    calibrate_tiny_bundle(folder)
     with make_app(folder, tmp_path) as app:
         made = result(app, jpeg(RED_AND_GREEN))
         # three, and √4 times each bound
@@ -132,6 +122,39 @@ def test_a_calibrated_bundle_says_how_far_its_count_may_be_off(tmp_path: Path) -
             assert other["at_model_thresholds"] == (at_model if is_known else None), asked
         asked = "labels=red&labels=green&score_threshold=0.50&max_detections=4"
         assert result(app, jpeg(RED_AND_GREEN), f"?{asked}")["count_interval"] is not None
+
+
+EVERYTHING = {name: [0, 1000] for name in PictureRanges._fields}
+
+
+@pytest.mark.parametrize(
+    ("calibration", "picture", "reason"),
+    [
+        ({}, flat_png((200, 200, 200)), "nothing was found"),
+        ({}, flat_png((0, 0, 0)), "nothing was found"),
+        ({"ranges": None}, None, "the model's calibration does not say for which pictures it"),
+        ({"score_threshold": 0.4}, None, "the model's counts are calibrated at other thresholds"),
+        ({"ranges": {**EVERYTHING, "brightness": [0.9, 1]}}, None, "the picture is darker than"),
+        ({"ranges": {**EVERYTHING, "contrast": [0, 0.01]}}, None, "the picture has more contrast"),
+        ({"ranges": {**EVERYTHING, "sharpness": [0.5, 1]}}, None, "the picture is less sharp"),
+        ({"ranges": {**EVERYTHING, "object_px": [16, 20]}}, None, "the objects are smaller than"),
+        ({"ranges": {**EVERYTHING, "near_miss_share": [0.9, 1]}}, None, "the picture has fewer ne"),
+        ({"ranges": {**EVERYTHING, "count": [0, 2]}}, None, "the picture has more objects than"),
+    ],
+)
+def test_a_picture_unlike_the_calibrations_gets_a_reason_instead_of_an_interval(
+    tmp_path: Path, calibration: dict[str, Any], picture: bytes | None, reason: str
+) -> None:
+    folder = make_tiny_bundle(tmp_path / "bundle")
+    calibrate_tiny_bundle(folder, **calibration)
+    with make_app(folder, tmp_path) as app:
+        for query in ("", "?score_threshold=0.05&max_detections=1000"):
+            made = result(app, picture or jpeg(RED_AND_GREEN), query)
+            at_model = made["at_model_thresholds"]
+            assert made["count_interval"] is at_model["count_interval"] is None
+            assert at_model["no_interval"].startswith(reason)
+            if not query:
+                assert made["no_interval"] == at_model["no_interval"]
 
 
 def test_parameters_are_used_and_said(app: App) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.handler.routes.test_detect_several import BODIES, results
 from tests.support.app import App, make_app
 from tests.support.pictures import RED, jpeg
-from tests.support.tiny_bundle import make_tiny_bundle, paint
+from tests.support.tiny_bundle import calibrate_tiny_bundle, make_tiny_bundle, paint
 
 # The tiny detector's boxes are cells, 10 x 10 in its input of 80 px. 720 px in two tiles, or 1,040
 # in three, makes 400 px a tile, with 320 between their starts: cells are squares of 40 px then, and
@@ -43,11 +43,8 @@ def made_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     manifest = json.loads((folder / "model.json").read_text())
     told = {"pictures": 20, "dataset": "squares", "command": "evaluate"}
     manifest["training_scale"] = {"object_px": 8.0, **told}
-    manifest["count_calibration"] = {
-        **{"coverage": 0.9, "below": -1.0, "above": 1.5},
-        **{"score_threshold": 0.5, "iou_threshold": 0.5, **told},
-    }
     (folder / "model.json").write_text(json.dumps(manifest))
+    calibrate_tiny_bundle(folder)
     return folder
 
 

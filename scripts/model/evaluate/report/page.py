@@ -11,6 +11,7 @@ from pathlib import Path
 
 from handler.storage.location import write_atomically
 from scripts.model.evaluate.accuracy import Figures
+from scripts.model.evaluate.count_calibration import describe_coverage
 from scripts.model.evaluate.findings import Findings
 from scripts.model.evaluate.report import drawn_picture
 from scripts.model.evaluate.report.plots import PLOTS, PlotData, render_svg
@@ -58,6 +59,8 @@ def format_page(result: EvaluateResult, command: str) -> str:
         data = PlotData(result.datasets[row.dataset], row, manifest)
         parts.append(f"<h2>{html.escape(row.dataset)}</h2>")
         parts += [f'<p class="doubt">{html.escape(each)}.</p>' for each in findings.count_doubts]
+        if interval := result.interval_coverage.get(row.dataset):
+            parts.append(f"<p>Count interval: {describe_coverage(interval)}.</p>")
         parts.append(_format_classes_and_sizes(row))
         parts.append('<div class="pair">')
         parts += [_format_plot(render_svg(plot, data), caption) for caption, plot in PLOTS]

@@ -11,8 +11,10 @@ import numpy as np
 
 from handler.bundle.manifest import Manifest
 from handler.detection import count_interval
+from handler.detection.likeness import find_difference
 from scripts.model.evaluate.accuracy import Figures, compute_threshold_curves
 from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
+from scripts.model.evaluate.manifest_entries import count_objects
 
 FIGURE_INCHES = (5.2, 3.8)
 
@@ -43,19 +45,22 @@ def plot_threshold_curves(axes: Any, data: PlotData) -> None:
 
 
 def plot_counts(axes: Any, data: PlotData) -> None:
-    """Each picture's predicted and true count, with the calibrated interval."""
+    """Each picture's predicted and true count, with the calibrated interval where one is given."""
     threshold, calibration = data.figures.score_threshold, data.manifest.count_calibration
     predicted = np.array([picture.predicted_count(threshold) for picture in data.pictures])
     true = np.array([picture.true_count for picture in data.pictures])
     limit = int(max(predicted.max(initial=1), true.max(initial=1)) * 1.05) + 1
     axes.plot([0, limit], [0, limit], color="#888", lw=1, label="as labelled")
-    if calibration and calibration.score_threshold == threshold:
-        counts = np.arange(limit + 1)
-        low, high = zip(
-            *(count_interval.interval(int(count), calibration) for count in counts), strict=True
-        )
-        label = f"{calibration.coverage:.0%} interval"
-        axes.fill_between(counts, low, high, alpha=0.2, label=label)
+    if calibration and calibration.ranges and calibration.score_threshold == threshold:
+        given = [
+            (counted.features.count, *count_interval.interval(counted.features, calibration))
+            for counted in count_objects(data.pictures, data.manifest)
+            if find_difference(counted.features, calibration.ranges) is None
+        ]
+        label = f"{calibration.coverage:.0%} intervals"
+        for found, low, high in given:
+            axes.plot([found, found], [low, high], color="#0072b2", alpha=0.4, lw=3, label=label)
+            label = ""
     axes.scatter(predicted, true, s=18, color="#b3401f", zorder=3)
     axes.set(xlabel="found", ylabel="labelled", xlim=(0, limit), ylim=(0, None))
     axes.legend()

@@ -4,6 +4,7 @@ reference, the training scale."""
 from __future__ import annotations
 
 import hashlib
+import json
 import shlex
 import shutil
 from dataclasses import replace
@@ -30,6 +31,7 @@ from scripts.records.reference import (
 from scripts.tool import ToolError
 from tests.support.app import make_app
 from tests.support.labelled_picture import write_small_squares
+from tests.support.pictures import png
 from tests.support.tiny_bundle import make_tiny_bundle
 
 PICTURES = 50
@@ -71,12 +73,25 @@ def test_calibration_is_written_and_served(
 ) -> None:
     folder = make_tiny_bundle(tmp_path / "bundle")
     main([str(folder), str(squares), "--calibrate", str(squares)])
-    assert "held on 100% of 20 of squares" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "count interval: 90% asked of 20 pictures of squares" in told
+    # the last, with a label too many, lies beyond what the others say
+    assert "held on 19 of them (95%), each left out of the calibration in turn" in told
     manifest = load_bundle(folder).manifest
     assert manifest.evaluation == ()  # --write was not said
     calibration = manifest.count_calibration
     assert calibration and (calibration.pictures, calibration.coverage) == (20, 0.9)
     assert calibration.below == 0.0 < calibration.above
+    assert calibration.ranges and calibration.ranges.count == (
+        0.5,
+        3.5,
+    )  # one to three, and a quarter
+    with make_app(folder, tmp_path / "log") as app:
+        body = sorted(squares.glob("*.png"))[0].read_bytes()
+        made = json.loads(app.post(body).body)
+        assert made["count"] == 1 and made["count_interval"]["low"] == 1
+        blank = json.loads(app.post(png([])).body)
+        assert blank["count_interval"] is None and blank["no_interval"].startswith("nothing was")
     assert calibration.score_threshold == manifest.thresholds.score
     assert manifest.monitoring_baseline is None
 
