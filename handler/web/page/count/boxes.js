@@ -6,7 +6,7 @@ const passes = (each) => each.score > threshold; // strictly greater, by the 4 d
 const boxesOf = (item) => (item ? corrected(item) : []).filter((each) => !each.isRemoved && (each.by || passes(each))); // a person's boxes have no threshold
 
 /** How much a box counts by the item's region and its rule for the border: 1, 0.5 or 0. */
-const weightOf = (item, box) => 1;
+const weightOf = (item, box) => (item.region ? weightIn(item, box) : 1);
 
 /** The boxes that count: of classes that are shown, and inside the region. */
 const shown = (item) => boxesOf(item).filter((each) => !off.has(each.label) && weightOf(item, each) > 0);

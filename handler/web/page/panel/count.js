@@ -4,8 +4,8 @@
 function whatOf(item) {
   const all = boxesOf(item), some = shown(item), labels = [...new Set(all.map((each) => each.label))];
   const what = model.classes.length === 1 ? model.classes[0] : labels.length === 1 ? labels[0] : some.length === 1 ? "object" : "objects";
-  const hidden = all.length - some.length;
-  return what + (hidden ? `, ${formatInteger(hidden)} more hidden` : "") + (item.edits ? ", corrected by hand" : "") + (isSample(item) ? ", on the sample picture" : "");
+  const hidden = all.filter((each) => off.has(each.label)).length;
+  return what + inRegion(item) + (hidden ? `, ${formatInteger(hidden)} more hidden` : "") + (item.edits ? ", corrected by hand" : "") + (isSample(item) ? ", on the sample picture" : "");
 }
 
 function showCount() {
@@ -19,8 +19,8 @@ function showCount() {
   showThreshold();
   const tally = Map.groupBy ? Map.groupBy(all, (each) => each.label) : all.reduce((map, each) => map.set(each.label, [...(map.get(each.label) || []), each]), new Map());
   for (const chip of chips()) {
-    const name = chip.dataset.name, n = (tally.get(name) || []).length;
-    chip.querySelector("b").textContent = formatInteger(n);
+    const name = chip.dataset.name, n = (tally.get(name) || []).reduce((sum, each) => sum + weightOf(item, each), 0);
+    chip.querySelector("b").textContent = formatCount(n);
     chip.hidden = n === 0 && !off.has(name) && chips().length > 8; // few stay, or the slider below would jump
   }
   $("stage").setAttribute("aria-label", done ? `${item.name} with ${some.length} boxes` : item.name);

@@ -25,7 +25,7 @@ function paintNow() {
     pen.beginPath();
     pen.rect(from, 0, to - from, h);
     pen.clip();
-    const boxes = shownAt(from).map((each) => ({ ...each, x0: view.x + each.x0 * scale, y0: view.y + each.y0 * scale, x1: view.x + each.x1 * scale, y1: view.y + each.y1 * scale }));
+    const boxes = shownAt(from).map((each) => ({ ...each, weight: weightOf(current, each), x0: view.x + each.x0 * scale, y0: view.y + each.y0 * scale, x1: view.x + each.x1 * scale, y1: view.y + each.y1 * scale }));
     drawBoxes(pen, boxes.filter((box) => box.x1 > -50 && box.y1 > -50 && box.x0 < w + 50 && box.y0 < h + 50), 2, isPressed("labels") ? 12 : 0, [hovered, picked]);
     pen.restore();
   };
@@ -50,7 +50,7 @@ function drawBoxes(pen, boxes, lineWidth, labels, marked = []) {
     pen.strokeStyle = box.colour;
     pen.lineWidth = isBold ? lineWidth * 1.8 : lineWidth;
     const isMany = model.classes.length > COLOURS.length; // then dashes tell classes apart
-    pen.setLineDash((isMany ? DASHES[dashOf(box.label)] : box.by ? [3, 2] : []).map((part) => part * lineWidth));
+    pen.setLineDash((isMany ? DASHES[dashOf(box.label)] : box.weight === 0.5 ? [1, 2] : box.by ? [3, 2] : []).map((part) => part * lineWidth));
     pen.strokeRect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
     pen.setLineDash([]);
     if (isMany && box.by) { // corrected by hand
