@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from scripts.bench.imagej import macro
 from tests.support import docker, emulator
 from tests.support.paths import ROOT, SHARED_DATA
 
@@ -90,6 +91,10 @@ def _checkov() -> str | None:
     return "checkov is missing: scripts/test makes .venv-checkov"
 
 
+def _imagej() -> str | None:
+    return macro.why_missing()
+
+
 def _linux() -> str | None:
     return None if sys.platform == "linux" else "peak memory is read from Linux's /proc"
 
@@ -115,6 +120,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "needs_client_packages": _client_packages,
     "needs_peers": _peers,
     "needs_checkov": _checkov,
+    "needs_imagej": _imagej,
     "needs_linux": _linux,
     "needs_root": _root,
     "needs_shared_data": _shared_data,

@@ -5,8 +5,7 @@ const OTHER_SHOWS = [["field", "The microscope’s field, by its diameter"], ["s
 function setChamber(name, value) {
   setSetting("chamber", { ...setting("chamber", {}), [name]: value });
   if (name === "chamber") setSetting("chamber", { ...setting("chamber"), shows: "", squares: "1" }); // squares are those of a chamber
-  showConcentration();
-  tell("concentration");
+  tell("count");
   clearTimeout(sayLater);
   sayLater = setTimeout(() => say($("per-ml").textContent), 800);
 }
@@ -48,8 +47,17 @@ function showConcentration() {
 for (const name of ["show", "items", "count", "answer", "scale"]) on(name, showConcentration);
 for (const name of ["input", "click", "submit"]) $("correct").addEventListener(name, showConcentration); // a typed count
 
+/** For rows of tables: all pictures of one sample have one concentration, which is computed once for them. */
+let pooledResult = null;
+function exportedConcentration(item) {
+  if (!chamberSettings().pooled) return concentrationOf(item);
+  if (!pooledResult) queueMicrotask(() => { pooledResult = null; });
+  return (pooledResult ??= { result: concentrationOf(item) }).result;
+}
+// in the table of all pictures, where each is a sample of its own
+tableColumns.push({ title: "Cells per mL", value: ifDone((item) => (chamberSettings().pooled ? null : concentrationOf(item)?.perMl ?? null)), text: (perMl) => powersOf(perMl, perMl)(perMl, true) });
 pictureColumns.push(...[
   ["chamber", "chamber"], ["pooled_pictures", "pictures"], ["pooled_volume_uL", "volume"], ["dilution", "dilution"],
   ["cells_per_mL", "perMl"], ["cells_per_mL_low", "low"], ["cells_per_mL_high", "high"], ["cells_per_mL_interval", "from"],
-].map(([name, key]) => ({ name, value: (item) => concentrationOf(item)?.[key] })));
-reportParts.push((item) => ({ concentration: concentrationOf(item) }));
+].map(([name, key]) => ({ name, value: (item) => exportedConcentration(item)?.[key] })));
+reportParts.push((item) => ({ concentration: exportedConcentration(item) }));

@@ -50,4 +50,6 @@ function annotate(sheet, item) {
     pen.fillStyle = colour;
     pen.fillText(`${label}  ${n}`, size * 0.6, size * (0.9 + 1.4 * i));
   });
+  const um = scaleOf(item);
+  if (um) drawScaleBar(pen, sheet.width, sheet.height, um / scale, size);
 }
