@@ -167,6 +167,16 @@ CONTRAST = """() => {
 }"""
 
 
+# The cards of numbers, with an input that is refused, and the measuring tool.
+OPEN_CARDS = """() => {
+  for (const id of ['concentration', 'scale-card']) $(id).open = true;
+  setChamber('chamber', 'other');
+  setChamber('shows', 'field');
+  setChamber('diameter', 'wide');
+  $('measure-on').click();
+}"""
+
+
 def test_text_stands_out_in_the_light_and_in_the_dark(chromium: Any, url: str) -> None:
     """WCAG 2.2, 1.4.3: contrast of 4.5, of 3 where text is large."""
     for scheme in ("light", "dark"):
@@ -175,6 +185,9 @@ def test_text_stands_out_in_the_light_and_in_the_dark(chromium: Any, url: str) -
             assert visit.page.evaluate(CONTRAST) == []
             visit.choose(PICTURE)
             visit.expect_count(STRONG)
+            assert visit.page.evaluate(CONTRAST) == []
+            visit.page.evaluate(OPEN_CARDS)
+            visit.expect("#per-ml").to_contain_text("must be a number")
             assert visit.page.evaluate(CONTRAST) == []
             visit.page.get_by_role("button", name="Edit boxes").tap()
             visit.page.keyboard.press("a")

@@ -31,7 +31,7 @@ const measureTool = {
   cancel() { ruler = rulerBefore; },
   key(event) {
     const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] || [];
-    const swaps = event.key === " " && lineLength();
+    const swaps = event.key === "Enter" && lineLength();
     if ((dx === undefined && !swaps) || event.ctrlKey || event.metaKey || event.altKey) return false;
     const step = (event.shiftKey ? 20 : 1) / Math.min(1, cssScale());
     if (swaps) rulerEnd = 1 - rulerEnd;
