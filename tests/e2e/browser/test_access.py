@@ -195,6 +195,8 @@ def test_text_stands_out_in_the_light_and_in_the_dark(chromium: Any, url: str) -
             assert visit.page.evaluate(CONTRAST) == []
             visit.choose(("no.txt", "text/plain", b"no"))
             visit.expect("#trouble").to_be_visible()
+            visit.page.locator("#table summary").click()  # with an error in it
+            visit.expect("#table-rows").to_contain_text("Not a supported picture")
             assert visit.page.evaluate(CONTRAST) == []
 
 
@@ -202,6 +204,9 @@ def test_targets_are_large_enough_for_a_thumb(phone: Visit) -> None:
     """WCAG 2.2, 2.5.8 asks for 24 px; ours are of 40 and more, but for a link in a line."""
     phone.choose(PICTURE)
     phone.expect_count(STRONG)
+    phone.choose(("other.png", "image/png", PICTURE[2]))
+    phone.page.locator("#table summary").click()
+    phone.expect("#totals").to_contain_text("of 2 pictures")
     phone.page.get_by_role("button", name="Edit boxes").tap()
     small = phone.page.evaluate(
         """() => [...document.querySelectorAll(

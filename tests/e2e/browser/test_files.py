@@ -107,12 +107,17 @@ def test_tables_and_json_of_all_pictures(visit: Visit) -> None:
 
     visit.page.evaluate(
         """() => { // as other parts of the page do
+          let reckoned = 0;
           pictureColumns.push({ name: "px", value: (item) => item.width * item.height });
+          pictureColumns.push({ name: "once", value: () => once("a sum", () => (reckoned += 1)) });
           cellColumns.push({ name: "area", value: (item, box) => (box.x1 - box.x0) * 2 });
           reportParts.push((item) => ({ px: item.width }));
         }"""
     )
-    assert [row["px"] for row in table(visit.saved("Pictures CSV")[1])] == ["409600"] * 3 + [""]
+    rows = table(visit.saved("Pictures CSV")[1])
+    assert [row["px"] for row in rows] == ["409600"] * 3 + [""]
+    assert [row["once"] for row in rows] == ["1"] * 3 + [""]
+    assert table(visit.saved("Pictures CSV")[1])[0]["once"] == "2"  # anew for each file
     rows = table(visit.saved("Cells CSV")[1])
     assert float(rows[0]["area"]) == 2 * float(rows[0]["width_px"]) and rows[6]["area"] == ""
     assert json.loads(visit.saved("All as JSON")[1])["pictures"][0]["px"] == 640

@@ -38,7 +38,9 @@ function volumeOf(item, chosen) {
 
 /** The concentration of an item's sample: what `concentrate` gives, with { chamber, dilution, pictures, warnings } and in words
  * { short, sentence, detail }; { trouble } in words where it cannot be computed; null as long as no volume is chosen. */
-function concentrationOf(item) {
+const concentrationOf = (item) => once(chamberSettings().pooled ? "pooled" : item, () => reckonConcentration(item));
+
+function reckonConcentration(item) {
   const chosen = chamberSettings(), chamber = CHAMBERS[chosen.chamber];
   if (!item || !chamber || !chosen.shows) return null;
   const pool = chosen.pooled ? items : [item], done = pool.filter(isDone);

@@ -7,7 +7,8 @@ $("all-cells").addEventListener("click", () => save(cellsCsv(items), allName("ce
 $("all-json").addEventListener("click", () => {
   const { n, of, ...totals } = totalsOf(items);
   const head = indented({ created_at: isoTime(Date.now()), score_threshold: threshold, classes_hidden: [...off], totals: { pictures: of, counted: n, ...totals } });
-  save(jsonOf(head.slice(0, -2), ',\n  "pictures": [', ...items.map((item, i) => `${i ? "," : ""}\n    ${JSON.stringify(reportOf(item))}`), "\n  ]\n}"), allName("pictures.json"));
+  const reports = inOneGo(() => items.map((item, i) => `${i ? "," : ""}\n    ${JSON.stringify(reportOf(item))}`));
+  save(jsonOf(head.slice(0, -2), ',\n  "pictures": [', ...reports, "\n  ]\n}"), allName("pictures.json"));
 });
 
 let zipping = null; // { isStopped } while pictures are drawn

@@ -7,6 +7,19 @@
  * null, undefined and NaN leave the cell empty. A number stays a number; a text never becomes a formula. */
 const pictureColumns = [], cellColumns = [], reportParts = [];
 
+let known = null; // what has been reckoned for the file that is being written
+
+/** What `write` gives, and meanwhile `once` reckons only once what many rows ask for: else 300 pooled pictures take minutes. */
+function inOneGo(write) {
+  known = new Map();
+  try { return write(); } finally { known = null; }
+}
+function once(key, reckon) {
+  if (!known) return reckon();
+  if (!known.has(key)) known.set(key, reckon());
+  return known.get(key);
+}
+
 /** A CSV file of rows of cells, as spreadsheets open it: UTF-8 with a byte order mark, lines ended by CR and LF (RFC 4180). */
 const csvOf = (rows) => new Blob(["\ufeff", ...rows.map((row) => row.map(csvCell).join(",") + "\r\n")], { type: "text/csv;charset=utf-8" });
 

@@ -1,6 +1,6 @@
 // A row for each picture, failed ones with their error.
 
-const picturesCsv = (some) => {
+const picturesCsv = (some) => inOneGo(() => {
   const labels = model?.classes.length > 1 ? model.classes.filter((label) => some.some((item) => isDone(item) && shown(item).some((each) => each.label === label))) : [];
   const columns = [
     { name: "count", value: modelCountOf },
@@ -13,7 +13,7 @@ const picturesCsv = (some) => {
     ["file", "state", "error", ...columns.map(({ name }) => name), "notes"],
     ...some.map((item) => [item.name, item.state, errorOf(item), ...columns.map(({ value }) => (isDone(item) ? value(item) : "")), item.notes]),
   ]);
-};
+});
 
 const intervalColumns = ["low", "high", "coverage"].map((name) => ({ name: `interval_${name}`, value: (item) => intervalOf(item)?.[name] }));
 const answerColumns = [
