@@ -112,6 +112,8 @@ def test_what_the_browser_cannot_open_is_drawn_by_the_api(sizes: list[int], visi
     visit.choose(("scan.tif", "image/tiff", data))
     visit.expect_count(STRONG)
     visit.expect("#facts").to_contain_text("This browser cannot open TIFF; the API drew")
+    visit.expect("#facts").to_contain_text("so its boxes cannot be edited")
+    visit.expect("#edit-on").to_be_disabled()
     visit.expect("#picture").to_be_visible()
     assert visit.page.locator("#picture").evaluate("each => each.naturalWidth") == 640
     accepts = [post.headers["accept"] for post in visit.posts]

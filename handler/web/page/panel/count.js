@@ -38,7 +38,7 @@ function showFacts() {
   if (!sent) { $("facts").textContent = ""; return; }
   const sentences = [`${current.name}, ${formatInteger(width)} × ${formatInteger(height)} px.`];
   sentences.push(sent.isScaled ? `Sent as ${formatInteger(sent.width)} × ${formatInteger(sent.height)} px: ${bytes(sent.bytes)} instead of ${bytes(file.size)}.` : `Sent as it is, ${bytes(sent.bytes)}${sent.uploadId ? ", by an upload" : ""}.`);
-  if (undecodable) sentences.push(`This browser cannot open ${answer.image.format}; the API drew the picture.`);
+  if (undecodable) sentences.push(`This browser cannot open ${answer.image.format}; the API drew the picture, so its boxes cannot be edited.`);
   sentences.push(`${answer.model.name} ${answer.model.version} took ${Math.round(answer.timing_ms?.total ?? 0)} ms, ${(sent.ms / 1000).toFixed(1)} s in all.`);
   $("facts").textContent = sentences.join(" ");
 }
