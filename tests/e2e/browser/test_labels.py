@@ -25,7 +25,8 @@ CORRECT = """() => {
   edit(current, {does: 'remove', id: 0}, {does: 'add', id: 'h1', label: 'green',
     box: [500.25, 0, 640, 31.5]});
   changed();
-  return items.map(item => [item.name, boxesOf(item).map(each => [each.label, ...cornersOf(each)])]);
+  const plain = each => [each.label, ...cornersOf(each)];
+  return items.map(item => [item.name, boxesOf(item).map(plain)]);
 }"""
 
 
