@@ -115,7 +115,7 @@ def test_the_card_says_what_a_concentration_rests_on(visit: Visit) -> None:
     )
     visit.expect("#per-ml-from").to_have_text(
         "3 cells in 0.1 µL: Haemocytometer (improved Neubauer), 1 large square of 1 mm², "
-        "1 picture, diluted 1 in 1."
+        "1 picture, undiluted."
     )
     visit.expect("#per-ml-warnings").to_have_text("Fewer than 10 cells: count more pictures.")
     visit.slide(0.2)  # one more, red
@@ -184,3 +184,12 @@ def test_an_area_needs_a_scale(visit: Visit) -> None:
     # 640 px of 2.5 µm are 1.6 mm: 2.56 mm² of 0.1 mm are 0.256 µL.
     visit.expect("#per-ml-from").to_contain_text("3 cells in 0.256 µL")
     visit.expect("#per-ml-warnings").to_contain_text("the whole picture is the counted area")
+    # A region of half the picture is half of that.
+    visit.page.evaluate(
+        """() => {
+          current.region = {shape: 'rectangle', numbers: [0, 0, 640, 320], border: 'count'};
+          changed();
+        }"""
+    )
+    visit.expect("#per-ml-from").to_contain_text("cells in 0.128 µL")
+    visit.expect("#per-ml-warnings").not_to_contain_text("the whole picture")

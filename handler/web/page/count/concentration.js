@@ -30,7 +30,7 @@ function volumeOf(item, chosen) {
   if (chosen.shows === "volume") return readNumber(chosen.volume, "The volume", 1e-6, 1e6);
   if (chosen.shows === "field") return (Math.PI / 4) * readDiameter(chosen.diameter) ** 2 * deep();
   if (chosen.shows === "scale" && !scaleOf(item)) throw new Error(`The scale of ${item.name} is not known: set it under Scale and sizes.`);
-  if (chosen.shows === "scale") return (typeof regionArea === "function" ? regionArea(item) : item.width * item.height) * (scaleOf(item) / 1000) ** 2 * deep();
+  if (chosen.shows === "scale") return regionArea(item) * (scaleOf(item) / 1000) ** 2 * deep();
   const [, area, most] = squares[chosen.shows], number = readNumber(chosen.squares, "The number of squares", 1, most);
   if (number % 1) throw new Error("The number of squares must be whole.");
   return number * area * depth;
@@ -65,7 +65,7 @@ function reckonConcentration(item) {
       ].filter(Boolean),
       short: value + show.power,
       sentence: `${value}${show.power} cells per mL, 95 %: ${low}–${high}${show.power} (${result.from === "spread" ? `spread of ${n} pictures` : "counting error only"}${errors})`,
-      detail: `${formatCount(result.count)} cells in ${significant(result.volume)} µL: ${chamber.name}, ${shows}, ${pictureCount(n)}, diluted 1 in ${significant(dilution)}.`
+      detail: `${formatCount(result.count)} cells in ${significant(result.volume)} µL: ${chamber.name}, ${shows}, ${pictureCount(n)}, ${dilution > 1 ? `diluted 1 in ${significant(dilution)}` : "undiluted"}.`
         + (n === 1 && own ? ` The model’s own interval of the count, ${own.low}–${own.high}, is ${show((own.low * result.perMl) / result.count)}–${show((own.high * result.perMl) / result.count)}${show.power} per mL.` : ""),
     };
   } catch (error) {
