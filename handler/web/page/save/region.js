@@ -10,4 +10,4 @@ for (const [name, value] of Object.entries({
 })) pictureColumns.push({ name, value: (item) => item.region && value(item) });
 pictureColumns.push({ name: "area_px2", value: (item) => round(regionArea(item)) });
 cellColumns.push({ name: "in_region", value: weightOf });
-reportParts.push((item) => ({ region: item.region && { ...item.region, ...regionTally(item) }, area_px2: round(regionArea(item)) }));
+reportParts.push((item) => ({ region: item.region && { ...item.region, boxes: regionTally(item) }, area_px2: round(regionArea(item)) }));
