@@ -16,11 +16,8 @@ function thumbOf(image, width, height) {
 
 /** Takes the kept copy of a file that was changed or deleted since it was chosen. Throws Trouble where there is none. */
 async function readable(item) {
-  try {
-    const reader = item.file.stream().getReader();
-    await reader.read(); // a slice of a file that is gone would be empty instead
-    await reader.cancel();
-  } catch {
+  const { file } = item;
+  try { await (file.size ? file.slice(0, 1) : file).arrayBuffer(); } catch { // a slice of a file that is gone may be empty instead
     const kept = await keptFile(item);
     if (!kept) throw new Trouble("This file cannot be read", "It was changed, moved or deleted after it was chosen. Choose it again.", ["other"]);
     item.file = kept;
