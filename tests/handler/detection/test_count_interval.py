@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageFilter
 
+from handler.bundle.files import load_bundle
 from handler.bundle.manifest import CountCalibration, CountSpread
-from handler.detection.count_interval import interval, scale
+from handler.detection.count_interval import at_model_thresholds, interval, scale
+from handler.detection.detector import Detector, Thresholds
 from handler.detection.likeness import PictureFeatures
+from handler.detection.predict import predict
+from handler.detection.prediction import PredictRequest
+from tests.support.paths import ROOT
 
 CALIBRATION = CountCalibration(
     coverage=0.9,
@@ -60,6 +67,38 @@ def test_it_is_as_wide_as_count_and_near_misses_say(
 def test_a_bundle_of_before_has_the_scale_that_it_was_calibrated_with() -> None:
     features = replace(FEATURES, count=99, doubtful=50)
     assert scale(features, CALIBRATION._replace(spread=None)) == 10
+
+
+def test_the_default_model_has_one_for_its_own_kind_of_picture_and_none_where_it_fails() -> None:
+    """Darker, defocused and far away, where the model misses more than the interval knows of."""
+    bundle = load_bundle(ROOT / "handler" / "model")
+    detector, own = Detector.load(bundle, threads=1), bundle.manifest.thresholds
+    sample = Image.open(ROOT / "events" / "sample.jpg").convert("RGB")
+    small = Image.new("RGB", sample.size, (120, 120, 120))
+    small.paste(sample.resize((630, 630)), (385, 385))
+    said = []
+    for image in (
+        sample,
+        sample.point([level * 0.4 for level in range(256)] * 3),
+        sample.filter(ImageFilter.GaussianBlur(7)),
+        small,
+        Image.new("RGB", (640, 640)),
+    ):
+        stream = io.BytesIO()
+        image.save(stream, "PNG")
+        request = PredictRequest(
+            stream.getvalue(), Thresholds(own.score, own.iou, own.max_detections)
+        )
+        prediction = predict(request, detector=detector, max_pixels=10**7)
+        made = at_model_thresholds(prediction, bundle.manifest)
+        assert made
+        said.append(made.count_interval or made.no_interval)
+    assert said[0] == (39, 54, 0.9)  # of 48, by hand from model.json
+    darker, blurred, far, blank = said[1:]
+    assert str(darker).startswith("the picture is darker than those")
+    assert str(blurred).startswith(("the picture is less sharp than", "nothing was found"))
+    assert str(far).startswith("the objects are smaller than those that the model was trained on")
+    assert str(blank).startswith("nothing was found")
 
 
 @given(counts, counts, calibrations)
