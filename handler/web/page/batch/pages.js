@@ -1,4 +1,4 @@
-// Long tables in pages: only one page's rows are in the document.
+// Long tables in pages.
 
 const PAGE_ROWS = 50;
 

@@ -1,7 +1,6 @@
 // The table of all pictures: sorted by any column, a row shows its picture.
 
-/* Its columns. value(item): what it sorts by, null where there is nothing; text(value, item): what it shows.
- * A column without any value is hidden. Other parts may push theirs. */
+/* value(item): what a column sorts by, or null; text(value, item): what it shows. A column without values is hidden. */
 const ifDone = (value) => (item) => (isDone(item) ? value(item) : null);
 const tableColumns = [
   { title: "File", value: ({ name }) => name },

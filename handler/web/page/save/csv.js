@@ -1,15 +1,15 @@
-// The writer of CSV files, and the columns of the two tables: a row a picture (pictures_csv.js), a row a cell (cells_csv.js).
+// Writes CSV files; the columns of both tables.
 
-/* A part that knows more adds columns, with the unit in the name, at its top level (this file is loaded early):
+/* Other parts add columns, with the unit in the name:
  *   pictureColumns.push({ name: "cells_per_ml", value: (item) => … })      on pictures that are done only
  *   cellColumns.push({ name: "length_um", value: (item, box) => … })       on boxes that count only
  *   reportParts.push((item) => ({ scale: … }))                             fields of a picture's JSON
- * null, undefined and NaN leave the cell empty. A number stays a number; a text never becomes a formula. */
+ * null, undefined and NaN leave the cell empty. */
 const pictureColumns = [], cellColumns = [], reportParts = [];
 
-let known = null; // what has been reckoned for the file that is being written
+let known = null; // what was reckoned for the file
 
-/** What `write` gives, and meanwhile `once` reckons only once what many rows ask for: else 300 pooled pictures take minutes. */
+/** Meanwhile `once` reckons only once what many rows ask for: else 300 pooled pictures take minutes. */
 function inOneGo(write) {
   known = new Map();
   try { return write(); } finally { known = null; }
@@ -20,7 +20,7 @@ function once(key, reckon) {
   return known.get(key);
 }
 
-/** A CSV file of rows of cells, as spreadsheets open it: UTF-8 with a byte order mark, lines ended by CR and LF (RFC 4180). */
+/** A CSV file of rows, as RFC 4180 has it, with a byte order mark for Excel. */
 const csvOf = (rows) => new Blob(["\ufeff", ...rows.map((row) => row.map(csvCell).join(",") + "\r\n")], { type: "text/csv;charset=utf-8" });
 
 /** A text that a spreadsheet would calculate gets an apostrophe in front (OWASP, "CSV Injection"). */

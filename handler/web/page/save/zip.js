@@ -1,4 +1,4 @@
-// Writes files into a zip as they are: pictures are compressed already. (PKWARE's APPNOTE 6.3, sections 4.3.7, 4.3.12, 4.3.16.)
+// Writes files into a zip as they are (PKWARE's APPNOTE 6.3, 4.3.7 to 4.3.16).
 
 const ZIP_BYTES = 0xffffffff, ZIP_FILES = 0xffff; // what a zip without zip64 can hold
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
