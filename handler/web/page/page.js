@@ -27,8 +27,10 @@ addEventListener("drop", (event) => {
   $("drop").hidden = true;
   addDropped(event.dataTransfer);
 });
-$("exact").addEventListener("change", () => {
-  for (const item of items) item.wantsScaled = item.sendsAnyway = false;
+$("save-data").checked = setting("saveData", false);
+$("save-data").addEventListener("change", () => {
+  setSetting("saveData", $("save-data").checked);
+  for (const item of items) item.wantsScaled = false;
   if (items.length === 1 && !current.undecodable && current.state !== "working") retry(current);
   tell("items");
 });

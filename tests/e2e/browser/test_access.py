@@ -47,7 +47,7 @@ SNAPSHOT = """
         - button "JSON"
         - button "Print"
 - contentinfo:
-  - switch "Send the exact original"
+  - switch "Save data"
   - link "API"
 - status: /3 objects/
 """

@@ -131,7 +131,7 @@ def test_forced_colours_tell_on_from_off(chromium: Any, url: str) -> None:
             )
             return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
 
-        for selector in ("#exact", "#labels"):
+        for selector in ("#save-data", "#labels"):
             off = seen(selector)
             visit.page.locator(selector).click()
             visit.page.evaluate("document.activeElement.blur()")

@@ -35,8 +35,9 @@ function showModel() {
   slider.value = threshold;
   const fraction = (threshold - slider.min) / (slider.max - slider.min);
   $("default-mark").style.left = `calc(${fraction * 100}% + ${8 - 16 * fraction}px)`; // a thumb is 16 px
-  $("exact-hint").textContent = canScale()
-    ? `Otherwise this device scales pictures to ${longSide()} px, twice the model's input, and sends far fewer bytes.`
+  $("save-data").disabled = !canScale();
+  $("save-data-hint").textContent = canScale()
+    ? "Sends scaled pictures: a quarter of the bytes, and counts that differ by one now and then."
     : "This model needs exact pixels: pictures are scaled only if they are too large to send.";
 }
 

@@ -24,7 +24,7 @@ function refresh(item) {
   if (trouble) {
     $("trouble-title").textContent = trouble.title;
     $("trouble-detail").textContent = trouble.detail;
-    const actions = trouble.actions.filter((name) => !item.undecodable || !["scaled", "anyway"].includes(name));
+    const actions = trouble.actions.filter((name) => !item.undecodable || name !== "scaled");
     $("trouble-actions").replaceChildren(...actions.map((name, i) => button(ACTIONS[name][0], () => ACTIONS[name][1](item), i === 0)));
   }
   $("result").classList.toggle("stale", state !== "done");
@@ -41,7 +41,7 @@ function refresh(item) {
 
 function showPicture() {
   const item = current, picture = $("picture");
-  const url = item.undecodable || item.width ? urlOf(item) : "";
+  const url = item.undecodable || item.image ? urlOf(item) : "";
   if (url && picture.src !== url) picture.src = url;
   if (!url) picture.removeAttribute("src");
   picture.hidden = !url;

@@ -11,7 +11,6 @@ const ACTIONS = {
   again: ["Try again", retry],
   other: ["Choose another", () => $("files").click()],
   scaled: ["Send it scaled", (item) => { item.wantsScaled = true; retry(item); }],
-  anyway: ["Send anyway", (item) => { item.sendsAnyway = true; retry(item); }],
   key: ["Enter the key", retry],
 };
 

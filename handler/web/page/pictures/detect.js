@@ -11,8 +11,13 @@ async function detect(item) {
   let answer;
   try { answer = await response.json(); } catch { /* truncated, or a proxy's page */ }
   if (!answer || !Array.isArray(answer.detections)) throw new Trouble("Not understood", "The API's answer could not be read. Try again.");
-  item.width ??= answer.image.width;
-  item.height ??= answer.image.height;
+  const { width, height, orientation } = answer.image;
+  if (!sent.isScaled) {
+    turn(item, orientation);
+    if (!item.undecodable && (item.width !== width || item.height !== height)) seeAsTheApi(item);
+  }
+  item.width ??= width;
+  item.height ??= height;
   const sx = item.width / answer.image.width, sy = item.height / answer.image.height;
   item.answer = answer;
   const found = answer.detections.map(({ label, score, box }, i) => ({
@@ -31,9 +36,8 @@ function oddity(item) {
   const { answer, sent } = item;
   if (answer.model.name !== model.name || answer.model.version !== model.version) return `with ${answer.model.name} ${answer.model.version}`;
   if (sent.saves === savesData() || item.undecodable) return "";
-  return sent.isScaled ? "from a scaled picture" : savesData() && canScale() && Math.max(item.width, item.height) > longSide() ? "from the original" : "";
+  return sent.isScaled ? "from a scaled picture" : savesData() && Math.max(item.width, item.height) > longSide() ? "from the original" : "";
 }
-const savesData = () => !$("exact").checked;
 
 function post({ body, uploadId }, query, accept) {
   const path = `v1/detect?${query}`;
@@ -41,6 +45,12 @@ function post({ body, uploadId }, query, accept) {
   // never as text or JSON, which gateways pass on as text
   const type = body.type.startsWith("image/") ? body.type : "application/octet-stream";
   return api(path, { method: "POST", body, headers: { "Content-Type": type, Accept: accept } });
+}
+
+/** Shows the API's drawing of a picture that the browser sees at another size, so that boxes lie where they belong. */
+function seeAsTheApi(item) {
+  URL.revokeObjectURL(item.url);
+  Object.assign(item, { undecodable: true, image: null, url: null, width: undefined, height: undefined });
 }
 
 /** What a drawing of the API depends on. */

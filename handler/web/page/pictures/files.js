@@ -1,68 +1,94 @@
-// Decides what is sent of a file: the file itself, or a JPEG scaled to what the model needs.
+// Decides what is sent of a file: the file itself, or a scaled JPEG, to save data or because it is too large.
 
 const SMALL_BYTES = 1e6; // a file of at most so many bytes is sent unchanged, if its size in px suits the model
-const QUALITY = 0.92; // of the JPEG: changes counts about as much as the server's reduced decoding
+const QUALITY = 0.92; // of a JPEG that saves data
+const QUALITIES = [0.92, 0.85, 0.75]; // of one that must fit into a request; then it gets fewer px
+const KINDS = /^(\xff\xd8\xff|\x89PNG|RIFF....WEBP|II[*+]|MM\0[*+]|BM|....ftyp(?!avi|qt|mp4|isom|M4V))/s; // as in handler/images/sniff.py
 
-/** Sets the item's image and upright size, or undecodable if the browser cannot read the file. Called by `opened` only. */
+/** Sets the item's image and upright size, or undecodable if the browser cannot read the file. Called by `opened` only. Throws Trouble. */
 async function openPicture(item) {
   if (item.image || item.undecodable) return;
+  const content = new Uint8Array(await item.file.arrayBuffer()), found = withoutOrientation(item.file, content);
+  item.wrong = wrongWith(content);
+  item.cut = !isWhole(content);
+  item.plain = found?.blob || item.file;
+  item.isPlain = !!found;
   const image = new Image();
   image.src = urlOf(item);
   try {
-    await image.decode();
-    item.width = image.naturalWidth;
-    item.height = image.naturalHeight;
+    if (!item.wrong) await image.decode();
   } catch { /* undecodable is set below */ }
-  item.cut = !(await isWhole(item.file));
-  if (!item.width || !item.height) {
+  if (item.wrong || !image.naturalWidth || !image.naturalHeight) {
     item.width = item.height = undefined;
     item.undecodable = true;
     URL.revokeObjectURL(item.url);
     item.url = null;
     return;
   }
+  item.orientation = image.orientation = item.answer && !item.sent?.isScaled && found ? item.answer.image.orientation || found.orientation : found?.orientation || 1;
+  const isTurned = item.orientation > 4;
+  item.width = isTurned ? image.naturalHeight : image.naturalWidth;
+  item.height = isTurned ? image.naturalWidth : image.naturalHeight;
   item.image = image;
   item.thumb ??= thumbOf(image, item.width, item.height);
   if (item === current) showPicture();
   refreshStrip();
 }
 
-/** The body or upload to send: the file itself, or a scaled JPEG. Throws Trouble. */
-async function prepare(item) {
-  // browsers show the first part of a truncated file, the API reports the error
-  if (item.cut && item.file.size > MAX_BYTES) throw new Trouble("Cut off", "This file ends too early: a part of the picture is missing. Copy or save it again.", ["other"]);
-  const exact = $("exact").checked && !item.wantsScaled;
-  if (item.cut || item.undecodable || exact) return original(item);
-  const long = Math.max(item.width, item.height);
-  if (!canScale()) {
-    try {
-      if (!item.wantsScaled) return await original(item);
-    } catch (error) {
-      if (!error.isTooLarge) throw error;
-    }
-    return scaled(item, Math.min(long, 2 * longSide()));
-  }
-  if (long <= longSide() && item.file.size <= SMALL_BYTES) return original(item);
-  const small = await scaled(item, longSide());
-  return small.body.size < item.file.size || item.file.size > MAX_BYTES ? small : original(item);
+/** Why a file is not sent at all, as title and detail; null for a picture of a kind that the API reads. */
+function wrongWith(content) {
+  const head = latin(content, 0, 16), hint = "JPEG, PNG, WebP, TIFF, BMP and HEIC are read.";
+  if (!content.length) return ["Empty file", "There is nothing in this file (0 bytes). Copy or save it again."];
+  if (head.startsWith("GIF8")) return ["A GIF", `GIFs are not read, whatever their size: they have 256 colours at most. Save it as PNG. ${hint}`];
+  return KINDS.test(head) ? null : ["Not a picture", `This file is no picture that can be counted. ${hint}`];
 }
 
-/** The file itself, or its upload if it is too large for a request. Throws Trouble. */
+/** The body or upload to send: the file itself, or a scaled JPEG. Throws Trouble. */
+async function prepare(item) {
+  if (item.wrong) throw new Trouble(...item.wrong, ["other"]);
+  const isLarge = item.file.size > MAX_BYTES;
+  // browsers show the first part of a truncated file, the API reports the error
+  if (item.cut && isLarge) throw new Trouble("Cut off", "This file ends too early: a part of the picture is missing. Copy or save it again.", ["other"]);
+  if (item.cut || item.undecodable) return original(item);
+  if (item.wantsScaled) return fitting(item);
+  if (savesData()) {
+    if (Math.max(item.width, item.height) <= longSide() && item.file.size <= SMALL_BYTES) return { body: item.file };
+    const small = await scaled(item, savingSide(item), QUALITY, "medium");
+    if (small.body.size < item.file.size || isLarge) return small;
+  }
+  try {
+    return await original(item);
+  } catch (error) {
+    if (error.isTooLarge) return fitting(item);
+    throw error;
+  }
+}
+
+/** Whether pictures are scaled to save data: if the user wants it, and the model does not need exact pixels. */
+const savesData = () => $("save-data").checked && canScale();
+
+/** The longer side that saves data: halved as long as the model gets twice its input, since halves average whole px. */
+function savingSide({ width, height }) {
+  let side = Math.max(width, height);
+  while (side / 2 >= longSide()) side /= 2;
+  return side;
+}
+
+/** The file itself, or its upload if it is too large for a request. Throws Trouble, with isTooLarge if the API takes no uploads. */
 async function original(item) {
   const body = item.file;
-  if (body.size <= MAX_BYTES || item.sendsAnyway) return { body };
+  if (body.size <= MAX_BYTES) return { body };
   try {
     return { body, uploadId: await upload(item) };
   } catch (error) {
     if (!error.noRoute) throw error;
   }
-  const trouble = new Trouble("Too large to send as it is", `This file has ${bytes(body.size)}; the API takes about ${bytes(MAX_BYTES)}.` + (item.undecodable ? " This browser cannot open it, so it cannot scale it." : ""), ["scaled", "anyway", "other"]);
+  const trouble = new Trouble("Too large to send", `This file has ${bytes(body.size)}; the API takes about ${bytes(MAX_BYTES)}. This browser cannot open it, so it cannot scale it.`, ["other"]);
   throw Object.assign(trouble, { isTooLarge: true });
 }
 
 /** Whether a JPEG, PNG or WebP is complete; true for all other files. */
-async function isWhole(file) {
-  const bytes = new Uint8Array(await file.arrayBuffer());
+function isWhole(bytes) {
   const has = (at, ...values) => values.every((value, i) => bytes[at + i] === value);
   const from = (at, ...values) => {
     for (let i = bytes.indexOf(values[0], at); i >= 0; i = bytes.indexOf(values[0], i + 1)) if (has(i, ...values)) return i;
@@ -76,14 +102,32 @@ async function isWhole(file) {
   return from(at, 0xff, 0xd9) > 0;
 }
 
-async function scaled(item, side) {
-  const canvas = draw(item.image, item.width, item.height, side, "high");
-  const body = await blobOf(canvas, "image/jpeg", QUALITY);
+async function scaled(item, side, quality, smoothing = "high") {
+  const canvas = draw(item.image, item.width, item.height, side, smoothing);
+  // a device that has no canvas so large draws nothing, and would send a blank picture
+  const isBlank = canvas.getContext("2d").getImageData(0, 0, 1, 1).data[3] !== 255;
+  const body = isBlank ? null : await blobOf(canvas, "image/jpeg", quality);
   canvas.width = canvas.height = 0; // or Safari does not free its memory
+  if (!body) throw new Error("this device has too little memory for the picture");
   return { body, isScaled: true };
 }
 
-/** A canvas with the upright picture, its longer side at most `side` px, on white. */
+/** The best JPEG that fits into a request: with all px if it can be. */
+async function fitting(item) {
+  for (let side = Math.max(item.width, item.height); ; side *= 0.8) {
+    for (const quality of QUALITIES) {
+      try {
+        const made = await scaled(item, Math.round(side), quality);
+        if (made.body.size <= MAX_BYTES) return made;
+      } catch (error) {
+        if (side < 1024) throw error;
+        break;
+      }
+    }
+  }
+}
+
+/** A canvas with the upright picture, which is width × height px; its longer side at most `side` px, on white. */
 function draw(image, width, height, side, quality) {
   const scale = Math.min(1, side / Math.max(width, height));
   const canvas = document.createElement("canvas");
@@ -93,7 +137,10 @@ function draw(image, width, height, side, quality) {
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.imageSmoothingQuality = quality;
-  pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+  const orientation = image.orientation || 1, isTurned = orientation > 4;
+  pen.transform(...orientationMatrix(orientation, canvas.width, canvas.height));
+  pen.drawImage(image, 0, 0, ...(isTurned ? [canvas.height, canvas.width] : [canvas.width, canvas.height]));
+  pen.resetTransform();
   return canvas;
 }
 

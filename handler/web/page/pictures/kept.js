@@ -2,7 +2,7 @@
 
 const DATABASE = ["icebox", 1]; // its name, and the version of its form
 /* Fields of an item that are not kept. All others are, so they hold what structured cloning takes: no functions, no elements. */
-const FLEETING = new Set(["file", "url", "image", "tile", "opening", "uses", "upload", "progress", "gone", "tries", "isKept", "seen"]);
+const FLEETING = new Set(["file", "plain", "wrong", "url", "image", "tile", "opening", "uses", "upload", "progress", "gone", "tries", "isKept", "seen"]);
 let batches = []; // ids of this tab's pictures in the store; another tab has others
 let whyNot = "", isTold = false; // why nothing is kept any more, "" while it is; whether the user knows
 const dirty = new Set();

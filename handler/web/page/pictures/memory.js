@@ -2,7 +2,7 @@
 
 /** The address of a picture that the browser shows: the file, or what the API drew of it; "" if there is nothing yet. */
 function urlOf(item) {
-  const blob = item.undecodable ? item.drawnBlob : item.file;
+  const blob = item.undecodable ? item.drawnBlob : item.plain;
   if (!item.url && blob) item.url = URL.createObjectURL(blob);
   return item.url || "";
 }

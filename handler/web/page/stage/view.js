@@ -32,9 +32,10 @@ function place() {
   view.y = ph <= h ? (h - ph) / 2 : Math.min(0, Math.max(h - ph, view.y));
   const picture = $("picture");
   // always the original's size: a picture drawn by the API is smaller
-  picture.style.width = `${current.width}px`;
-  picture.style.height = `${current.height}px`;
-  picture.style.transform = `translate(${view.x}px, ${view.y}px) scale(${scale})`;
+  const orientation = current.image?.orientation || 1, isTurned = orientation > 4;
+  picture.style.width = `${isTurned ? current.height : current.width}px`;
+  picture.style.height = `${isTurned ? current.width : current.height}px`;
+  picture.style.transform = `translate(${view.x}px, ${view.y}px) scale(${scale}) matrix(${orientationMatrix(orientation, current.width, current.height)})`;
   stage.classList.toggle("zoomed", view.k > 1.001);
   $("zoom").textContent = `${Math.round(view.k * 100)} %`;
   paint();
