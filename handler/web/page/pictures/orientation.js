@@ -36,10 +36,10 @@ function withoutOrientation(file, bytes) {
       if (bytes[at] !== 0xff || code === 0xff || !code) { at += 1; continue; } // between markers
       if (code === 0xda) break;
       if (code === 1 || (code >= 0xd0 && code <= 0xd9)) { at += 2; continue; } // without a length
-      const end = at + 2 + data.getUint16(at + 2), name = code === 0xe1 ? latin(bytes, at + 4, 29) : "";
+      const end = at + 2 + data.getUint16(at + 2), name = code === 0xe1 ? latin(bytes, at + 4, 29) : "", isXmp = name.slice(7) === "ns.adobe.com/xap/1.0/\0";
       if (name.startsWith("Exif\0\0")) exif.push(bytes.subarray(at + (exif.length ? 10 : 4), end));
-      else if (name.startsWith("http://ns.adobe.com/xap/1.0/")) xmp = textOf(bytes, at + 33, end);
-      if (name.startsWith("Exif\0\0") || name.startsWith("http:")) cut(at, end);
+      else if (isXmp) xmp = textOf(bytes, at + 33, end);
+      if (name.startsWith("Exif\0\0") || isXmp) cut(at, end);
       at = end;
     }
   } else if (latin(bytes, 0, 8) === "\x89PNG\r\n\x1a\n") {
