@@ -240,6 +240,20 @@ def test_the_round_field_is_found_and_nothing_else_is(visit: Visit) -> None:
     assert found == [None] * len(found)
 
 
+def test_fields_are_found_on_pictures_that_are_not_on_the_stage(visit: Visit) -> None:
+    ys, xs = np.mgrid[0:480, 0:640] + 0.5
+    stream = io.BytesIO()
+    field = np.where(np.hypot(xs - 300, ys - 240) < 200, 205, 14).astype(np.uint8)
+    Image.fromarray(field).save(stream, "PNG")
+    visit.choose(PICTURE, ("field.png", "image/png", stream.getvalue()))
+    visit.expect("#items button[aria-label='field.png, count 0']").to_be_visible()
+    visit.page.click("#region-card summary")
+    visit.page.click("#region-find-all")
+    visit.expect("#region-said").to_have_text("No round field found on squares.png.")
+    found = visit.page.evaluate("items.map(item => item.region?.numbers ?? null)")
+    assert found == [None, pytest.approx([300, 240, 200], abs=1)]
+
+
 @pytest.mark.skipif(not PHOTOS, reason="the microalgae photos are missing: see SHARED_DATA")
 def test_the_field_of_real_photos_has_its_rim_where_light_falls(visit: Visit) -> None:
     visit.expect("#name").to_contain_text("squares")

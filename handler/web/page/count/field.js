@@ -2,9 +2,7 @@
 
 /** The field as a region of an item, or null. */
 async function fieldOf(item) {
-  const image = item.image || Object.assign(new Image(), { src: item.undecodable ? item.drawn : item.url });
-  await image.decode?.();
-  const canvas = draw(image, item.width, item.height, 256, "high"), scale = item.width / canvas.width;
+  const canvas = await withPicture(item, (image) => draw(image || (item === current && $("picture")), item.width, item.height, 256, "high")), scale = item.width / canvas.width;
   const circle = findField(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height));
   return circle && mappedRegion({ shape: "circle", numbers: circle, border: "half" }, scale, scale);
 }
