@@ -67,6 +67,29 @@ def test_each_class_has_its_colour() -> None:
         assert np.count_nonzero(drawn(picture, colour)[190:]) >= 2 * (100 + 80)
 
 
+def test_letters_stand_out_from_each_colour() -> None:
+    """WCAG 2.2, 1.4.3: a contrast of 4.5."""
+
+    def light(colour: tuple[int, ...]) -> float:
+        parts = [c / 255 for c in colour]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+    for class_id, colour in enumerate(annotate.COLOURS):
+        box = make_detections((100, 200, 300, 280), class_id=class_id)
+        names = tuple("MMMMMM" for _ in annotate.COLOURS)
+        picture = annotate.draw(grey(400, 300), box, (400, 300), names, labels=True, boxes=False)
+        area = np.asarray(picture)[182:200, 100:160].reshape(-1, 3)
+        ground, ink = (
+            light(colour),
+            max(
+                (light(tuple(pixel)) for pixel in area.tolist()),
+                key=lambda each: abs(each - light(colour)),
+            ),
+        )
+        assert (max(ground, ink) + 0.05) / (min(ground, ink) + 0.05) >= 4.5
+
+
 def test_the_count_of_each_class_is_in_the_corner() -> None:
     one, two = (
         annotate.draw(grey(900, 600), make_detections(*boxes), (900, 600), CLASSES)
