@@ -1,26 +1,31 @@
 // The strip of pictures. It has tiles for those in sight only, and room for the others.
 
 const AROUND = 12; // tiles beyond each end of what is in sight
-let stripWidth = 0, onStrip = null; // px of one tile with its gap; the current picture when the strip last followed it
+let tileSize = 0, onStrip = null; // px of one tile with its gap; the current picture when the strip last followed it
+// The strip runs across, or, beside the picture of a phone on its side, down.
+const ACROSS = { at: "scrollLeft", room: "clientWidth", to: "left", tile: "offsetWidth", min: "minWidth", before: "paddingLeft", after: "paddingRight" };
+const DOWN = { at: "scrollTop", room: "clientHeight", to: "top", tile: "offsetHeight", min: "minHeight", before: "paddingTop", after: "paddingBottom" };
 
 function refreshStrip() {
   $("strip").hidden = items.length < 2;
   document.body.classList.toggle("with-strip", items.length > 1);
   if (items.length < 2) return;
   const list = $("items"), strip = $("strip");
-  stripWidth = list.firstChild ? list.firstChild.offsetWidth + parseFloat(getComputedStyle(list).columnGap) : stripWidth || 92;
+  const { flexDirection, columnGap } = getComputedStyle(list), [way, other] = flexDirection === "column" ? [DOWN, ACROSS] : [ACROSS, DOWN];
+  for (const name of ["min", "before", "after"]) list.style[other[name]] = "";
+  tileSize = list.firstChild ? list.firstChild[way.tile] + parseFloat(columnGap) : tileSize || 92;
   const at = items.indexOf(current);
   if (current !== onStrip && at >= 0) {
     onStrip = current;
-    const left = at * stripWidth;
-    list.style.minWidth = `${items.length * stripWidth}px`; // or it cannot scroll that far yet
-    if (left < strip.scrollLeft || left + stripWidth > strip.scrollLeft + strip.clientWidth) strip.scrollTo({ left: left - (strip.clientWidth - stripWidth) / 2 });
+    const start = at * tileSize;
+    list.style[way.min] = `${items.length * tileSize}px`; // or it cannot scroll that far yet
+    if (start < strip[way.at] || start + tileSize > strip[way.at] + strip[way.room]) strip.scrollTo({ [way.to]: start - (strip[way.room] - tileSize) / 2 });
   }
-  const first = Math.max(0, Math.floor(strip.scrollLeft / stripWidth) - AROUND);
-  const last = Math.min(items.length, Math.ceil((strip.scrollLeft + strip.clientWidth) / stripWidth) + AROUND);
+  const first = Math.max(0, Math.floor(strip[way.at] / tileSize) - AROUND);
+  const last = Math.min(items.length, Math.ceil((strip[way.at] + strip[way.room]) / tileSize) + AROUND);
   const some = items.slice(first, last), held = document.activeElement?.closest?.("#items li");
-  list.style.paddingLeft = `${4 + first * stripWidth}px`;
-  list.style.paddingRight = `${4 + (items.length - last) * stripWidth}px`;
+  list.style[way.before] = `${4 + first * tileSize}px`;
+  list.style[way.after] = `${4 + (items.length - last) * tileSize}px`;
   some.forEach((item, i) => {
     const tile = showTile(item, first + i);
     if (list.children[i] !== tile && tile !== held) list.insertBefore(tile, list.children[i] || null); // moving would take its focus
