@@ -33,6 +33,7 @@ PATHS = (PAGE, DOCS, *FILES)
 _STYLE = re.compile(r'<link rel="stylesheet" href="([\w/]+\.css)">\n')
 _SCRIPT = re.compile(r'<script src="([\w/]+\.js)"></script>\n')
 _ICON = 'href="icon.svg"'
+_SPACES = re.compile(r"\s*([{};])\s*|(?<=:) ")  # that a style does not need
 # Pieces of a script, and the text of a template up to its end or to an expression in it.
 _TOKEN = re.compile(
     r"""//[^\n]*|/\*[\s\S]*?\*/|\s*(?P<line>\n)\s*"""
@@ -93,10 +94,10 @@ def load(path: str, upload_origins: tuple[str, ...]) -> File:
         allowed = {"style-src": _hash(_between(page, "<style>", "</style>")), "img-src": "data:"}
         return _page(page, allowed)
     page = _text("index.html")
-    style = "".join(map(_code, _STYLE.findall(page)))
+    style = _SPACES.sub(r"\1", "".join(map(_code, _STYLE.findall(page))))
     script = squeeze("".join(map(_text, _SCRIPT.findall(page))))  # one, so that all parts share
     page = (
-        _STYLE.sub("", _SCRIPT.sub("", page))
+        re.sub(r"\n\s+<", "\n<", _STYLE.sub("", _SCRIPT.sub("", page)))
         .replace("</body>", f"<script>{script}</script>\n</body>")
         .replace("</head>", f"<style>{style}</style>\n</head>")
         .replace(_ICON, icon)
