@@ -21,7 +21,7 @@ async function readable(item) {
     const kept = await keptFile(item);
     if (!kept) throw new Trouble("This file cannot be read", "It was changed, moved or deleted after it was chosen. Choose it again.", ["other"]);
     item.file = kept;
-    item.url = null;
+    item.url = item.image = item.plain = null; // opened anew
   }
 }
 
@@ -48,7 +48,7 @@ function letGo(item) {
   if (!item || ((item === current || item.uses || item.state === "working") && !item.gone)) return;
   if (item.url) URL.revokeObjectURL(item.url);
   if (item.image) item.image.src = "";
-  item.url = item.image = null;
+  item.url = item.image = item.plain = null;
 }
 
 let onStage = null;
