@@ -17,16 +17,23 @@ function thumbOf(image, width, height) {
 /** Takes the kept copy of a file that was changed or deleted since it was chosen. Throws Trouble where there is none. */
 async function readable(item) {
   const { file } = item;
-  try { await (file.size ? file.slice(0, 1) : file).arrayBuffer(); } catch { // a slice of a file that is gone may be empty instead
-    const kept = await keptFile(item);
-    if (!kept) throw new Trouble("This file cannot be read", "It was changed, moved or deleted after it was chosen. Choose it again.", ["other"]);
-    item.file = kept;
-    item.url = item.image = item.plain = null; // opened anew
+  for (const find of [() => file, () => keptFile(item)]) {
+    const found = await find();
+    try {
+      await (found.size ? found.slice(0, 1) : found).arrayBuffer(); // a slice of a file that is gone may be empty instead
+      if (found !== file) Object.assign(item, { file: found, url: null, image: null, plain: null }); // opened anew
+      return;
+    } catch { /* told below; a private window's copy may be no more than a reference */ }
   }
+  throw new Trouble("This file cannot be read", "It was changed, moved or deleted after it was chosen. Choose it again.", ["other"]);
 }
 
 /** Opens a picture once, whoever asks. Throws Trouble. */
-const opened = (item) => (item.opening ??= readable(item).then(() => openPicture(item)).finally(() => {
+const opened = (item) => (item.opening ??= readable(item).then(() => openPicture(item)).catch(async (error) => {
+  if (!/^Not(Found|Readable)Error$/.test(error.name)) throw error;
+  await readable(item); // changed while it was read
+  return openPicture(item);
+}).finally(() => {
   item.opening = null;
   letGo(item); // left meanwhile
 }));
