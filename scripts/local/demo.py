@@ -125,7 +125,7 @@ def _find_record(prediction_id: str, out: Path) -> str:
 
 def _shorten(path: Path) -> str:
     """The path relative to the working directory, where it lies below it."""
-    path = path.resolve()
+    path = path.absolute()  # a link keeps its name
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 

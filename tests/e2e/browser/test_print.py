@@ -90,6 +90,7 @@ def test_nothing_is_cropped_on_any_paper(chromium: Any, url: str, width: int, he
 def test_all_pictures_are_printed_each_on_its_page_with_their_table(visit: Visit) -> None:
     visit.choose(PICTURE, ("b.png", *PICTURE[1:]), ("no.txt", "text/plain", b"no"))
     visit.page.get_by_role("button", name="no.txt, failed").wait_for()
+    visit.page.get_by_role("button", name=f"b.png, count {STRONG}").wait_for()
     visit.page.evaluate(
         "window.print = () => { window.printed = [...document.querySelectorAll("
         "'#sheet article')].map(each => [each.innerHTML.includes('blob:'), each.textContent]); }"
@@ -100,7 +101,7 @@ def test_all_pictures_are_printed_each_on_its_page_with_their_table(visit: Visit
     sync_api.expect(dialog).to_be_hidden()
     first, second, table = visit.page.evaluate("window.printed")
     assert first[0] and second[0] and "squares.png" in first[1] and "b.png" in second[1]
-    assert "total 6" in table[1] and "no.txt" in table[1] and "Expected JPEG" in table[1]
+    assert "total 6" in table[1] and "no.txt" in table[1] and "Not a picture" in table[1]
     visit.page.get_by_role("button", name="Print", exact=True).click()
     visit.page.keyboard.press("Escape")
     sync_api.expect(dialog).to_be_hidden()
