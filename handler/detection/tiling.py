@@ -114,7 +114,9 @@ def median_object_px(
     if not len(detections):
         return None
     sides = detections.boxes[:, 2:].astype(float) - detections.boxes[:, :2]
-    return float(np.median(np.sqrt(sides.prod(1)))) * _scale(picture_size, input_size, grid)
+    in_order = np.sort(np.sqrt(sides.prod(1)))  # np.median would import numpy.ma, in a request
+    middle = (in_order[(len(in_order) - 1) // 2] + in_order[len(in_order) // 2]) / 2
+    return float(middle) * _scale(picture_size, input_size, grid)
 
 
 def select_large(detections: Detections, tile_size: tuple[int, int]) -> Detections:

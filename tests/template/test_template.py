@@ -126,7 +126,11 @@ def test_settings_have_the_handlers_names_and_defaults(written: dict[str, Any]) 
     level = variables.pop("LOG_LEVEL")
     assert level == {"Ref": "LogLevel"}
     deployed = Settings.from_env(
-        {**variables, "LOG_LEVEL": written["Parameters"]["LogLevel"]["Default"]}
+        {
+            **variables,
+            "LOG_LEVEL": written["Parameters"]["LogLevel"]["Default"],
+            "DEFAULT_TILES": written["Parameters"]["DefaultTiles"]["Default"],
+        }
     )
     assert deployed == Settings.from_env({})
     source = (ROOT / "handler" / "settings.py").read_text()
