@@ -15,7 +15,9 @@ import numpy as np
 from scripts.accuracy.matching import box_iou_batch
 
 BOX_TOLERANCE_PX, SCORE_TOLERANCE = 0.01, 1e-4  # detections this near are the same
-EDGE_SCORE, EDGE_IOU = 1e-5, 1e-4  # a decision this near its limit may be taken either way
+# A decision this near its limit may be taken either way: by float32, 1e-5 of a score, and since the
+# handler rounds scores to 4 decimals before it compares them.
+EDGE_SCORE, EDGE_IOU = 1e-5 + 5e-5, 1e-4
 MAX_ON_EDGE_FRACTION = 0.01  # of the detections; more than that is no chance
 
 # A detection of either set: 0 for the handler's or 1 for IceVision's, and its index there.
