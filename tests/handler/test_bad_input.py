@@ -172,7 +172,12 @@ def test_a_single_pixel_is_a_picture(app: App) -> None:
     Image.new("RGB", (1, 1), (255, 0, 0)).save(stream, "PNG")
     answer = app.post(stream.getvalue())
     assert answer.status == 200
-    assert json.loads(answer.body)["image"] == {"width": 1, "height": 1, "format": "PNG"}
+    assert json.loads(answer.body)["image"] == {
+        "width": 1,
+        "height": 1,
+        "format": "PNG",
+        "orientation": 1,
+    }
 
 
 @settings(

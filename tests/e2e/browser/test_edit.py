@@ -183,7 +183,7 @@ def test_a_mouse_adds_selects_moves_resizes_and_removes(visit: Visit) -> None:
     visit.page.get_by_label("Label", exact=True).select_option("red")
     assert ["red", 0, 260, 80, 340] in boxes(visit)
     click(visit, middle(RED_SQUARE))
-    visit.expect("#live").to_have_text("Box 1 of 6, red 1.00 selected")
+    visit.expect("#live").to_have_text("Box 1 of 6, red 0.94 selected")
     visit.page.evaluate("lastTap.at = -1000")  # long ago: no double click
     click(visit, middle(RED_SQUARE))
     visit.expect_count(STRONG + 2)
@@ -230,9 +230,9 @@ def test_the_keyboard_alone_corrects(visit: Visit) -> None:
     press = visit.page.keyboard.press
     visit.expect("#stage").to_be_focused()
     press("n")
-    visit.expect("#live").to_have_text("Box 1 of 3, red 1.00 selected")
+    visit.expect("#live").to_have_text("Box 1 of 3, red 0.94 selected")
     press("n")
-    visit.expect("#live").to_have_text("Box 2 of 3, red 0.80 selected")
+    visit.expect("#live").to_have_text("Box 2 of 3, red 0.75 selected")
     press("p")
     scale = visit.page.evaluate("scaleNow()")
     press("Shift+ArrowRight")
@@ -251,7 +251,7 @@ def test_the_keyboard_alone_corrects(visit: Visit) -> None:
     visit.expect("#live").to_have_text("Box 1 of 3 removed, 2 left")
     visit.expect_count(2)
     press("n")
-    visit.expect("#live").to_have_text("Box 1 of 2, red 0.80 selected")
+    visit.expect("#live").to_have_text("Box 1 of 2, red 0.75 selected")
     press("Escape")
     press("a")
     visit.expect("#live").to_contain_text("by hand added, 3 boxes")
@@ -307,6 +307,7 @@ def kept(app: App, record: PredictionRecord) -> list[Feedback]:
 def test_corrected_boxes_are_sent_in_px_of_the_picture_that_the_api_saw(
     visit: Visit, app: App
 ) -> None:
+    visit.page.get_by_role("switch", name="Save data").check()
     visit.choose(PICTURE)
     visit.expect_count(STRONG)
     visit.page.get_by_label("Is the count wrong? Correct it").fill("7")
@@ -327,9 +328,9 @@ def test_corrected_boxes_are_sent_in_px_of_the_picture_that_the_api_saw(
     [feedback] = [dataclasses.asdict(each) for each in kept(app, record)]
     assert feedback["prediction_id"] == record.prediction_id
     assert feedback["count"] == 4 and feedback["counts"] == {"red": 3, "green": 1}
-    # As the page sent the picture, at 128 px: a fifth of the original.
-    added = [each["box"] for each in feedback["detections"] if each["box"]["xmin"] > 100]
-    assert added == [{"xmin": 104, "ymin": 16, "xmax": 120, "ymax": 32}]
+    # As the page sent the picture to save data, at 160 px: a fourth of the original.
+    added = [each["box"] for each in feedback["detections"] if each["box"]["xmin"] > 110]
+    assert added == [{"xmin": 130, "ymin": 20, "xmax": 150, "ymax": 40}]
     # The monitor takes it for a correction, and its boxes lie on those of the record.
     quality = corrected.estimate({record.prediction_id: record}, kept(app, record))
     assert quality and quality.corrections == 1

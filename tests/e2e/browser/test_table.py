@@ -45,7 +45,7 @@ def test_the_table_of_all_pictures(visit: Visit) -> None:
     visit.page.locator("#table summary").click()
     assert rows(visit) == ["b10.png", "b9.png", "c.png"]
     assert rows(visit, 1) == ["3", "1", "failed"]
-    visit.expect("#table-rows").to_contain_text("Not a supported picture: Expected")
+    visit.expect("#table-rows").to_contain_text("Not a picture: This file is no picture")
     assert visit.page.get_by_role("columnheader", name="Corrected").count() == 0  # nobody has
     assert sort_by(visit, "File") == "ascending" and rows(visit) == ["b9.png", "b10.png", "c.png"]
     assert sort_by(visit, "Count") == "ascending" and rows(visit, 1) == ["1", "3", "failed"]

@@ -208,7 +208,7 @@ def test_a_phones_heic_is_decoded_in_its_own_process(confined: tuple[str, int]) 
         invoke(port, to_http_api(HttpRequest("POST", "/v1/detect", body=data)))
         for data in (HEIC, CRASHING_HEIC)
     )
-    assert body(good)["image"] == {"width": 48, "height": 64, "format": "HEIF"}
+    assert body(good)["image"] == {"width": 48, "height": 64, "format": "HEIF", "orientation": 6}
     assert damaged["statusCode"] == 422
 
 
