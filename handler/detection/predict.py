@@ -21,6 +21,9 @@ from handler.images.picture import Picture
 from handler.images.statistics import flat_colour
 
 _FLAT = {"black": "black", "white": "white", "grey": "one grey", "colour": "one colour"}
+# Pictures this many times the model's input may be full of objects of which it sees no trace, by
+# which finer tiles would be chosen: a fifth of the size that it was trained on is too small.
+_FAR = 8.0
 TILES_S = 12.0  # limit for a prediction in tiles; the function's timeout is 20 s
 
 
@@ -71,6 +74,8 @@ def predict(
     sentences = _warnings(picture, prediction.output)
     if found_px is not None and has_small:
         sentences += (_say_small(prediction, detector, found_px),)
+    elif detector.manifest.training_scale is not None and prediction.grid is None:
+        sentences += _say_unseen(picture, detector)
     if _is_cut(prediction, detector):
         limit = request.thresholds.max_detections
         sentences += (
@@ -94,6 +99,19 @@ def _say_small(prediction: Prediction, detector: Detector, found_px: float) -> s
     return said + (
         f"{finer.columns} x {finer.rows} tiles would find more, but take too long here; send parts "
         "of the picture, each by itself"
+    )
+
+
+def _say_unseen(picture: Picture, detector: Detector) -> tuple[str, ...]:
+    """That small objects would leave no trace on a picture as large as this."""
+    size = detector.manifest.input
+    times = max(picture.width / size.width, picture.height / size.height)
+    if times < _FAR:
+        return ()
+    return (
+        f"the picture has {times:.0f} times the size of the model's input: what is smaller than "
+        f"about {target_px(detector) / 4 * times:.0f} px on it is not seen; if there are such "
+        "objects, ask with tiles=4x4, or send parts of the picture",
     )
 
 
