@@ -202,7 +202,7 @@ def test_a_foreign_scrfd(tmp_path: Path) -> None:
     for (_, score, box), (_, expected_score, expected_box) in zip(
         detections, expected, strict=True
     ):
-        assert score == pytest.approx(expected_score, abs=1e-5)
+        assert score == pytest.approx(expected_score, abs=6e-5)  # of four decimals
         assert np.abs(box - np.clip(expected_box, 0, 64)).max() <= 1e-3
 
 
