@@ -175,7 +175,9 @@ def test_the_interval_stands_beside_the_models_own_count_only(chromium: Any, url
         assert json.loads(saved)["count_interval"] is None
         assert json.loads(saved)["no_interval"] == "the picture is darker than those"
         told.clear()
-        made.choose(PICTURE)
+        with made.page.expect_response("**/v1/detect*"):  # or it would outlive the page
+            made.choose(PICTURE)
+        made.expect("#busy").to_be_hidden()
         made.expect("#interval").to_be_hidden()
 
 
