@@ -6,7 +6,7 @@ const tableColumns = [
   { title: "File", value: ({ name }) => name },
   { title: "Count", value: ifDone(modelCountOf), text: formatCount },
   { title: "Corrected", value: ifDone(correctedOf), text: formatCount },
-  { title: "Interval", value: ifDone((item) => intervalOf(item, countOf(item))?.low ?? null), text: (low, item) => `${formatInteger(low)}–${formatInteger(intervalOf(item, countOf(item)).high)}` },
+  { title: "Interval", value: ifDone((item) => intervalOf(item)?.low ?? null), text: (low, item) => `${formatInteger(low)}–${formatInteger(intervalOf(item).high)}` },
   { title: "Threshold", value: ifDone(() => threshold), text: (value) => value.toFixed(2) },
   { title: "Counted", value: ifDone((item) => [modeOf(item), oddity(item)].filter(Boolean).join(", ")) },
   { title: "Warnings", value: ifDone(({ answer }) => answer.warnings?.join("; ") || null), className: "long" },

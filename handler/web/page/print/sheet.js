@@ -16,8 +16,7 @@ function sheetPicture(item, image, side) {
   const ratio = Math.max(0.5, Math.max(sheet.width, sheet.height) / STAGE_SIDE), scale = sheet.width / ratio / item.width;
   pen.save();
   pen.scale(ratio, ratio);
-  const boxes = shown(item).map((each) => ({ ...each, x0: each.x0 * scale, y0: each.y0 * scale, x1: each.x1 * scale, y1: each.y1 * scale }));
-  if (!item.undecodable) drawBoxes(pen, boxes, 2, isPressed("labels") ? 12 : 0);
+  if (!item.undecodable) drawBoxes(pen, placed(item, shown(item), scale), 2, isPressed("labels") ? 12 : 0);
   pen.restore();
   const onStage = current, fit = Math.min(stage.clientWidth / item.width, stage.clientHeight / item.height); // they draw on a stage
   pen.scale(sheet.width / item.width / fit, sheet.width / item.width / fit);

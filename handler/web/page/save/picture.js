@@ -34,12 +34,11 @@ $("save-picture").addEventListener("click", async () => {
 
 function annotate(sheet, item) {
   const pen = sheet.getContext("2d"), scale = sheet.width / item.width, long = Math.max(sheet.width, sheet.height);
-  const boxes = shown(item).map((each) => ({ ...each, weight: weightOf(item, each), x0: each.x0 * scale, y0: each.y0 * scale, x1: each.x1 * scale, y1: each.y1 * scale }));
   drawRegion(pen, item, ({ x, y }) => ({ x: x * scale, y: y * scale }), scale, Math.max(1, Math.round(long / 500)));
   const isOn = isPressed("labels");
-  drawBoxes(pen, boxes, Math.max(1, Math.round(long / 500)), isOn ? Math.max(11, long / 90) : 0);
+  drawBoxes(pen, placed(item, shown(item), scale), Math.max(1, Math.round(long / 500)), isOn ? Math.max(11, long / 90) : 0);
   if (Math.min(sheet.width, sheet.height) < 64) return;
-  const tally = model.classes.map((label, i) => [label, formatCount(boxes.reduce((sum, box) => sum + (box.label === label ? box.weight : 0), 0)), COLOURS[i % COLOURS.length]]).filter(([, n]) => n !== "0").slice(0, 12);
+  const tally = Object.entries(countsOf(item)).filter(([, n]) => n).slice(0, 12).map(([label, n]) => [label, formatCount(n), colourOf(label)]);
   const lines = tally.length ? tally : [["nothing found", "", "#000"]];
   const size = Math.max(10, long / 45);
   pen.font = `600 ${size}px system-ui, sans-serif`;

@@ -25,7 +25,7 @@ function paintNow() {
     pen.beginPath();
     pen.rect(from, 0, to - from, h);
     pen.clip();
-    const boxes = shownAt(from).map((each) => ({ ...each, weight: weightOf(current, each), x0: view.x + each.x0 * scale, y0: view.y + each.y0 * scale, x1: view.x + each.x1 * scale, y1: view.y + each.y1 * scale }));
+    const boxes = placed(current, shownAt(from), scale, view.x, view.y);
     drawBoxes(pen, boxes.filter((box) => box.x1 > -50 && box.y1 > -50 && box.x0 < w + 50 && box.y0 < h + 50), 2, isPressed("labels") ? 12 : 0, [hovered, picked]);
     pen.restore();
   };
@@ -35,6 +35,9 @@ function paintNow() {
   }
   for (const overlay of overlays) overlay(pen, toStage, scale);
 }
+
+/** An item's boxes in px of what they are drawn on, with how much each counts. */
+const placed = (item, boxes, scale, x = 0, y = 0) => boxes.map((each) => ({ ...each, weight: weightOf(item, each), x0: x + each.x0 * scale, y0: y + each.y0 * scale, x1: x + each.x1 * scale, y1: y + each.y1 * scale }));
 
 const labelOf = ({ label, score }) => (model.classes.length > 1 ? `${label} ` : "") + (score?.toFixed(2) ?? "by hand");
 
