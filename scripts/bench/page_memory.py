@@ -15,10 +15,8 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import shutil
 import sys
 import tempfile
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -28,12 +26,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from scripts.local.invoke import load_function, set_default_prediction_log
-from scripts.local.serve import make_server
-from scripts.tool import ToolError, exit_on_error
+from scripts.bench.chromium import opened_page
+from scripts.tool import exit_on_error
 
 WIDTH, HEIGHT = 4000, 3000
-BROWSERS = ("chromium", "google-chrome", "chromium-browser")
 ADD = """async n => {
   const picture = await (await fetch('large.jpg')).blob();
   add(Array.from({length: n}, (_, i) => new File([picture], `${i + 1}.jpg`, {type: 'image/jpeg'})));
@@ -58,27 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def measure(pictures: int, keeps_all: bool, folder: Path) -> list[str]:
     """A table of what was measured, a row a line. Raises ToolError without Chromium."""
-    from playwright import sync_api
-
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not program:
-        raise ToolError("no Chromium is installed")
-    set_default_prediction_log(folder / "log")
-    server = make_server(load_function(), 0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with sync_api.sync_playwright() as driver:
-        # A profile on disk: without one, what the page keeps would lie in memory.
-        context = driver.chromium.launch_persistent_context(
-            folder / "profile", executable_path=program, args=["--no-sandbox"]
-        )
-        page = context.pages[0]
-        try:
-            return _measure(
-                page, f"http://127.0.0.1:{server.server_address[1]}/", pictures, keeps_all
-            )
-        finally:
-            context.close()
-            server.shutdown()
+    with opened_page(folder) as (page, url):
+        return _measure(page, url, pictures, keeps_all)
 
 
 def _measure(page: Any, url: str, pictures: int, keeps_all: bool) -> list[str]:

@@ -12,17 +12,12 @@ from __future__ import annotations
 
 import argparse
 import base64
-import shutil
 import statistics
 import tempfile
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from scripts.bench.page_memory import BROWSERS
-from scripts.local.invoke import load_function, set_default_prediction_log
-from scripts.local.serve import make_server
+from scripts.bench.chromium import opened_page
 from scripts.tool import ToolError, exit_on_error
 
 # Name, px of the longer side, type, quality. 0 px: the file itself; "halves": as said above.
@@ -75,24 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def measure(photos: Sequence[Path], folder: Path) -> list[dict[str, tuple[int, int]]]:
     """For each photo count and bytes of each way. Raises ToolError without Chromium."""
-    from playwright import sync_api
-
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not program:
-        raise ToolError("no Chromium is installed")
-    set_default_prediction_log(folder / "log")
-    server = make_server(load_function(), 0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with sync_api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page: Any = browser.new_page()
-        try:
-            page.goto(f"http://127.0.0.1:{server.server_address[1]}/")
-            texts = (base64.b64encode(path.read_bytes()).decode() for path in photos)
-            return [page.evaluate(COUNT, [text, WAYS]) for text in texts]
-        finally:
-            browser.close()
-            server.shutdown()
+    with opened_page(folder) as (page, url):
+        page.goto(url)
+        texts = (base64.b64encode(path.read_bytes()).decode() for path in photos)
+        return [page.evaluate(COUNT, [text, WAYS]) for text in texts]
 
 
 def table(photos: Sequence[dict[str, tuple[int, int]]]) -> list[str]:
