@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,13 @@ def opened_page(folder: Path) -> Iterator[tuple[Any, str]]:
     if not program:
         raise ToolError("no Chromium is installed")
     set_default_prediction_log(folder / "log")
-    server = make_server(load_function(), 0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with sync_api.sync_playwright() as driver:
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(nowhere),  # the function's log; a table is printed afterwards
+        sync_api.sync_playwright() as driver,
+    ):
+        server = make_server(load_function(), 0)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         context = driver.chromium.launch_persistent_context(
             folder / "profile", executable_path=program, args=["--no-sandbox"]
         )
