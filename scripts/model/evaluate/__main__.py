@@ -7,6 +7,9 @@ small under 32 x 32, large from 96 x 96) and by class. Precision, recall and the
 the bundle's own score threshold. A detection is right when it overlaps, by IoU >= 0.5, a labelled
 box of its class that no better detection has.
 
+Every false find and every miss is in one kind, which says why: a loose box, a second box, one over
+several objects, scored too low and so on. report.html (--out) shows them as small crops.
+
 The threshold that counts best is the one with the smallest mean absolute error of a picture's
 count. Figures of counts that no one should rely on are said to be so: where found and labelled
 counts don't go together, or one number for all pictures would count as well, or a fifth too many or
@@ -49,8 +52,8 @@ def main(argv: list[str] | None = None) -> None:
     add = parser.add_argument
     add("bundle", type=Path, help="folder with model.onnx and model.json")
     add("folders", type=Path, nargs="+", help="labelled pictures, Pascal VOC or COCO")
-    add("--out", type=Path, help="folder for report.html: curves, the worst pictures and labels "
-        "that look missing, drawn")  # fmt: skip
+    add("--out", type=Path, help="folder for report.html: curves, errors by kind, the worst "
+        "pictures and labels that look missing, drawn")  # fmt: skip
     add("--score-threshold", type=float, help="instead of the bundle's")
     add("--find-threshold", action="store_true", help="also print the threshold that counts best, "
         "by the mean absolute error of a picture's count")  # fmt: skip
@@ -124,6 +127,15 @@ def _print_json(result: EvaluateResult) -> None:
                 **dataclasses.asdict(row),
                 "interval": interval._asdict() if interval else None,
                 "count_doubts": findings.count_doubts,
+                "errors_by_kind": [
+                    {
+                        "kind": each.kind.key,
+                        "false_finds": each.false_finds,
+                        "misses": each.misses,
+                        "f1_mended": each.f1_mended,
+                    }
+                    for each in findings.errors.kinds
+                ],
                 "confusions": [
                     {"labelled": labelled, "found": found, "boxes": boxes}
                     for labelled, found, boxes in findings.confusions

@@ -1,5 +1,5 @@
 """What a person should know of a dataset beside its figures: reasons not to count by the model,
-classes taken for each other, and labels that look missing."""
+errors by kind, classes taken for each other, and labels that look missing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scripts.model.evaluate.counting import count_pictures, doubt_counts
 from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
 from scripts.model.evaluate.missing_labels import MissingLabels, find_missing_labels
 from scripts.model.evaluate.outcomes import PictureOutcome, count_confusions, find_outcome
+from scripts.model.evaluate.picture_errors import ErrorCounts, count_errors
 from scripts.model.plurals import counted
 
 MAX_CONFUSIONS = 5  # in the terminal; the report has all
@@ -27,6 +28,7 @@ class Findings:
 
     outcomes: tuple[PictureOutcome, ...]
     count_doubts: tuple[str, ...]
+    errors: ErrorCounts
     confusions: tuple[tuple[str, str, int], ...]
     missing_labels: MissingLabels
 
@@ -39,6 +41,7 @@ def find_findings(
     return Findings(
         outcomes,
         tuple(doubt_counts(*count_pictures(pictures, score_threshold))),
+        count_errors(outcomes, classes),
         tuple(count_confusions(outcomes, classes)),
         find_missing_labels(pictures, score_threshold),
     )
@@ -47,6 +50,7 @@ def find_findings(
 def format_findings(dataset_name: str, findings: Findings, classes: Sequence[str]) -> str:
     """Lines for a terminal; empty where there is nothing to say."""
     lines = [f"warning: {dataset_name}: {sentence}" for sentence in findings.count_doubts]
+    lines += [f"{dataset_name}: {sentence}" for sentence in summarize_errors(findings.errors)]
     if findings.confusions:
         shown = [
             f"{labelled} found as {found} {count}"
@@ -67,6 +71,20 @@ def format_findings(dataset_name: str, findings: Findings, classes: Sequence[str
                 f"  … and {len(missing.pictures) - MAX_PICTURES} pictures more: --out, --json"
             )
     return "\n".join(lines)
+
+
+def summarize_errors(errors: ErrorCounts) -> list[str]:
+    """A line of false finds and one of misses, by kind, the most frequent first. A loose box and
+    the object that it is of are in both."""
+    false_finds = [(each.false_finds, each.kind.name) for each in errors.kinds]
+    misses = [(each.misses, each.kind.name) for each in errors.kinds]
+    lines = []
+    for total, counts in (("false finds", false_finds), ("missed", misses)):
+        ranked = sorted((each for each in counts if each[0]), key=lambda each: -each[0])
+        if ranked:
+            shown = ", ".join(f"{name} {count}" for count, name in ranked)
+            lines.append(f"{sum(count for count, _ in ranked)} {total}: {shown}")
+    return lines
 
 
 def summarize_missing_labels(missing: MissingLabels) -> str:

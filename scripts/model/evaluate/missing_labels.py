@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from handler.detection.detections import Detections
-from scripts.accuracy.matching import box_iou_batch
+from scripts.accuracy.matching import box_iou_batch, box_share_batch
 from scripts.model.evaluate.evaluated_picture import EvaluatedPicture
 
 SURE_SCORE = 0.8
@@ -66,11 +66,7 @@ def _is_unlabelled(detections: Detections, labelled_boxes: np.ndarray) -> np.nda
     boxes = detections.boxes.astype(np.float64)
     if not len(boxes) or not len(labelled_boxes):
         return np.ones(len(boxes), bool)
-    overlap = np.minimum(boxes[:, None, 2:], labelled_boxes[None, :, 2:]) - np.maximum(
-        boxes[:, None, :2], labelled_boxes[None, :, :2]
-    )
-    area = np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-9)
-    covered = overlap.clip(0).prod(2) / area[:, None]
+    covered = box_share_batch(boxes, labelled_boxes)
     iou = box_iou_batch(boxes, labelled_boxes)
     return (iou.max(1) < _TOUCHING_IOU) & (covered.max(1) < _COVERED)
 

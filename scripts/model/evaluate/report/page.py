@@ -14,6 +14,7 @@ from scripts.model.evaluate.accuracy import Figures
 from scripts.model.evaluate.count_calibration import describe_coverage
 from scripts.model.evaluate.findings import Findings
 from scripts.model.evaluate.report import drawn_picture
+from scripts.model.evaluate.report.errors_by_kind import format_errors_by_kind
 from scripts.model.evaluate.report.plots import PLOTS, PlotData, render_svg
 from scripts.model.evaluate.report.unlabelled_pictures import format_unlabelled_pictures
 from scripts.model.evaluate.report.worst_pictures import format_worst_pictures
@@ -54,7 +55,7 @@ def format_page(result: EvaluateResult, command: str) -> str:
         f"<style>{STYLE}{drawn_picture.STYLE}</style><h1>{title}</h1><p><code>{html.escape(command)}</code></p>",
         _format_table(result.figures),
     ]
-    for row in result.figures:
+    for number, row in enumerate(result.figures):
         findings = result.findings[row.dataset]
         data = PlotData(result.datasets[row.dataset], row, manifest)
         parts.append(f"<h2>{html.escape(row.dataset)}</h2>")
@@ -65,6 +66,7 @@ def format_page(result: EvaluateResult, command: str) -> str:
         parts.append('<div class="pair">')
         parts += [_format_plot(render_svg(plot, data), caption) for caption, plot in PLOTS]
         parts.append("</div>")
+        parts.append(format_errors_by_kind(findings.errors, manifest.classes, f"errors-{number}"))
         parts.append(_format_confusions(findings))
         parts.append(format_worst_pictures(findings.outcomes, manifest.classes))
         parts.append(format_unlabelled_pictures(findings.missing_labels, manifest.classes))

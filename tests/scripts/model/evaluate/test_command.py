@@ -51,11 +51,17 @@ def test_what_to_look_at_is_told_and_part_of_the_json(
     assert "squares: counts best at score_threshold" in printed.err
     assert "by the mean absolute error of a picture's count: 0.10" in printed.err
     assert "classes confused: green found as red 1" in printed.out
+    assert "squares: 2 false finds: another class 1, nothing labelled there 1" in printed.out
     assert "labels that look missing: 1 box scoring above 0.8" in printed.out
     assert re.search(r"03\.png: red 0\.\d\d at \(160, 80\)–\(240, 160\)", printed.out)
     main([str(folder), str(squares), "--json"])
     (row,) = json.loads(capsys.readouterr().out)
     assert row["confusions"] == [{"labelled": "green", "found": "red", "boxes": 1}]
+    by_kind = {
+        each["kind"]: (each["false_finds"], each["misses"]) for each in row["errors_by_kind"]
+    }
+    assert by_kind == {"other_class": (1, 1), "unlabelled": (1, 0), "not_found": (0, 1)}
+    assert all(row["f1"] < each["f1_mended"] < 1 for each in row["errors_by_kind"])
     (missing,) = row["labels_that_look_missing"]
     assert Path(missing["picture"]).name == "03.png" and missing["boxes"][0]["label"] == "red"
     assert row["counts_by_class"]["green"]["labelled"] == 2 and row["count_doubts"] == []

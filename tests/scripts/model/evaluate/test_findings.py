@@ -62,7 +62,9 @@ def test_pictures_with_most_missing_labels_come_first_and_long_lists_are_cut() -
     boxes = [[20.0 * at, 50.0, 20.0 * at + 15, 60.0] for at in range(5)]
     pictures.append(evaluated_picture([], boxes, [0.9] * 5, name="most.png"))
     findings = find_findings(pictures, ("cell",), 0.5)
-    heading, first, *others, last = format_findings("cells", findings, ("cell",)).splitlines()
+    errors, *lines = format_findings("cells", findings, ("cell",)).splitlines()
+    assert errors == "cells: 16 false finds: nothing labelled there 16"
+    heading, first, *others, last = lines
     assert heading.startswith("cells: labels that look missing: 16 boxes scoring above 0.8")
     assert first.startswith("  most.png: cell 0.90 at (0, 50)–(15, 60), ")
     assert first.endswith(", and 1 more")
@@ -73,6 +75,19 @@ def test_pictures_with_most_missing_labels_come_first_and_long_lists_are_cut() -
 def test_nothing_to_find_is_nothing_to_say() -> None:
     picture = evaluated_picture([LEFT], [LEFT], [0.9])
     assert format_findings("cells", find_findings([picture], ("cell",), 0.5), ("cell",)) == ""
+
+
+def test_errors_are_told_by_kind_those_of_a_loose_box_twice() -> None:
+    loose = [80.0, 0.0, 99.0, 50.0]
+    picture = evaluated_picture(
+        [LEFT, MIDDLE, RIGHT],
+        [LEFT, loose, [0, 60, 20, 80], [30, 60, 50, 80]],
+        [0.9, 0.8, 0.7, 0.6],
+    )
+    text = format_findings("cells", find_findings([picture], ("cell",), 0.5), ("cell",))
+    assert "cells: 3 false finds: nothing labelled there 2, loose box 1\n" in text + "\n"
+    assert "cells: 2 missed: " in text and "loose box 1" in text.split("2 missed: ")[1]
+    assert "cut by the edge 1" in text  # MIDDLE, at the top
 
 
 def test_a_reason_not_to_count_is_a_warning() -> None:
