@@ -36,7 +36,7 @@ def make_illumination(scene: Scene) -> np.ndarray:
     mottle = 0.008 * smooth_noise(rng, scene.size, 6)
     mottle = mottle + rng.uniform(0.002, 0.009) * smooth_noise(rng, scene.size, 130)
     light = light * (1 - vignette + mottle)[..., None]
-    if rng.random() < 0.45:
+    if rng.random() < 0.35:
         light = light * _misaligned_eyepiece(scene)
     return light.astype(np.float32)
 
@@ -62,9 +62,9 @@ def draw_grid(scene: Scene, light: np.ndarray) -> None:
     if rng.random() < 0.12:
         return
     angle = rng.uniform(-0.25, 0.25)
-    pitch, contrast = rng.uniform(140, 300), rng.uniform(0.008, 0.05)
+    pitch, contrast = rng.uniform(140, 420), rng.uniform(0.008, 0.05)
     raggedness = 1 + 0.5 * smooth_noise(rng, scene.size, 300)
-    width = rng.uniform(90, 260)  # px², twice the variance of a line's cross-section
+    width = rng.uniform(90, 420)  # px², twice the variance of a line's cross-section
     reach = 1.5 * REFERENCE_PX
     # The cross-section of all lines of one direction, in steps of half a px, is looked up below.
     positions = np.arange(-reach, 2 * reach, 0.5, dtype=np.float32)
@@ -83,7 +83,7 @@ def draw_grid(scene: Scene, light: np.ndarray) -> None:
 
 
 def draw_debris(scene: Scene, light: np.ndarray) -> None:
-    """Multiply specks, smudges and hairs into the light."""
+    """Multiply specks, smudges, hairs and other algae into the light."""
     rng = scene.rng
     specks = rng.choice([15, 60, 160, 420], p=[0.2, 0.35, 0.25, 0.2]) * rng.uniform(0.5, 1.5)
     for _ in range(int(specks)):
@@ -92,6 +92,10 @@ def draw_debris(scene: Scene, light: np.ndarray) -> None:
         _draw_smudge(scene, light)
     for _ in range(rng.poisson(6)):
         _draw_hair(scene, light)
+    for _ in range(rng.poisson(1.5)):
+        _draw_round_alga(scene, light)
+    for _ in range(rng.poisson(0.7)):
+        _draw_star(scene, light)
 
 
 def _draw_speck(scene: Scene, light: np.ndarray) -> None:
@@ -137,6 +141,43 @@ def _draw_hair(scene: Scene, light: np.ndarray) -> None:
     def absorption(u: np.ndarray, v: np.ndarray) -> np.ndarray:
         along, across = _bent_axes(u, v, angle, bend)
         return strength * np.exp(-((across / width) ** 2)) * sigmoid((length - np.abs(along)) / 8)
+
+    absorb_light(scene, light, x, y, length + 20, absorption)
+
+
+def _draw_round_alga(scene: Scene, light: np.ndarray) -> None:
+    """A green cell of another kind, round or oval, alone or as two that just divided."""
+    rng = scene.rng
+    x, y = rng.uniform(0, scene.size, 2)
+    length, angle = rng.uniform(14, 34), rng.uniform(0, math.pi)
+    width, softness = length * rng.uniform(0.55, 1), rng.uniform(2, 9)
+    apart = rng.choice([0, 1]) * length * 1.05
+    strength = rng.uniform(0.15, 0.5) * np.array([1.0, 0.7, 1.3])
+
+    def absorption(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        along, across = _bent_axes(u, v, angle, 0.0)
+        inside = 1 - np.hypot((np.abs(along) - apart) / length, across / width)
+        body = sigmoid(inside * width / softness * 2)
+        rim = np.exp(-((inside * width / (softness + 2)) ** 2))
+        return (0.7 * body + 0.5 * rim)[..., None] * strength
+
+    absorb_light(scene, light, x, y, length * 2.2 + 4 * softness, absorption)
+
+
+def _draw_star(scene: Scene, light: np.ndarray) -> None:
+    """A crystal or a diatom of thin arms that cross in one point."""
+    rng = scene.rng
+    x, y = rng.uniform(0, scene.size, 2)
+    length, width, strength = rng.uniform(30, 85), rng.uniform(3, 8), rng.uniform(0.08, 0.3)
+    start, arms = rng.uniform(0, math.pi), int(rng.integers(2, 4))
+
+    def absorption(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        total = np.zeros_like(u)
+        for arm in range(arms):
+            along, across = _bent_axes(u, v, start + arm * math.pi / arms, 0.0)
+            thin = width * np.clip(1 - np.abs(along) / length, 0.05, 1)
+            total += np.exp(-((across / thin) ** 2)) * sigmoid((length - np.abs(along)) / 6)
+        return strength * np.clip(total, 0, 1.5)
 
     absorb_light(scene, light, x, y, length + 20, absorption)
 

@@ -10,12 +10,13 @@ from PIL import Image, ImageDraw, ImageFilter
 from scripts.model.render.scene import Scene, sigmoid, smooth_noise
 
 
-def photograph(scene: Scene, light: np.ndarray) -> np.ndarray:
+def photograph(scene: Scene, light: np.ndarray, needle: np.ndarray) -> np.ndarray:
     """The photo, uint8 (S, S, 3): needle and dark surround, then a phone's blur, sharpening and
-    noise."""
+    noise. needle: its opacity, from make_needle."""
     rng, scale = scene.rng, scene.scale
     haze = 8 + 70 * rng.random() ** 3
-    light = _draw_needle(scene, light, haze)
+    opacity = needle[..., None]
+    light = light * (1 - opacity) + haze * opacity * np.array([1.0, 0.98, 1.0], np.float32)
     inside = sigmoid((scene.radius - scene.distance) / (rng.uniform(2.0, 5.0) * scale))[..., None]
     corner = 1 + 0.2 * smooth_noise(rng, scene.size, 3)
     surround = haze * np.clip(corner, 0.5, 1.8)[..., None] * (1 + rng.normal(0, 0.04, 3))
@@ -39,11 +40,11 @@ def photograph(scene: Scene, light: np.ndarray) -> np.ndarray:
     return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
-def _draw_needle(scene: Scene, light: np.ndarray, haze: float) -> np.ndarray:
-    """The light with a pointer needle in it, in most pictures."""
+def make_needle(scene: Scene) -> np.ndarray:
+    """The opacity of a pointer needle, float32 (S, S), 0..1; a few pictures have none."""
     rng, scale = scene.rng, scene.scale
     if rng.random() < 0.05:
-        return light
+        return np.zeros((scene.size, scene.size), np.float32)
     angle = rng.uniform(0, 2 * math.pi)
     cos, sin = math.cos(angle), math.sin(angle)
     tip = scene.centre[0] + rng.normal(0, 60) * scale, scene.centre[1] + rng.normal(0, 60) * scale
@@ -63,5 +64,4 @@ def _draw_needle(scene: Scene, light: np.ndarray, haze: float) -> np.ndarray:
     mask = Image.new("L", (scene.size, scene.size))
     ImageDraw.Draw(mask).polygon(points, fill=255)
     mask = mask.filter(ImageFilter.GaussianBlur(rng.uniform(1.2, 3.5) * scale))
-    opacity = np.asarray(mask, np.float32)[..., None] / 255
-    return light * (1 - opacity) + haze * opacity * np.array([1.0, 0.98, 1.0], np.float32)
+    return np.asarray(mask, np.float32) / 255

@@ -19,7 +19,7 @@ from PIL import Image
 
 from scripts.model.render.background import draw_debris, draw_grid, make_illumination
 from scripts.model.render.cells import draw_cells
-from scripts.model.render.optics import photograph
+from scripts.model.render.optics import make_needle, photograph
 from scripts.model.render.population import choose_cells
 from scripts.model.render.scene import make_scene
 
@@ -41,8 +41,9 @@ def render_photo(seed: int, size: int = 1400) -> RenderedPhoto:
     light = make_illumination(scene)
     draw_grid(scene, light)
     draw_debris(scene, light)
-    boxes = draw_cells(scene, light, choose_cells(scene))
-    return RenderedPhoto(photograph(scene, light), boxes)
+    needle = make_needle(scene)
+    boxes = draw_cells(scene, light, choose_cells(scene), hidden=needle > 0.5)
+    return RenderedPhoto(photograph(scene, light, needle), boxes)
 
 
 def photo_path(folder: Path, seed: int) -> Path:

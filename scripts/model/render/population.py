@@ -1,4 +1,5 @@
-"""Chooses the cells of a picture: singles, pairs that touch or cross, rosettes, beads, ghosts."""
+"""Chooses the cells of a picture: singles, pairs that touch or cross, chains, rosettes, beads,
+ghosts."""
 
 from __future__ import annotations
 
@@ -51,13 +52,17 @@ def choose_cells(scene: Scene) -> list[Cell]:
         if not scene.in_field(x, y, -10 * scale):
             continue
         angle = rng.uniform(0, math.pi)
-        if arrangement < 0.66:
+        if arrangement < 0.60:
             if not population.is_crowded(x, y, rng.choice([60, 110, 170])):
                 population.add(x, y, angle)
-        elif arrangement < 0.86:
+        elif arrangement < 0.80:
             population.add_pair(x, y, angle)
+        elif arrangement < 0.85:
+            population.add_chain(x, y, angle)
         elif arrangement < 0.885:
             population.add_rosette(x, y)
+        elif arrangement < 0.89:
+            population.add_blurred_clump(x, y)
         elif arrangement < 0.93:
             population.add(x, y, angle, kind="beads", labelled=bool(rng.random() < 0.5))
         elif arrangement < 0.965:  # nearly clear: people do not count them
@@ -95,7 +100,7 @@ class _Population:
         """Add a cell; what is None is like the others'."""
         rng = self._scene.rng
         length = float(np.clip(rng.normal(self.length, self.length * 0.17), 85, 265))
-        slimness = rng.uniform(7.6, 11.5) if rng.random() > 0.2 else rng.uniform(12, 19)
+        slimness = rng.uniform(8.5, 13.5) if rng.random() > 0.3 else rng.uniform(13, 20)
         if blur is None:
             blur = abs(rng.normal(self.blur, 1.1)) + 0.4
         if contrast is None:
@@ -156,6 +161,34 @@ class _Population:
             other_angle,
         )
 
+    def add_chain(self, x: float, y: float, angle: float) -> None:
+        """Cells joined at their tips in a zigzag, nearer to the focus at one end."""
+        rng, scale = self._scene.rng, self._scene.scale
+        blur, drift = abs(rng.normal(self.blur, 1.1)) + 0.4, rng.normal(0, 0.7)
+        step = self.length * scale * 0.93
+        for _ in range(rng.integers(3, 7)):
+            self.add(
+                x + step / 2 * math.cos(angle),
+                y + step / 2 * math.sin(angle),
+                angle,
+                blur=_decided_blur(max(0.5, blur)),
+            )
+            x, y = x + step * math.cos(angle), y + step * math.sin(angle)
+            angle += rng.choice([-1, 1]) * rng.uniform(0.2, 2.4)
+            blur += drift
+
+    def add_blurred_clump(self, x: float, y: float) -> None:
+        """Cells far out of focus that lie over each other; people do not label them."""
+        rng, scale = self._scene.rng, self._scene.scale
+        for _ in range(rng.integers(4, 16)):
+            self.add(
+                x + rng.normal(0, 110) * scale,
+                y + rng.normal(0, 110) * scale,
+                rng.uniform(0, math.pi),
+                blur=rng.uniform(11, 32),
+                labelled=False,
+            )
+
     def add_rosette(self, x: float, y: float) -> None:
         """Cells that radiate from one point, some above and some below the focus."""
         rng, scale = self._scene.rng, self._scene.scale
@@ -165,9 +198,7 @@ class _Population:
         for number in range(count):
             angle = start + (number + rng.normal(0, 0.25)) * 2 * math.pi / count
             distance = rng.uniform(0.42, 0.75) * self.length * scale
-            blur = abs(rng.normal(depth, 2.5)) + 0.5
-            if 6.5 < blur < 10:  # people would disagree whether to label it
-                blur = 5.0 if depth < 8 else 11.0
+            blur = _decided_blur(abs(rng.normal(depth, 2.5)) + 0.5)
             self.add(
                 x + distance * math.cos(angle),
                 y + distance * math.sin(angle),
@@ -175,3 +206,10 @@ class _Population:
                 blur=blur,
                 contrast=self.contrast,
             )
+
+
+def _decided_blur(blur: float) -> float:
+    """A blur at which people agree whether to label a cell, near to the given one."""
+    if 6.5 < blur < MAX_LABELLED_BLUR:
+        return 6.5
+    return 11.0 if MAX_LABELLED_BLUR <= blur < 11 else blur
