@@ -13,6 +13,7 @@ from icevision.all import ClassMap, models
 
 from scripts.model.dataset import LabelledPicture
 from scripts.model.icevision.checkpoint import save_checkpoint
+from scripts.model.train.anchor_matching import match_closest_anchors
 from scripts.model.train.crops import RandomCrops, prepare_scales
 from scripts.model.train.device import TrainingDevice, move_to_device
 from scripts.model.train.optimization import (
@@ -23,6 +24,7 @@ from scripts.model.train.optimization import (
 )
 from scripts.model.train.options import TrainOptions
 from scripts.model.train.progress import ProgressOutput, TrainingLimits, TrainingProgress
+from scripts.model.train.quality_loss import use_quality_loss
 from scripts.model.train.records import make_record
 
 WARM_UP_STEPS = 300
@@ -114,6 +116,8 @@ def train_on_crops(
     records = [make_record(index, each, class_map) for index, each in enumerate(pictures)]
     prepared = prepare_scales(records, options.size, options.out / "prepared", output)
     model = model.to(memory_format=torch.channels_last)
+    match_closest_anchors(model)
+    use_quality_loss(model)
 
     def save(state_dict: dict[str, torch.Tensor], step: int) -> None:
         # The anchors of a crop are not those of the whole input.

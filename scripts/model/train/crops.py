@@ -91,7 +91,10 @@ def _augmentations(crop: int) -> list:
         A.Flip(p=0.75),
         A.RandomBrightnessContrast(0.18, 0.22, p=0.7),
         A.HueSaturationValue(12, 30, 0, p=0.6),
-        A.OneOf([A.GaussianBlur((3, 3)), A.Sharpen((0.1, 0.4))], p=0.25),
+        A.RGBShift(14, 14, 14, p=0.3),  # another white balance
+        A.RandomGamma((75, 130), p=0.3),
+        A.OneOf([A.GaussianBlur((3, 3)), A.MotionBlur(3), A.Sharpen((0.1, 0.4))], p=0.3),
         A.GaussNoise((2, 40), p=0.3),
+        A.ImageCompression(45, 95, p=0.25),
         tfms.A.Normalize(),
     ]
