@@ -1,38 +1,24 @@
 """The default bundle detects on a committed picture what it detected when it was released.
 
-`python -m tests.handler.test_golden` writes tests/golden/microalgae.json; run it with every new
-default model. The picture is PNG, whose pixels do not depend on a decoder's version.
+`python -m tests.golden.make CHECKPOINT` writes the files; run it with every new default model.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 
 from handler.bundle.files import load_bundle
-from handler.detection.detector import Detector, Thresholds
-from handler.images.decode import decode
-from tests.support.paths import ROOT
+from tests.golden import make
 
-GOLDEN = ROOT / "tests" / "golden" / "microalgae.json"
-
-
-def detect_now() -> dict:
-    bundle = load_bundle(ROOT / "handler" / "model")
-    defaults = bundle.manifest.thresholds
-    thresholds = Thresholds(defaults.score, defaults.iou, defaults.max_detections)
-    picture = decode(GOLDEN.with_suffix(".png").read_bytes(), max_pixels=10**6)
-    output = Detector.load(bundle, threads=1).detect(picture, thresholds)
-    return {
-        "model_sha256": bundle.manifest.sha256,
-        "detections": output.detections.to_json(bundle.manifest.classes),
-    }
+HINT = "run python -m tests.golden.make CHECKPOINT"
 
 
 def test_the_default_model_finds_what_it_found() -> None:
-    golden, now = json.loads(GOLDEN.read_text()), detect_now()
-    assert golden["model_sha256"] == now["model_sha256"], "run python -m tests.handler.test_golden"
+    golden, now = json.loads(make.DETECTIONS.read_text()), make.detect()
+    assert golden["model_sha256"] == now["model_sha256"], HINT
     assert len(now["detections"]) == len(golden["detections"]) > 20
     for expected, got in zip(golden["detections"], now["detections"], strict=True):
         assert got["label"] == expected["label"]
@@ -40,18 +26,28 @@ def test_the_default_model_finds_what_it_found() -> None:
         assert got["box"] == pytest.approx(expected["box"], abs=0.05)
 
 
+def test_the_golden_checkpoint_and_float_bundle_are_the_default_models() -> None:
+    shipped = load_bundle(make.MODEL).manifest
+    checkpoint_sha256 = hashlib.sha256(make.CHECKPOINT.read_bytes()).hexdigest()
+    assert shipped.provenance.checkpoint_sha256 == checkpoint_sha256, HINT
+    in_float = load_bundle(make.FLOAT_BUNDLE).manifest
+    assert in_float.provenance.checkpoint_sha256 == checkpoint_sha256, HINT
+    assert in_float.version == shipped.version and in_float.thresholds == shipped.thresholds, HINT
+
+
+def test_another_models_checkpoint_is_no_golden_one() -> None:
+    with pytest.raises(SystemExit, match="is not what handler/model was exported from"):
+        make.write(make.DETECTIONS)
+
+
 def test_the_default_model_does_not_say_who_made_it() -> None:
-    onnx_bytes = (ROOT / "handler" / "model" / "model.onnx").read_bytes()
+    onnx_bytes = (make.MODEL / "model.onnx").read_bytes()
     assert b"site-packages" not in onnx_bytes
     assert b"stack_trace" not in onnx_bytes
 
 
 def test_the_default_model_is_small_and_says_what_it_reaches() -> None:
-    assert (ROOT / "handler" / "model" / "model.onnx").stat().st_size < 8e6
-    manifest = load_bundle(ROOT / "handler" / "model").manifest
+    assert (make.MODEL / "model.onnx").stat().st_size < 8e6
+    manifest = load_bundle(make.MODEL).manifest
     assert manifest.evaluation
     assert all(row.command for row in manifest.evaluation)
-
-
-if __name__ == "__main__":
-    GOLDEN.write_text(json.dumps(detect_now(), indent=1) + "\n")

@@ -127,7 +127,7 @@ def rejecting(share: float) -> Fault:
 
 
 FAULTS: dict[str, Fault | str] = {
-    "threshold 0.32 → 0.5": stricter,
+    "threshold set to 0.5": stricter,
     "scores × 0.8": lower,
     "red and blue swapped": "swapped",
     "not normalised": "unnormalised",

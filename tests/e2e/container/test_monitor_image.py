@@ -35,7 +35,7 @@ def test_it_watches_read_only_as_nobody_without_shared_memory(
 ) -> None:
     make_bucket(s3, BUCKET)
     topic = make_topic(s3_endpoint, "alarms-of-a-container")
-    put_traffic(s3, BUCKET, datetime.now(UTC), shift="blur:strong@day1")
+    stream = put_traffic(s3, BUCKET, datetime.now(UTC), shift="blur:strong@day1")
     port, runtime_port = free_port(), free_port()
     env = {
         "MONITOR_SOURCE": f"s3://{BUCKET}",
@@ -66,7 +66,9 @@ def test_it_watches_read_only_as_nobody_without_shared_memory(
         log = docker("logs", name, check=False)
     finally:
         docker("rm", "--force", name)
-    assert result.get("reported") == ["microalgae 1.0.0"], (result, log.stdout, log.stderr)
+    assert result.get("reported") == [f"{stream.model} {stream.version}"], (
+        result, log.stdout, log.stderr,
+    )  # fmt: skip
     assert len(result["alarms"]) == len(topic.messages()) == 1
     assert "reports/index.html" in keys(s3, BUCKET)
 

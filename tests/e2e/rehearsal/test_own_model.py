@@ -17,10 +17,12 @@ from pathlib import Path
 
 import pytest
 
+from handler.bundle.files import load_bundle
 from scripts.model.render.photo import LABEL, write_photo
 from tests.docs.pages import PAGES, block
 from tests.e2e.rehearsal.client import Client
 from tests.e2e.rehearsal.stage import Rehearsal, copy_checkout, rehearsal, replace
+from tests.support.paths import ROOT
 from tests.support.training import PYTHON, needs_training
 
 pytestmark = [
@@ -32,9 +34,10 @@ pytestmark = [
 STACK = "icebox-dev"
 PICTURES, SIDE = 12, 700
 NUT = "nut"  # the photos' cells by another name: the default model knows no such class
+GOLDEN = load_bundle(ROOT / "tests" / "golden" / "microalgae-float").manifest.provenance
 FEW_STEPS = (
-    "--model ross.efficientdet:micro_050 --size 640 --pretrained tests/golden/microalgae.pth "
-    "--steps 4 --batch 2 --rate 1e-5"
+    f"--model {GOLDEN.model}:{GOLDEN.backbone} --size 640 "
+    "--pretrained tests/golden/microalgae.pth --steps 4 --batch 2 --rate 1e-5"
 )
 
 

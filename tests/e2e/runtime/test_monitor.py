@@ -10,15 +10,18 @@ from urllib.request import urlopen
 
 import pytest
 
+from handler.bundle.files import load_bundle
 from tests.support.emulator import Emulator, emulator
 from tests.support.moto_s3 import keys, make_bucket
+from tests.support.paths import ROOT
 from tests.support.topic import Topic, make_topic
 from tests.support.traffic import put_traffic
 
 pytestmark = pytest.mark.needs_emulator
 BUCKET = "watched"
 HANDLER = "scripts.monitor.cloud.function.lambda_handler"
-REPORTS = "reports/model=microalgae/version=1.0.0"
+MODEL = load_bundle(ROOT / "handler" / "model").manifest
+REPORTS = f"reports/model={MODEL.name}/version={MODEL.version}"
 
 
 @pytest.fixture
@@ -55,12 +58,13 @@ def test_a_shift_is_reported_and_told_once(
     with emulator(tmp_path, environment(s3_endpoint, topic), HANDLER) as running:
         first, second = run(running), run(running)
         lines = running.lines("_aws")
-    assert first["reported"] == second["reported"] == ["microalgae 1.0.0"]
+    assert first["reported"] == second["reported"] == [f"{MODEL.name} {MODEL.version}"]
     assert len(first["alarms"]) == 1 and second["alarms"] == []
     assert not first["undone"] and not first["failed"]
 
     (message,) = topic.messages()
-    assert message["Subject"].startswith("icebox-test: microalgae 1.0.0: changed (")
+    told = f"icebox-test: {MODEL.name} {MODEL.version}: changed ("
+    assert message["Subject"].startswith(told)
     page_link = next(
         line.partition(": ")[2]
         for line in message["Message"].splitlines()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from handler.bundle.files import load_bundle
 from handler.detection.detector import Detector
 from handler.records.record import PredictionRecord
 from tests.support.app import App, make_app
@@ -70,34 +71,51 @@ def test_the_function_version_is_lambdas(tmp_path: Path, tiny_bundle: Path) -> N
     assert versions == {"in Lambda": "7", "elsewhere": None}
 
 
-def test_the_older_fields_say_what_they_said(
+def test_the_older_fields_say_what_they_said(tmp_path: Path, tiny_bundle: Path) -> None:
+    """The file is what commit a716613 wrote of the same picture by the same bundle of squares."""
+    text = gzip.decompress((GOLDEN.parent / "prediction-1-squares.json.gz").read_bytes())
+    before = PredictionRecord.from_json(text)
+    with make_app(tiny_bundle, tmp_path) as app:
+        assert app.post(shaded_png()).status == 200
+        [after] = app.records()
+    assert (before.schema, after.schema) == ("prediction/1", "prediction/2")
+    assert (len(before.detections), len(before.near_misses)) == (8, 32)
+    for name in ("count", "counts", "thresholds", "model", "route", "outcome"):
+        assert getattr(after, name) == getattr(before, name)
+    for name in ("detections", "near_misses"):
+        for old, new in zip(getattr(before, name), getattr(after, name), strict=True):
+            assert new["label"] == old["label"]
+            assert new["score"] == pytest.approx(old["score"], abs=1e-3)
+            assert new["box"] == pytest.approx(old["box"], abs=0.1)
+    assert before.image and after.image
+    for name in ("format", "width", "height", "orientation"):
+        assert getattr(after.image, name) == getattr(before.image, name)
+
+
+def test_the_older_statistics_say_what_they_said(
     of_prediction_1: PredictionRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Decoded at that commit's scale, twice the input; at the input's own, boxes move a little."""
+    """Of the sample picture, decoded at that commit's scale, twice the input."""
     monkeypatch.setattr(Detector, "min_frame", (1280, 1280))
     with make_app(ROOT / "handler" / "model", tmp_path) as app:
         assert app.post(SAMPLE).status == 200
         [after] = app.records()
-    before = of_prediction_1
-    assert (after.schema, after.count) == ("prediction/2", before.count)
-    for name in ("detections", "near_misses"):
-        for old, new in zip(getattr(before, name), getattr(after, name), strict=True):
-            assert new["score"] == pytest.approx(old["score"], abs=1e-3)
-            assert new["box"] == pytest.approx(old["box"], abs=0.1)
-    assert before.image and after.image
+    assert of_prediction_1.image and after.image
     for name in ("brightness", "contrast", "sharpness"):
-        assert getattr(after.image, name) == pytest.approx(getattr(before.image, name), abs=1e-3)
+        before = getattr(of_prediction_1.image, name)
+        assert getattr(after.image, name) == pytest.approx(before, abs=1e-3)
 
 
 def test_a_prediction_fills_every_field(record: PredictionRecord) -> None:
     assert record.image
     unknown = [name for name, value in dataclasses.asdict(record.image).items() if value is None]
     assert unknown == []
-    assert record.at_model_threshold == {"score": 0.32, "count": record.count}
+    own = load_bundle(ROOT / "handler" / "model").manifest.thresholds
+    assert record.at_model_threshold == {"score": own.score, "count": record.count}
     assert record.below_floor
-    assert record.below_floor["from_score"] == 0.025
+    assert record.below_floor["from_score"] == own.score_floor / 2
     mean = record.below_floor["score_sum"] / record.below_floor["count"]
-    assert 0.025 < mean < 0.05
+    assert own.score_floor / 2 < mean < own.score_floor
     assert record.image.jpeg_quality == 86  # what it was saved with
 
 
@@ -106,6 +124,17 @@ def test_a_rejection_has_none_of_them(tmp_path: Path, app: App) -> None:
     [record] = app.records()
     assert record.image and record.image.focus is record.image.dhash is None
     assert record.at_model_threshold is record.below_floor is record.capture is None
+
+
+def shaded_png() -> bytes:
+    """420 x 300 px: eight by eight fields, red and green in turn, from faint to strong."""
+    rgb = np.full((300, 420, 3), 60, np.uint8)
+    for number in range(64):
+        y, x = divmod(number, 8)
+        rgb[36 * y : 36 * y + 36, 52 * x : 52 * x + 52, number % 2] = 60 + 3 * number
+    out = io.BytesIO()
+    Image.fromarray(rgb).save(out, "PNG")
+    return out.getvalue()
 
 
 SQUARES = [("red", (8 * x, 8 * y, 8 * x + 8, 8 * y + 8)) for x in range(0, 8, 2) for y in (0, 2, 4)]

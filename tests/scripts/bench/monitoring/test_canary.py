@@ -65,7 +65,7 @@ def test_what_is_planted_is_what_is_said(records: Path) -> None:
     assert more.sum() / objects.sum() == pytest.approx(1.2, abs=0.05)
     rejected = ~faulty["10 % rejected"].is_prediction
     assert rejected.mean() == 0.1
-    stricter = faulty["threshold 0.32 → 0.5"]
+    stricter = faulty["threshold set to 0.5"]
     assert np.nanmin(stricter.properties["score_mean"]) > 0.5
     assert (stricter.facts["detections"] <= objects).all()
 

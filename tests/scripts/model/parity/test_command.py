@@ -30,7 +30,8 @@ CHECKPOINT = GOLDEN / "microalgae.pth"
 def other_checkpoint(training: Training, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of the same classes and size as the golden one, with other weights."""
     path = tmp_path_factory.mktemp("checkpoint") / "other.pth"
-    same = {"backbone": "micro_050", "classes": ["Microalgae"], "size": 640}
+    backbone = load_bundle(GOLDEN / "microalgae-float").manifest.provenance.backbone
+    same = {"backbone": backbone, "classes": ["Microalgae"], "size": 640}
     training.make_checkpoints({"path": path, **same})
     return path
 

@@ -1,0 +1,1 @@
+"""Files that tests compare with: the default model's, by `make`, and records of former days."""
