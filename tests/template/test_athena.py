@@ -21,6 +21,7 @@ from tests.template import cloudformation
 from tests.template.cloudformation import Resources, of_type
 
 QUERIES = sorted((ROOT / "docs" / "athena").glob("*.sql"))
+SHIPPED = json.loads((ROOT / "handler" / "model" / "model.json").read_text())
 SIMPLE = {"string": "VARCHAR", "bigint": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN"}
 
 
@@ -128,9 +129,8 @@ def test_the_saved_queries_are_the_files(catalogue: Resources) -> None:
 
 
 def test_the_saved_queries_name_the_shipped_model() -> None:
-    manifest = json.loads((ROOT / "handler" / "model" / "model.json").read_text())
+    condition = f"model_name = '{SHIPPED['name']}' AND model_version = '{SHIPPED['version']}'"
     for path in QUERIES:
-        condition = f"model_name = '{manifest['name']}' AND model_version = '{manifest['version']}'"
         assert path.read_text().count(condition) == 2, path.name
 
 
@@ -186,7 +186,7 @@ def make_record(time: datetime, prediction_id: str, number: int) -> PredictionRe
         prediction_id=prediction_id,
         time=time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         route="/v1/detect",
-        model=Model("microalgae", "1.0.0", "0" * 64),
+        model=Model(SHIPPED["name"], SHIPPED["version"], "0" * 64),
         image=Image("1" * 64, 1000, "JPEG", 640, 480, 1, 100.0 + number, 50.0, 5.0, focus=0.5),
         thresholds={"score": 0.32, "iou": 0.5, "max_detections": 300} if is_ok else None,
         count=cells if is_ok else None,
