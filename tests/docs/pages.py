@@ -18,6 +18,12 @@ def block(text: str, name: str) -> str:
     return match[1]
 
 
+def sample_count() -> int:
+    """What the README's demo counts on events/sample.jpg."""
+    [count] = re.findall(r"^count +(\d+)", block(README, "demo"), re.M)
+    return int(count)
+
+
 def table(text: str, heading: str) -> dict[str, str]:
     """The second column of the table under a heading, by the name in its first."""
     section = text.split(f"## {heading}\n")[1].split("\n## ")[0]

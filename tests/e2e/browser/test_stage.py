@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from handler.bundle.manifest import CountCalibration
-from tests.docs.pages import README, block
+from tests.docs.pages import sample_count
 from tests.e2e.browser.conftest import DESK, PHONE, WAIT_MS, Visit, opened
 from tests.e2e.browser.pictures import ALL, STRONG, squares
 
@@ -175,8 +175,7 @@ def test_the_sample_picture_is_loaded_by_who_asks_for_it(
         assert loaded == []
         visit.page.get_by_role("button", name="Try a sample picture").click()
         visit.expect("#count-of").to_have_text("Microalgae, on the sample picture", timeout=WAIT_MS)
-        [count] = re.findall(r"^count +(\d+)", block(README, "demo"), re.M)  # of the same file
-        visit.expect_count(count)
+        visit.expect_count(sample_count())  # of the same file
         assert loaded[0] == f"{real_url}sample.jpg"
     with opened(chromium, url) as visit:  # a model of something else
         visit.expect("#finds").to_have_text("Finds red, green")

@@ -19,6 +19,7 @@ from PIL import Image
 
 from scripts.local.http_event import HttpRequest, to_http_api, to_response
 from scripts.local.invoke import Function
+from tests.docs.pages import sample_count
 from tests.e2e.container.calls import free_port, invoke, post, wait_for
 from tests.support import docker as containers
 from tests.support.app import App, make_app
@@ -267,7 +268,7 @@ def test_it_needs_no_network_no_home_and_no_rights(template: Path) -> None:
         docker("rm", "--force", name)
     assert result.get("statusCode") == 200, (result, log.stdout, log.stderr)
     answer = body(result)
-    assert answer["count"] == 48
+    assert answer["count"] == sample_count()
     written = log.stdout + log.stderr
     [record] = [line for line in written.splitlines() if '"prediction_record"' in line]
     assert json.loads(record)["prediction_record"]["prediction_id"] == answer["prediction_id"]

@@ -164,8 +164,8 @@ def test_a_list_as_long_as_the_models_maximum_is_warned_of(app: App) -> None:
 
 @pytest.mark.needs_shared_data
 def test_a_mosaic_of_photos_is_counted_whoever_asks(tmp_path: Path) -> None:
-    """Four photos of 98, 39, 60 and 104 cells side by side: 301 by themselves, and without tiles
-    206, since its cells come to the model at half their size."""
+    """Four photos side by side, whose cells come to the model at half their size: without tiles it
+    finds far fewer than on each by itself (version 1.0.0 206 of 301)."""
     paths = sorted((SHARED_DATA / "microalgae" / "labeled").glob("*.jpg"))[:4]
     mosaic = Image.new("RGB", (5600, 5600))
     for at, path in enumerate(paths):
@@ -176,10 +176,11 @@ def test_a_mosaic_of_photos_is_counted_whoever_asks(tmp_path: Path) -> None:
     store = (tmp_path / "g").as_uri()
     model = Settings.from_env({}).model_dir
     with make_app(model, tmp_path / "log", GRADIO_STORE=store) as app:
+        alone = sum(json.loads(app.post(path.read_bytes()).body)["count"] for path in paths)
         made = counts(app, stream.getvalue())
-        assert {dialect for dialect, count in made.items() if not 290 <= count <= 312} == set()
+        assert {dialect: count for dialect, count in made.items() if abs(count - alone) > 12} == {}
         whole = json.loads(app.post(stream.getvalue(), query="?tiles=none").body)
-        assert 190 <= whole["count"] <= 225
+        assert alone > 150 and whole["count"] < 0.9 * alone
         assert any(SMALL in sentence for sentence in whole["warnings"])
 
 

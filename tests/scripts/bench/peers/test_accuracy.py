@@ -12,6 +12,7 @@ from scripts.bench.peers.dialects import Found
 from scripts.bench.peers.result import FLOAT_BUNDLE, Agreement
 from scripts.model.dataset import LabelledPicture
 from scripts.paths import SAMPLE
+from tests.docs.pages import sample_count
 
 
 def found(*boxes: tuple[float, float, float, float]) -> Found:
@@ -47,5 +48,5 @@ def test_accuracy_is_of_all_boxes_and_the_count_of_each_picture() -> None:
 
 def test_the_reference_is_what_the_float_model_finds_on_the_sample() -> None:
     reference = find_reference(FLOAT_BUNDLE, SAMPLE.read_bytes())
-    assert reference.count == len(reference.boxes) == 48  # as README's demo
+    assert reference.count == len(reference.boxes) == sample_count()
     assert list(reference.scores) == sorted(reference.scores, reverse=True)
