@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 from playwright import sync_api
 
-from tests.e2e.browser.conftest import opened
+from tests.e2e.browser.conftest import WAIT_MS, opened
 from tests.e2e.clients.conftest import serving
 from tests.support.app import make_app
 from tests.support.browser import FLAGS
@@ -33,7 +33,8 @@ def write(path: Path) -> None:
         browser = driver.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         with opened(browser, f"{url}/", **WINDOW, reduced_motion="reduce") as visit:
             visit.page.get_by_role("button", name="Try a sample picture").click()
-            visit.expect("#count-of").to_have_text("Microalgae, on the sample picture")
+            counted = "Microalgae, on the sample picture"
+            visit.expect("#count-of").to_have_text(counted, timeout=WAIT_MS)
             visit.page.mouse.move(0, 0)
             visit.page.wait_for_load_state("networkidle")
             shot = visit.page.screenshot()
