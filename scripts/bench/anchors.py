@@ -1,6 +1,6 @@
 """Measure how well labelled boxes are found, by how many anchors fit them.
 
-    scripts/run anchors handler/model ../shared/data/microalgae/labeled data/heldout
+    scripts/run anchors handler/model ../shared/data/microalgae/labeled --backbone micro_050
 
 An EfficientDet is trained by anchors: boxes of a few shapes, a stride apart. effdet lets an anchor
 learn a labelled box from an IoU of 0.5 on. Thin boxes, and those between two shapes, have few such
@@ -39,11 +39,12 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("bundle", type=Path, help="of an EfficientDet")
     parser.add_argument("folders", type=Path, nargs="+", help="labelled pictures")
+    parser.add_argument("--backbone", help="whose anchors to count (default: the bundle's own)")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(argv)
     with exit_on_error("anchors"):
         bundle = load_bundle(options.bundle)
-        anchors = make_anchors(bundle.manifest)
+        anchors = make_anchors(bundle.manifest, options.backbone)
         detector = Detector.load(bundle, threads=options.threads)
         for folder in options.folders:
             pictures = evaluate_pictures(detector, read_labelled_pictures(folder))
@@ -52,15 +53,17 @@ def main(argv: list[str] | None = None) -> None:
             print(format_table(counts, scores, bundle.manifest.thresholds.score))
 
 
-def make_anchors(manifest: Manifest) -> np.ndarray:
-    """The model's anchors, float64 (A, 4), xyxy px of its input. Raises ToolError."""
-    provenance = manifest.provenance
-    if provenance.model != FAMILY or not provenance.backbone:
-        raise ToolError(f"the bundle is no {FAMILY}; only those have these anchors")
+def make_anchors(manifest: Manifest, backbone: str | None) -> np.ndarray:
+    """The anchors of a backbone, None for the bundle's own, float64 (A, 4), xyxy px of the bundle's
+    input. Raises ToolError."""
+    if backbone is None:
+        if manifest.provenance.model != FAMILY or not manifest.provenance.backbone:
+            raise ToolError(f"the bundle is no {FAMILY}; only those have these anchors")
+        backbone = manifest.provenance.backbone
     from scripts.model.icevision.families import build_model  # torch takes seconds to import
 
     size = (manifest.input.width, manifest.input.height)
-    bench = build_model(FAMILY, provenance.backbone, manifest.classes, size)
+    bench = build_model(FAMILY, backbone, manifest.classes, size)
     anchors: np.ndarray = bench.anchors.boxes.numpy().astype(np.float64)
     return anchors[:, [1, 0, 3, 2]]
 
