@@ -35,8 +35,8 @@ from scripts.tool import ToolError
 END = datetime(2026, 11, 29, 12, tzinfo=UTC)
 HALF = "2026-11-22T12"
 DEFAULT = Manifest.from_json((ROOT / "handler" / "model" / "model.json").read_text())
-# at the threshold that the plausible reference below has
-MANIFEST = DEFAULT._replace(thresholds=DEFAULT.thresholds._replace(score=0.32))
+# at the threshold and the floor that the plausible reference below has
+MANIFEST = DEFAULT._replace(thresholds=DEFAULT.thresholds._replace(score=0.32, score_floor=0.05))
 REFERENCE = make_plausible_reference(
     MANIFEST.name, MANIFEST.version, MANIFEST.classes, threshold=0.32, floor=0.05
 )
