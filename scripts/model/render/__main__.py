@@ -1,6 +1,6 @@
 """Labelled microscope photos of spindle-shaped microalgae, rendered from seeds.
 
-scripts/run render --out data/rendered --count 1200
+scripts/run render --out data/rendered --count 1200 --crowded
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from scripts.model.render.photo import photo_path, write_photos
+from scripts.model.render.population import AS_PHOTOS, CROWDED
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -24,12 +25,16 @@ def main(argv: list[str] | None = None) -> None:
         "--first-seed", type=int, default=0, help="seed of the first picture; one seed a picture"
     )
     parser.add_argument("--size", type=int, default=1400, help="side in px (default: %(default)s)")
+    parser.add_argument(
+        "--crowded", action="store_true", help="cells closer together than in photos, to train on"
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     options = parser.parse_args(argv)
     options.out.mkdir(parents=True, exist_ok=True)
     seeds = range(options.first_seed, options.first_seed + options.count)
     missing = [seed for seed in seeds if not photo_path(options.out, seed).exists()]
-    paths = write_photos(options.out, missing, options.size, options.workers)
+    crowding = CROWDED if options.crowded else AS_PHOTOS
+    paths = write_photos(options.out, missing, options.size, crowding, options.workers)
     for _ in tqdm(paths, total=len(missing), unit="picture", desc="rendering"):
         pass
 

@@ -20,7 +20,7 @@ from PIL import Image
 from scripts.model.render.background import draw_debris, draw_grid, make_illumination
 from scripts.model.render.cells import draw_cells
 from scripts.model.render.optics import make_needle, photograph
-from scripts.model.render.population import choose_cells
+from scripts.model.render.population import AS_PHOTOS, Crowding, choose_cells
 from scripts.model.render.scene import make_scene
 
 LABEL = "Microalgae"
@@ -34,15 +34,15 @@ class RenderedPhoto:
     boxes: np.ndarray
 
 
-def render_photo(seed: int, size: int = 1400) -> RenderedPhoto:
-    """Draw the photo of `seed`, `size` px square; the same seed and size give the same photo."""
+def render_photo(seed: int, size: int = 1400, crowding: Crowding = AS_PHOTOS) -> RenderedPhoto:
+    """Draw the photo of `seed`, `size` px square; the same arguments give the same photo."""
     rng = np.random.default_rng([seed, 20191210])
     scene = make_scene(rng, size)
     light = make_illumination(scene)
     draw_grid(scene, light)
     draw_debris(scene, light)
     needle = make_needle(scene)
-    boxes = draw_cells(scene, light, choose_cells(scene), hidden=needle > 0.5)
+    boxes = draw_cells(scene, light, choose_cells(scene, crowding), hidden=needle > 0.5)
     return RenderedPhoto(photograph(scene, light, needle), boxes)
 
 
@@ -51,9 +51,9 @@ def photo_path(folder: Path, seed: int) -> Path:
     return folder / f"render-{seed:05d}.jpg"
 
 
-def write_photo(folder: Path, seed: int, size: int) -> Path:
+def write_photo(folder: Path, seed: int, size: int, crowding: Crowding = AS_PHOTOS) -> Path:
     """Render one photo into a folder as render-SEED.jpg, with its labels as .xml beside it."""
-    photo = render_photo(seed, size)
+    photo = render_photo(seed, size, crowding)
     path = photo_path(folder, seed)
     quality = int(np.random.default_rng([seed, 7]).integers(82, 96))
     path.with_suffix(".xml").write_text(format_voc(path.name, photo))
@@ -62,11 +62,17 @@ def write_photo(folder: Path, seed: int, size: int) -> Path:
 
 
 def write_photos(
-    folder: Path, seeds: Iterable[int], size: int, workers: int | None = None
+    folder: Path,
+    seeds: Iterable[int],
+    size: int,
+    crowding: Crowding = AS_PHOTOS,
+    workers: int | None = None,
 ) -> Iterator[Path]:
     """`write_photo` for every seed, in several processes; yields the paths as they are written."""
     with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(partial(write_photo, folder, size=size), seeds, chunksize=4)
+        yield from pool.map(
+            partial(write_photo, folder, size=size, crowding=crowding), seeds, chunksize=4
+        )
 
 
 def format_voc(name: str, photo: RenderedPhoto) -> str:
