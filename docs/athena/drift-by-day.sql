@@ -7,12 +7,12 @@ WITH records AS (
     FROM (
         SELECT prediction_id, dt, image, detections, below_floor.count AS below_floor_count, "count"
         FROM predictions
-        WHERE model_name = 'microalgae' AND model_version = '1.0.0' AND outcome = 'ok'
+        WHERE model_name = 'microalgae' AND model_version = '1.1.0' AND outcome = 'ok'
             AND dt >= substr(cast(current_date - interval '30' day AS varchar), 1, 10)
         UNION ALL
         SELECT prediction_id, dt, image, detections, below_floor.count AS below_floor_count, "count"
         FROM compacted
-        WHERE model_name = 'microalgae' AND model_version = '1.0.0' AND outcome = 'ok'
+        WHERE model_name = 'microalgae' AND model_version = '1.1.0' AND outcome = 'ok'
             AND dt >= substr(cast(current_date - interval '30' day AS varchar), 1, 10)
     ) AS all_copies
 )

@@ -7,12 +7,12 @@ WITH records AS (
     FROM (
         SELECT prediction_id, dt, route, outcome, problem, cold_start, timing_ms
         FROM predictions
-        WHERE model_name = 'microalgae' AND model_version = '1.0.0'
+        WHERE model_name = 'microalgae' AND model_version = '1.1.0'
             AND dt >= substr(cast(current_date - interval '7' day AS varchar), 1, 10)
         UNION ALL
         SELECT prediction_id, dt, route, outcome, problem, cold_start, timing_ms
         FROM compacted
-        WHERE model_name = 'microalgae' AND model_version = '1.0.0'
+        WHERE model_name = 'microalgae' AND model_version = '1.1.0'
             AND dt >= substr(cast(current_date - interval '7' day AS varchar), 1, 10)
     ) AS all_copies
 )

@@ -19,7 +19,7 @@ DEFAULTS = Settings.from_env({})
 ID = "9e0a2c1f-6a2f-4f0e-8f52-0d2f6a8f3f10"
 PREDICTION = {
     "prediction_id": ID,
-    "model": {"name": "microalgae", "version": "1.0.0"},
+    "model": {"name": "microalgae", "version": "1.1.0"},
     "image": {"width": 1400, "height": 1400, "format": "JPEG", "orientation": 1},
     "count": 1,
     "counts": {"Microalgae": 1},
@@ -32,9 +32,9 @@ PREDICTION = {
             "box": {"xmin": 983.54, "ymin": 260.09, "xmax": 1058.0, "ymax": 330.17},
         }
     ],
-    "thresholds": {"score": 0.32, "iou": 0.5, "max_detections": 300},
+    "thresholds": {"score": 0.52, "iou": 0.5, "max_detections": 300},
     "at_model_thresholds": {
-        "score": 0.32,
+        "score": 0.52,
         "iou": 0.5,
         "count": 1,
         "count_interval": {"low": 0, "high": 3, "coverage": 0.9},
