@@ -20,7 +20,7 @@ from handler.images.picture import Picture
 
 MAX_NEAR_MISSES = 50
 BELOW_FLOOR = 0.5  # of the score floor: down to there a record counts what scored below the floor
-_MAX_BELOW_FLOOR = 800  # boxes; the default model has 40 to 300 there
+_MAX_BELOW_FLOOR = 800  # boxes; the default model has 90 to 400 there on photos
 _INPUTS = {
     "image": ("tensor(uint8)", 4),
     "score_threshold": ("tensor(float)", 0),

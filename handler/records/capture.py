@@ -34,10 +34,11 @@ RECORD_S = 8.0  # of an invocation stay for its records, whose tries take 7.5 s 
 MAX_PAUSE_S = 300.0  # after failures in a row
 
 # A candidate is near the threshold whose odds, score / (1 - score), are those of the threshold
-# within this factor: 0.22 to 0.44 for 0.32.
+# within this factor: 0.40 to 0.64 for 0.52.
 NEAR_ODDS = 1.65
 # An uncertain picture has so many of them, which are such a share of all above the lower bound. Of
-# rendered pictures 17 % are; 82 % once blurred by 6 px of 1,400, 55 % as JPEGs of quality 10.
+# rendered pictures 5 % are. To model 1.0.0 17 % were, 82 % once blurred by 6 px of 1,400, 55 % as
+# JPEGs of quality 10.
 MIN_NEAR, MIN_NEAR_SHARE = 2, 1 / 3
 
 _FILES = {  # by format: extension and media type
