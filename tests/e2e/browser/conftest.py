@@ -55,11 +55,32 @@ class Visit:
     def slide(self, value: float) -> None:
         self.page.locator("#threshold").fill(str(value))
 
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point of the picture (px) is in the window (CSS px), once nothing moves it."""
+        return tuple(self.page.evaluate(_PLACE, {"x": x, "y": y}))  # type: ignore[return-value]
+
     def saved(self, name: str) -> tuple[str, bytes]:
         """What a button saves: the file's name and content."""
         with self.page.expect_download() as download:
             self.page.get_by_role("button", name=name, exact=True).click()
         return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+# Under load a panel that opens moves the stage some frames later.
+_PLACE = """async point => {
+  const now = () => {
+    const {x, y} = stage.getBoundingClientRect(), at = toStage(point);
+    return [x + at.x, y + at.y];
+  };
+  let place = now(), still = 0;
+  while (still < 4) {
+    await new Promise(requestAnimationFrame);
+    const next = now();
+    still = next.every((each, axis) => each === place[axis]) ? still + 1 : 0;
+    place = next;
+  }
+  return place;
+}"""
 
 
 @contextmanager

@@ -112,31 +112,19 @@ def test_corrections_outlive_another_count_of_the_picture(visit: Visit) -> None:
     assert nothing is None and not is_taken
 
 
-def place(visit: Visit, x: float, y: float) -> tuple[float, float]:
-    """Where a point of the picture (px) is in the window (CSS px)."""
-    found = visit.page.evaluate(
-        """point => {
-          const {x, y} = stage.getBoundingClientRect(), at = toStage(point);
-          return [x + at.x, y + at.y];
-        }""",
-        {"x": x, "y": y},
-    )
-    return (found[0], found[1])
-
-
 def middle(box: tuple[int, int, int, int]) -> tuple[float, float]:
     return ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
 
 
 def click(visit: Visit, point: tuple[float, float]) -> None:
-    visit.page.mouse.click(*place(visit, *point))
+    visit.page.mouse.click(*visit.place(*point))
 
 
 def drag(visit: Visit, start: tuple[float, float], end: tuple[float, float], **how: Any) -> None:
     mouse = visit.page.mouse
-    mouse.move(*place(visit, *start))
+    mouse.move(*visit.place(*start))
     mouse.down(**how)
-    mouse.move(*place(visit, *end), steps=4)
+    mouse.move(*visit.place(*end), steps=4)
     mouse.up(**how)
 
 
@@ -160,7 +148,7 @@ def test_a_mouse_adds_selects_moves_resizes_and_removes(visit: Visit) -> None:
     visit.expect("#edit-remove").to_be_disabled()
     visit.expect("#edit-undo").to_be_disabled()
     # A tap on nothing adds a box of the usual size; a double click adds one, not two.
-    visit.page.mouse.dblclick(*place(visit, 560, 120))
+    visit.page.mouse.dblclick(*visit.place(560, 120))
     visit.expect_count(STRONG + 1)
     visit.expect("#live").to_contain_text("by hand added, 4 boxes")
     visit.expect("#count-of").to_have_text("objects, corrected by hand")
@@ -205,7 +193,7 @@ def test_a_mouse_adds_selects_moves_resizes_and_removes(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Undo").click()
     # The space bar and the middle button pan, the wheel zooms, and nothing is drawn.
     before = boxes(visit)
-    visit.page.mouse.move(*place(visit, 300, 300))
+    visit.page.mouse.move(*visit.place(300, 300))
     visit.page.mouse.wheel(0, -400)
     visit.page.locator("#stage").focus()
     visit.page.keyboard.down("Space")
@@ -275,10 +263,10 @@ def test_a_finger_corrects_and_two_fingers_zoom(chromium: Any, url: str) -> None
             made = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
             wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": made})
 
-        visit.page.touchscreen.tap(*place(visit, 560, 120))
+        visit.page.touchscreen.tap(*visit.place(560, 120))
         visit.expect_count(STRONG + 1)
         # Half an inch off its corner: a handle has 44 px for a finger.
-        x, y = place(visit, 600, 160)
+        x, y = visit.place(600, 160)
         touch("touchStart", (x + 18, y + 18))
         touch("touchMove", (x + 40, y + 40))
         touch("touchMove", (x + 18, y + 48))
@@ -287,7 +275,7 @@ def test_a_finger_corrects_and_two_fingers_zoom(chromium: Any, url: str) -> None
         visit.expect("#live").to_contain_text(f"resized, 80 by {height:.0f} px")
         # The second finger makes a zoom of what began as a drawing.
         before = boxes(visit)
-        x, y = place(visit, 250, 250)
+        x, y = visit.place(250, 250)
         touch("touchStart", (x, y))
         touch("touchMove", (x + 20, y + 20))
         touch("touchStart", (x + 20, y + 20), (x + 80, y + 80))

@@ -280,22 +280,11 @@ def test_the_field_of_real_photos_has_its_rim_where_light_falls(visit: Visit) ->
         assert len(drops) > 60 and np.mean(np.array(drops) > 25) > 0.8, path.name
 
 
-def place(visit: Visit, x: float, y: float) -> tuple[float, float]:
-    """Where on the screen a point of the picture is."""
-    return tuple(  # type: ignore[return-value]
-        visit.page.evaluate(
-            """([x, y]) => { const box = stage.getBoundingClientRect(), at = toStage({x, y});
-              return [box.left + at.x, box.top + at.y]; }""",
-            [x, y],
-        )
-    )
-
-
 def drag(visit: Visit, start: tuple[float, float], end: tuple[float, float]) -> None:
     mouse = visit.page.mouse
-    mouse.move(*place(visit, *start))
+    mouse.move(*visit.place(*start))
     mouse.down()
-    mouse.move(*place(visit, *end), steps=3)
+    mouse.move(*visit.place(*end), steps=3)
     mouse.up()
 
 
@@ -379,13 +368,13 @@ def test_a_polygon_by_taps_and_on_all_pictures(chromium: Any, url: str) -> None:
         stage = page.locator("#stage")
         stage.scroll_into_view_if_needed()
         for point in ((40, 40), (600, 60), (560, 620), (200, 620), (40, 40)):
-            page.touchscreen.tap(*place(visit, *point))
+            page.touchscreen.tap(*visit.place(*point))
         visit.expect("#region-said").to_contain_text("3 inside, 0 on the border")
         assert visit.page.evaluate("current.region.numbers.length") == 8
         wire = page.context.new_cdp_session(page)  # a finger that drags a corner
 
         def touch(kind: str, *points: tuple[float, float]) -> None:
-            spots = [dict(zip("xy", place(visit, *each), strict=True)) for each in points]
+            spots = [dict(zip("xy", visit.place(*each), strict=True)) for each in points]
             wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": spots})
 
         touch("touchStart", (600, 60))

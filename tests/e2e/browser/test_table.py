@@ -148,6 +148,7 @@ def test_a_thousand_boxes_are_in_pages_and_no_column_is_cut_off(visit: Visit, ph
     visit.expect("#rows .marked td >> nth=0").to_have_text("778")
     assert visit.page.locator("#rows tr").count() == 50
     visit.page.evaluate("hovered = shown(current)[49]; paint()")
+    visit.expect("#rows .marked td >> nth=0").to_have_text("50")
     visit.page.locator("#rows tr").nth(49).focus()
     visit.page.keyboard.press("ArrowDown")  # on to the next page
     visit.expect("#listing-pages span").to_have_text("51–100 of 1,000")
