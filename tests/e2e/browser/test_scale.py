@@ -29,31 +29,21 @@ def scale(visit: Visit) -> Any:
     return visit.page.evaluate("() => scaleOf(current)")
 
 
-def on_stage(visit: Visit, x: float, y: float) -> tuple[float, float]:
-    """Where a px of the picture lies on the screen."""
-    left, top = visit.page.evaluate(
-        "([x, y]) => { const box = stage.getBoundingClientRect(), at = toStage({x, y});"
-        " return [box.left + at.x, box.top + at.y]; }",
-        [x, y],
-    )
-    return left, top
-
-
 def test_a_known_length_is_drawn_by_mouse_and_keyboard(visit: Visit) -> None:
     visit.choose(PICTURE)
     visit.expect_count(STRONG)
     visit.page.get_by_role("button", name="Measure").click()
     visit.expect("#line-said").to_have_text("Draw a line along a known length.")
     mouse = visit.page.mouse
-    mouse.move(*on_stage(visit, 100, 100))
+    mouse.move(*visit.place(100, 100))
     mouse.down()
-    mouse.move(*on_stage(visit, 300, 300))
-    mouse.move(*on_stage(visit, 400, 500))  # 300 and 400 px apart
+    mouse.move(*visit.place(300, 300))
+    mouse.move(*visit.place(400, 500))  # 300 and 400 px apart
     mouse.up()
     visit.expect("#line-said").to_have_text("500 px")
-    mouse.move(*on_stage(visit, 402, 498))  # an end is grasped near it
+    mouse.move(*visit.place(402, 498))  # an end is grasped near it
     mouse.down()
-    mouse.move(*on_stage(visit, 100, 350))
+    mouse.move(*visit.place(100, 350))
     mouse.up()
     visit.expect("#line-said").to_have_text("250 px")
     visit.page.locator("#line-um").fill("1,000")
@@ -78,6 +68,7 @@ def test_a_known_length_is_drawn_by_mouse_and_keyboard(visit: Visit) -> None:
     visit.page.locator("#um").press("Enter")
     visit.expect("#scale-said").to_have_text("µm per px must be a number such as 20, 0.5 or 0,5.")
     visit.page.locator("#um").fill("0.5")
+    visit.page.evaluate("showScale()")  # as an answer that comes late would have it
     visit.page.locator("#um").press("Enter")
     assert scale(visit) == 0.5
     # The squares are 80 px wide.
@@ -100,7 +91,7 @@ def test_a_line_is_drawn_by_a_finger(chromium: Any, url: str) -> None:
             ("touchMove", (420, 200)),
             ("touchEnd", None),
         ):
-            points = [dict(zip("xy", on_stage(visit, *place), strict=True))] if place else []
+            points = [dict(zip("xy", visit.place(*place), strict=True))] if place else []
             wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         visit.expect("#line-said").to_have_text(re.compile(r"3[12]\d px"))
         small = visit.page.evaluate(

@@ -61,7 +61,7 @@ function showScale() {
   const scale = setting("scale"), own = scaleOf(current), name = scale?.name || "";
   $("scale-card").hidden = !current?.width;
   if ($("scale-card").hidden) return;
-  if (document.activeElement !== $("um") || !$("scale-said").textContent) $("um").value = own ? Number(own.toPrecision(5)) : "";
+  if (document.activeElement !== $("um")) $("um").value = own ? Number(own.toPrecision(5)) : ""; // what is being typed stays
   fillSelect($("scales"), [["", scaleNames().length ? "–" : "None yet"], ...scaleNames().map((each) => [each.name, each.name])], name);
   $("scales").parentNode.hidden = !scaleNames().length;
   const size = ({ width, height }) => `${formatInteger(width)} × ${formatInteger(height)} px`;
