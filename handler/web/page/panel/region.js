@@ -16,7 +16,7 @@ function showRegion() {
   $("region-border").lastElementChild.hidden = region.shape !== "rectangle";
   $("region-border").value = region.border;
   $("region-numbers").previousSibling.textContent = { circle: "Centre x y, radius", rectangle: "Left, top, right, bottom", polygon: "Corners, x y" }[region.shape] + " in px";
-  $("region-numbers").value = region.numbers.map((each) => +each.toFixed(1)).join(" ");
+  if (document.activeElement !== $("region-numbers")) $("region-numbers").value = region.numbers.map((each) => +each.toFixed(1)).join(" ");
   const { inside, border, outside } = found ? regionTally(item) : {}, area = regionArea(item);
   sayRegion(`${found ? `${formatInteger(inside)} inside, ${formatInteger(border)} on the border, ${formatInteger(outside)} outside. ` : ""}${formatCount((100 * area) / (width * height))} % of the picture, ${formatInteger(Math.round(area))} px².`);
 }
