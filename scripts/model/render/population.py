@@ -40,8 +40,8 @@ class Crowding:
 
     gathered: the share of arrangements that gather around a few points, `spread` px around them.
     gaps: how near to others a single cell may lie; one of them is chosen each time. Lengths are px
-    of a 2,800 px picture. singles … clumps: shares of arrangements; the rest are beads, ghosts and
-    cells far out of focus.
+    of a 2,800 px picture. singles … clumps: shares of arrangements, 0.89 in all; the rest are
+    beads, ghosts and cells far out of focus.
     """
 
     gathered: float
@@ -58,14 +58,14 @@ class Crowding:
 AS_PHOTOS = Crowding(0.2, 330, (110, 160, 210), 0.775, 0.09, 0.01, 0.01, 0.005)
 # 54 %: to learn from, since cells that lie close together are the hard ones.
 CROWDED = Crowding(0.35, 260, (60, 110, 170), 0.60, 0.20, 0.05, 0.035, 0.005)
-ARRANGED = 0.89  # the sum of a Crowding's shares
 
 
 def choose_cells(scene: Scene, crowding: Crowding = AS_PHOTOS) -> list[Cell]:
     """The cells of one picture, at random."""
     rng, scale = scene.rng, scene.scale
-    shares = (crowding.singles, crowding.pairs, crowding.chains, crowding.rosettes)
-    single, pair, chain, rosette = itertools.accumulate(shares)
+    single, pair, chain, rosette, clump = itertools.accumulate(
+        (crowding.singles, crowding.pairs, crowding.chains, crowding.rosettes, crowding.clumps)
+    )
     population = _Population(scene)
     target_count = int(
         rng.choice(
@@ -91,7 +91,7 @@ def choose_cells(scene: Scene, crowding: Crowding = AS_PHOTOS) -> list[Cell]:
             population.add_chain(x, y, angle)
         elif arrangement < rosette:
             population.add_rosette(x, y)
-        elif arrangement < ARRANGED:
+        elif arrangement < clump:
             population.add_blurred_clump(x, y)
         elif arrangement < 0.93:
             population.add(x, y, angle, kind="beads", labelled=bool(rng.random() < 0.5))

@@ -17,17 +17,8 @@ from tests.e2e.browser.pictures import ALL, STRONG, squares
 
 PICTURE = ("squares.png", "image/png", squares())
 LANDSCAPE = {**PHONE, "viewport": {"width": 844, "height": 390}}
-# The place in the window of a point of the picture, in px of the picture.
-PLACE = """point => {
-  const {x, y} = toStage(point), box = stage.getBoundingClientRect();
-  return [x + box.x, y + box.y];
-}"""
 MIDDLE = "toPicture({x: stage.clientWidth / 2, y: stage.clientHeight / 2})"
 SETTLED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-
-
-def place(visit: Visit, x: float, y: float) -> tuple[float, float]:
-    return tuple(visit.page.evaluate(PLACE, {"x": x, "y": y}))  # type: ignore[return-value]
 
 
 def drawn(visit: Visit) -> int:
@@ -46,7 +37,7 @@ def test_the_score_of_a_tapped_box_stays_until_another_tap(chromium: Any, url: s
             visit.expect_count(STRONG)
             press = visit.page.touchscreen.tap if options is PHONE else visit.page.mouse.click
             plain = drawn(visit)
-            press(*place(visit, 120, 120))
+            press(*visit.place(120, 120))
             visit.expect("#live").to_have_text(re.compile(r"red \d\.\d\d"))
             visit.page.mouse.move(1, 1)  # the mouse leaves
             visit.page.evaluate("stage.dispatchEvent(new PointerEvent('pointerleave'))")
@@ -55,7 +46,7 @@ def test_the_score_of_a_tapped_box_stays_until_another_tap(chromium: Any, url: s
             visit.slide(0.6)  # and while the threshold moves
             assert drawn(visit) > plain + 100
             visit.page.evaluate("scrollTo(0, 0)")
-            press(*place(visit, 560, 80))  # empty ground
+            press(*visit.place(560, 80))  # empty ground
             assert drawn(visit) == plain
 
 
